@@ -1,0 +1,76 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/**
+ * Every metric of every service, in one place: the metrics page of the docs is made from this module.
+ * Names follow `weir_<name>_<unit>_total`; a metric that a service never touches is not exported by it.
+ */
+export const metrics = new Registry()
+
+export const messagesIn = new Counter({
+  name: 'weir_messages_in_total',
+  help: 'Messages consumed, by topic.',
+  labelNames: ['topic'] as const,
+  registers: [metrics]
+})
+
+export const messagesOut = new Counter({
+  name: 'weir_messages_out_total',
+  help: 'Messages produced and acknowledged, by topic.',
+  labelNames: ['topic'] as const,
+  registers: [metrics]
+})
+
+export const eventsIn = new Counter({
+  name: 'weir_events_in_total',
+  help: 'Events received, by source type and provider.',
+  labelNames: ['source', 'provider'] as const,
+  registers: [metrics]
+})
+
+export const deadLetters = new Counter({
+  name: 'weir_dead_letters_total',
+  help: 'Messages and events that could not be used, by stable error code.',
+  labelNames: ['topic', 'code'] as const,
+  registers: [metrics]
+})
+
+export const batchSeconds = new Histogram({
+  name: 'weir_batch_seconds',
+  help: 'Time from a batch being fetched to its outputs being acknowledged.',
+  labelNames: ['stage', 'topic'] as const,
+  buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
+  registers: [metrics]
+})
+
+export const eventLagSeconds = new Gauge({
+  name: 'weir_event_lag_seconds',
+  help: 'Age of the newest event of the last batch when it was handled, by stage.',
+  labelNames: ['stage'] as const,
+  registers: [metrics]
+})
+
+export const enrichments = new Counter({
+  name: 'weir_enrichments_total',
+  help: 'Enriched events, by status.',
+  labelNames: ['status'] as const,
+  registers: [metrics]
+})
+
+export const lookups = new Counter({
+  name: 'weir_lookups_total',
+  help: 'Pod and container look-ups, by where the answer came from (memory, redis, none).',
+  labelNames: ['answer'] as const,
+  registers: [metrics]
+})
+
+export const signalsOut = new Counter({
+  name: 'weir_signals_total',
+  help: 'Signals raised, by rule code and severity.',
+  labelNames: ['code', 'severity'] as const,
+  registers: [metrics]
+})
+
+/** Node's own metrics (CPU, memory, event loop), for services that live long. */
+export function collectProcessMetrics(): void {
+  collectDefaultMetrics({ register: metrics, prefix: 'weir_' })
+}
