@@ -47,7 +47,12 @@ function readSchemas(): Map<string, SchemaObject> {
   const folder = join(here, 'avro')
   const files = readdirSync(folder).filter((file) => file.endsWith('.avsc'))
   return new Map(
-    files.sort().map((file) => [file.slice(0, -'.avsc'.length), JSON.parse(readFileSync(join(folder, file), 'utf8')) as SchemaObject])
+    files
+      .sort()
+      .map((file) => [
+        file.slice(0, -'.avsc'.length),
+        JSON.parse(readFileSync(join(folder, file), 'utf8')) as SchemaObject
+      ])
   )
 }
 
@@ -56,7 +61,10 @@ function indexNamedTypes(schemas: Iterable<SchemaObject>): Map<string, SchemaObj
   const named = new Map<string, SchemaObject>()
   const visit = (schema: Schema): void => {
     if (typeof schema === 'string') return
-    if (Array.isArray(schema)) return schema.forEach(visit)
+    if (Array.isArray(schema)) {
+      schema.forEach(visit)
+      return
+    }
     const object = schema as SchemaObject
     if (object.name !== undefined) {
       if (named.has(object.name)) throw new Error(`type ${object.name} is defined twice in schemas/avro`)
@@ -107,7 +115,9 @@ function typeScriptOf(schema: Schema): string {
   if (typeof schema === 'string') return PRIMITIVES[schema] ?? shortName(schema)
   if (Array.isArray(schema)) {
     const members = schema.map(typeScriptOf)
-    return [...members.filter((member) => member !== 'null'), ...members.filter((member) => member === 'null')].join(' | ')
+    return [...members.filter((member) => member !== 'null'), ...members.filter((member) => member === 'null')].join(
+      ' | '
+    )
   }
   const object = schema as SchemaObject
   if (object.type === 'array') return `ReadonlyArray<${typeScriptOf(object.items as Schema)}>`
@@ -122,7 +132,9 @@ function declarationOf(schema: SchemaObject): string {
     const symbols = (schema.symbols ?? []).map((symbol) => `'${symbol}'`)
     return `${doc}export type ${schema.name} = ${symbols.join(' | ')}\n`
   }
-  const fields = (schema.fields ?? []).map((field) => `  /** ${field.doc} */\n  readonly ${field.name}: ${typeScriptOf(field.type)}\n`)
+  const fields = (schema.fields ?? []).map(
+    (field) => `  /** ${field.doc} */\n  readonly ${field.name}: ${typeScriptOf(field.type)}\n`
+  )
   return `${doc}export interface ${schema.name} {\n${fields.join('')}}\n`
 }
 
@@ -130,7 +142,9 @@ function generate(): Map<string, string> {
   const schemas = readSchemas()
   const named = indexNamedTypes(schemas.values())
   const banner = '// Made from schemas/avro by `npm run generate`. Do not edit.\n\n'
-  const types = [...named.keys()].sort().map((name) => declarationOf(named.get(name) as SchemaObject))
+  const types = [...named.keys()]
+    .toSorted((a, b) => a.localeCompare(b))
+    .map((name) => declarationOf(named.get(name) as SchemaObject))
   const records = [...schemas].filter(([, schema]) => schema.type === 'record')
   const constants = records.map(([file, schema]) => `  '${file}': ${JSON.stringify(selfContained(schema, named))}`)
   const index = records.map(([file, schema]) => `  '${file}': ${schema.name}\n`)
@@ -138,7 +152,10 @@ function generate(): Map<string, string> {
     ['types.ts', banner + types.join('\n')],
     [
       'schemas.ts',
-      `${banner}import type { ${records.map(([, schema]) => schema.name).sort().join(', ')} } from './types.ts'\n\n` +
+      `${banner}import type { ${records
+        .map(([, schema]) => schema.name)
+        .sort()
+        .join(', ')} } from './types.ts'\n\n` +
         `/** TypeScript type of each schema file. */\nexport interface SchemaTypes {\n${index.join('')}}\n\n` +
         `/** Name of a schema file, without its ending. */\nexport type SchemaName = keyof SchemaTypes\n\n` +
         `/** Every record schema, complete in itself, by file name. */\nexport const SCHEMAS: Readonly<Record<SchemaName, unknown>> = {\n${constants.join(',\n')}\n}\n`

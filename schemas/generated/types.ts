@@ -378,7 +378,7 @@ export interface InventoryRecord {
   readonly created: number | null
   /** Labels. */
   readonly labels: Readonly<Record<string, string>>
-  /** Owner references, the controller first. */
+  /** Owner chain as far as the writer knows it, the controller first and the top last. */
   readonly owners: ReadonlyArray<Workload>
   /** IP addresses that mean this object: of a pod, a node, a service. */
   readonly addresses: ReadonlyArray<string>

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { messageOf } from '../core/errors.ts'
 import { metrics } from './metrics.ts'
 
@@ -61,7 +61,7 @@ export function createHealth(now: () => number = Date.now): Health {
  * @returns the listening server; the caller closes it
  */
 export async function serveHealth(health: Health, address: { host: string; port: number }): Promise<Server> {
-  const server = createServer(async (request, response) => {
+  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const answer = (status: number, body: unknown) => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`)
     }
@@ -85,7 +85,8 @@ export async function serveHealth(health: Health, address: { host: string; port:
     } catch (error) {
       answer(500, { error: messageOf(error) })
     }
-  })
+  }
+  const server = createServer((request, response) => void respond(request, response))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(address.port, address.host, resolve)

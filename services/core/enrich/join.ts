@@ -1,0 +1,234 @@
+import type {
+  AuditEvent,
+  Container,
+  EnrichedEvent,
+  Enrichment,
+  Pod,
+  PodSpec,
+  RuntimeEvent,
+  Workload
+} from '../../../schemas/generated/types.ts'
+import { eventId, eventTime, type SourcedEvent } from '../events/sourced-event.ts'
+import { at, parseJson, stringAt } from '../json.ts'
+import { actorOf } from './actor.ts'
+import { clientAddress } from './client-address.ts'
+import { inventoryFromAudit } from './inventory.ts'
+import { actionOf, auditOutcome, runtimeOutcome } from './outcome.ts'
+import { factKey, type PodFacts, podFacts } from './pod-facts.ts'
+import { podSpecFacts } from './pod-spec.ts'
+import { workloadKindOfResource } from './workload-kinds.ts'
+
+/** Answers look-ups from what was fetched before: null when a key is not known. */
+export type Facts = (key: string) => PodFacts | null
+
+/** The keys an event's facts may be found under, best first. At most three. */
+export function lookupKeys(event: SourcedEvent): readonly string[] {
+  const cluster = event.cluster.id
+  if (event.runtime !== null) {
+    const { container, pod } = event.runtime
+    return [
+      ...(container === null || container.id === '' ? [] : [factKey.container(cluster, container.id)]),
+      ...(pod?.uid == null ? [] : [factKey.podUid(cluster, pod.uid)]),
+      ...(pod?.namespace == null || pod.name === null ? [] : [factKey.podName(cluster, pod.namespace, pod.name)])
+    ]
+  }
+  if (event.audit === null) return []
+  const reference = event.audit.objectRef
+  if (reference?.resource === 'pods' && reference.name !== null) {
+    return [
+      ...(reference.uid === null ? [] : [factKey.podUid(cluster, reference.uid)]),
+      factKey.podName(cluster, reference.namespace ?? '', reference.name)
+    ]
+  }
+  const actor = actorOf(event.audit)
+  return actor.pod_uid === null ? [] : [factKey.podUid(cluster, actor.pod_uid)]
+}
+
+interface Joined {
+  readonly pod: Pod | null
+  readonly container: Container | null
+  readonly workload: Workload | null
+  readonly enrichment: Enrichment
+}
+
+const COMPLETE: Enrichment = { status: 'complete', reason: null }
+const NOT_APPLICABLE: Enrichment = { status: 'not_applicable', reason: null }
+const NOTHING: Joined = { pod: null, container: null, workload: null, enrichment: NOT_APPLICABLE }
+
+function barePod(pod: { uid: string | null; name: string | null; namespace: string | null }, node: string | null): Pod {
+  return {
+    ...pod,
+    node,
+    ip: null,
+    service_account: null,
+    labels: {},
+    created: null,
+    host_network: null,
+    host_pid: null,
+    host_ipc: null
+  }
+}
+
+/** Either id may be a prefix of the other: engines shorten container ids. */
+const sameContainer = (a: string, b: string) => a !== '' && b !== '' && (a.startsWith(b) || b.startsWith(a))
+
+/** Sensor and inventory both know something of a container; the inventory's word counts, the sensor's fills gaps. */
+function mergeContainer(seen: Container, known: Container | undefined): Container {
+  if (known === undefined) return seen
+  return {
+    id: known.id.length >= seen.id.length ? known.id : seen.id,
+    name: known.name ?? seen.name,
+    image_name: known.image_name ?? seen.image_name,
+    image_id: known.image_id ?? seen.image_id,
+    privileged: known.privileged ?? seen.privileged
+  }
+}
+
+function joinRuntime(event: RuntimeEvent, node: string, facts: PodFacts | null): Joined {
+  const { container, pod } = event
+  if (container === null && pod === null) return NOTHING
+  if (facts === null) {
+    const known = [pod?.name != null && 'pod', container?.image_name != null && 'container'].filter(Boolean)
+    return {
+      pod: pod === null ? null : barePod(pod, node),
+      container,
+      workload: null,
+      enrichment:
+        known.length === 0
+          ? { status: 'missing', reason: 'container is not in the inventory' }
+          : { status: 'partial', reason: 'pod is not in the inventory; pod and container are as the sensor saw them' }
+    }
+  }
+  const known =
+    container === null
+      ? undefined
+      : facts.containers.find(
+          ({ id, name }) => sameContainer(id, container.id) || (id === '' && name === container.name)
+        )
+  return {
+    pod: facts.pod,
+    container: container === null ? null : mergeContainer(container, known),
+    workload: facts.workload,
+    enrichment:
+      container !== null && known === undefined
+        ? { status: 'partial', reason: 'container is not in the inventory of its pod' }
+        : COMPLETE
+  }
+}
+
+/** The container an exec or attach names, or the pod's only one. */
+function requestedContainer(event: AuditEvent, facts: PodFacts | null): Container | null {
+  if (facts === null) return null
+  const query = event.requestURI?.split('?')[1]
+  const name = query === undefined ? null : new URLSearchParams(query).get('container')
+  if (name !== null) return facts.containers.find((container) => container.name === name) ?? null
+  return facts.containers.length === 1 ? (facts.containers[0] ?? null) : null
+}
+
+function joinAudit(event: AuditEvent, clusterId: string, fetched: PodFacts | null): Joined {
+  const reference = event.objectRef
+  const kind = workloadKindOfResource(reference?.resource)
+  const body = kind === null ? undefined : inventoryFromAudit(event, { id: clusterId, name: '' })[0]
+  if (kind?.kind === 'Pod' && reference !== null) {
+    const carried = body === undefined || body.deleted ? null : podFacts(body, () => null)
+    // A body tells the pod as it is now; the inventory knows owners further up and containers already started.
+    const facts = fetched ?? carried
+    if (facts !== null) {
+      return {
+        pod: facts.pod,
+        container: requestedContainer(event, facts),
+        workload: facts.workload,
+        enrichment: COMPLETE
+      }
+    }
+    if (reference.name === null) return NOTHING
+    return {
+      pod: barePod({ uid: reference.uid, name: reference.name, namespace: reference.namespace }, null),
+      container: null,
+      workload: null,
+      enrichment: { status: 'partial', reason: 'pod is not in the inventory' }
+    }
+  }
+  const actor = actorOf(event)
+  const workload: Workload | null =
+    kind === null || reference === null
+      ? null
+      : {
+          kind: kind.kind,
+          name: reference.name ?? body?.name ?? stringAt(parseJson(event.requestObject), 'metadata', 'name') ?? '',
+          namespace: reference.namespace,
+          uid: body?.uid ?? reference.uid
+        }
+  if (fetched !== null)
+    return { pod: fetched.pod, container: null, workload: workload ?? fetched.workload, enrichment: COMPLETE }
+  if (actor.pod_uid === null) return { ...NOTHING, workload }
+  return {
+    pod: barePod(
+      { uid: actor.pod_uid, name: actor.pod_name, namespace: actor.service_account?.split('/')[0] ?? null },
+      actor.node_name
+    ),
+    container: null,
+    workload,
+    enrichment: { status: 'partial', reason: 'pod of the token is not in the inventory' }
+  }
+}
+
+const WRITES: ReadonlySet<string> = new Set(['create', 'update', 'patch'])
+
+/** Pod spec of a write to any workload kind: what was asked for, or after a patch what came of it. */
+function requestedPodSpec(event: AuditEvent): PodSpec | null {
+  const reference = event.objectRef
+  const kind = workloadKindOfResource(reference?.resource)
+  if (kind === null || reference === null || !WRITES.has(event.verb ?? '')) return null
+  if (reference.subresource !== null && reference.subresource !== 'ephemeralcontainers') return null
+  const bodies =
+    event.verb === 'patch' ? [event.responseObject, event.requestObject] : [event.requestObject, event.responseObject]
+  for (const body of bodies) {
+    const facts = podSpecFacts(at(parseJson(body), kind.podSpec))
+    if (facts !== null) return facts
+  }
+  return null
+}
+
+/**
+ * Joins an event with what is known of its pod, container and identity.
+ * @param facts answers for `lookupKeys(event)`; the first key that is known wins
+ * @returns the enriched event; what could not be joined is said in `enrichment`, never left silently null
+ */
+export function enrich(event: SourcedEvent, facts: Facts): EnrichedEvent {
+  let fetched: PodFacts | null = null
+  for (const key of lookupKeys(event)) {
+    fetched = facts(key)
+    if (fetched !== null) break
+  }
+  const { audit, runtime } = event
+  const joined =
+    runtime !== null
+      ? joinRuntime(runtime, event.source.instance, fetched)
+      : audit !== null
+        ? joinAudit(audit, event.cluster.id, fetched)
+        : NOTHING
+  return {
+    audit,
+    runtime,
+    id: eventId(event),
+    time: eventTime(event),
+    received: event.received,
+    cluster: event.cluster,
+    source: event.source,
+    enrichment: joined.enrichment,
+    action: actionOf(event),
+    outcome: audit !== null ? auditOutcome(audit) : runtime !== null ? runtimeOutcome(runtime) : 'unknown',
+    actor: audit === null ? null : actorOf(audit),
+    source_ip: audit === null ? null : clientAddress(audit.sourceIPs),
+    pod: joined.pod,
+    container: joined.container,
+    workload: joined.workload,
+    pod_spec: audit === null ? null : requestedPodSpec(audit)
+  }
+}
+
+/** Whether waiting may help: the event is of a container that the inventory does not know yet. */
+export function isWorthRetrying(event: EnrichedEvent): boolean {
+  return event.runtime !== null && (event.enrichment.status === 'missing' || event.enrichment.status === 'partial')
+}

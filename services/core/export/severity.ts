@@ -1,0 +1,24 @@
+import type { Severity } from '../../../schemas/generated/types.ts'
+
+/** Severities as numbers, those of OCSF `severity_id` (1.6.0): 1 informational to 5 critical. */
+export const SEVERITY_NUMBER = { informational: 1, low: 2, medium: 3, high: 4, critical: 5 } as const satisfies Record<
+  Severity,
+  number
+>
+
+/**
+ * ATT&CK's spelling of a tactic, made from its kebab-case name: `command-and-control` is `Command and Control`. Made rather
+ * than looked up, since ATT&CK renames and adds tactics.
+ */
+export function tacticName(kebab: string): string {
+  return kebab
+    .split('-')
+    .map((word) => (word === 'and' ? word : word.slice(0, 1).toUpperCase() + word.slice(1)))
+    .join(' ')
+}
+
+/** Splits technique ids: `T1552.007` is technique T1552, sub-technique T1552.007. */
+export function splitTechnique(id: string): { readonly technique: string; readonly subTechnique: string | null } {
+  const dot = id.indexOf('.')
+  return dot === -1 ? { technique: id, subTechnique: null } : { technique: id.slice(0, dot), subTechnique: id }
+}

@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{services,infra,schemas}/**/*.test.ts', 'test/{property,rules,golden,infra}/**/*.test.ts'],
+          exclude: ['**/*.integration.test.ts', '**/node_modules/**']
+        }
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts', '**/*.integration.test.ts'],
+          exclude: ['**/node_modules/**'],
+          globalSetup: ['test/support/servers.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          // The real servers share two cores with the tests: one file at a time.
+          fileParallelism: false
+        }
+      }
+    ]
+  }
+})
