@@ -48,7 +48,7 @@ function readSchemas(): Map<string, SchemaObject> {
   const files = readdirSync(folder).filter((file) => file.endsWith('.avsc'))
   return new Map(
     files
-      .sort()
+      .toSorted((a, b) => a.localeCompare(b))
       .map((file) => [
         file.slice(0, -'.avsc'.length),
         JSON.parse(readFileSync(join(folder, file), 'utf8')) as SchemaObject
@@ -154,7 +154,7 @@ function generate(): Map<string, string> {
       'schemas.ts',
       `${banner}import type { ${records
         .map(([, schema]) => schema.name)
-        .sort()
+        .toSorted((a, b) => a.localeCompare(b))
         .join(', ')} } from './types.ts'\n\n` +
         `/** TypeScript type of each schema file. */\nexport interface SchemaTypes {\n${index.join('')}}\n\n` +
         `/** Name of a schema file, without its ending. */\nexport type SchemaName = keyof SchemaTypes\n\n` +

@@ -22,6 +22,8 @@ export interface Action {
   readonly summary: string
   /** What to do, in order. */
   readonly steps: ReadonlyArray<ActionStep>
+  /** What the plan leaves alone or cannot do, and why. */
+  readonly notes: ReadonlyArray<string>
 }
 
 /** How a plan is carried out. */
@@ -97,6 +99,8 @@ export interface ApiRequest {
   readonly path: string
   /** Body as JSON text. */
   readonly body: string | null
+  /** Content type of the body, which tells the API server the kind of a patch. */
+  readonly content_type: string | null
 }
 
 /** Audit events that one collector received together. Value of weir.audit.v1. */
@@ -200,18 +204,22 @@ export interface Container {
   readonly privileged: boolean | null
 }
 
-/** One entry of the correlator's state. Value of weir.state.v1, the latest per key counts. */
+/** One entry of the correlator's state. Value of weir.state.v1, the latest per key counts; a tombstone forgets the key. Which signals belong together is not stored: it follows from the signals. */
 export interface CorrelatorState {
-  /** Key within the cluster, also the tail of the message key. */
+  /** Key within the cluster, also the tail of the message key: signal/ID, incident/ID, clock. */
   readonly key: string
   /** The cluster, empty for markers. */
   readonly cluster_id: string
-  /** incident: an incident with its signals; clock: the watermark of a cluster; marker: end of a restore. */
+  /** signal: a signal that is remembered; incident: what was last published of an incident; clock: the watermark of a cluster; marker: end of a restore. */
   readonly kind: StateKind
-  /** Signals of the incident, in the order of arrival. */
-  readonly signals: ReadonlyArray<Signal>
-  /** The incident as last published. */
-  readonly incident: Incident | null
+  /** The signal, its texts cut to the correlator's bounds. */
+  readonly signal: Signal | null
+  /** Id of the full group the signal lies in: such a group takes no more signals. Null while it can still grow. */
+  readonly sealed: string | null
+  /** Link keys by which the signal does not join earlier ones any more, because the signals that showed the key to be a hub were forgotten. */
+  readonly cut_keys: ReadonlyArray<string>
+  /** What was last published of an incident. */
+  readonly published: PublishedIncident | null
   /** Latest event time seen, microseconds since the epoch. */
   readonly watermark: number
 }
@@ -531,6 +539,22 @@ export interface Process {
   readonly ancestors: ReadonlyArray<Ancestor>
 }
 
+/** What was last published of an incident. */
+export interface PublishedIncident {
+  /** The incident. */
+  readonly id: string
+  /** Its revision. */
+  readonly revision: number
+  /** Its status. */
+  readonly status: IncidentStatus
+  /** How many signals it had. */
+  readonly signals: number
+  /** Id of its earliest signal. */
+  readonly first_signal: string
+  /** Time of its latest signal, microseconds since the epoch. */
+  readonly last: number
+}
+
 /** Outcome of a request. */
 export interface ResponseStatus {
   /** HTTP status code; gRPC codes of GKE are translated. */
@@ -665,7 +689,7 @@ export interface SignalRule {
 export type SourceType = 'audit' | 'runtime'
 
 /** What an entry holds. */
-export type StateKind = 'incident' | 'clock' | 'marker'
+export type StateKind = 'signal' | 'incident' | 'clock' | 'marker'
 
 /** A signal, or several that tell the same thing. */
 export interface TimelineEntry {

@@ -3,7 +3,10 @@ import type { ErrorList } from '../errors.ts'
 /** What can be wrong with an encoded message, or with a value that is to be encoded. Stable: dead letters route on these. */
 export const CODEC_ERRORS = {
   CODEC_NO_VALUE: { description: 'The message has no value where one is needed.', retriable: false },
-  CODEC_WRONG_MAGIC: { description: 'The first byte is not 0: not in the wire format of a schema registry.', retriable: false },
+  CODEC_WRONG_MAGIC: {
+    description: 'The first byte is not 0: not in the wire format of a schema registry.',
+    retriable: false
+  },
   CODEC_TRUNCATED_FRAME: { description: 'The message ends before its header or its value does.', retriable: false },
   CODEC_UNKNOWN_SCHEMA_ID: { description: 'The registry does not know the schema id in the header.', retriable: false },
   CODEC_UNREADABLE_SCHEMA: {

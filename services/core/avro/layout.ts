@@ -166,7 +166,8 @@ interface Scope {
   depth: number
 }
 
-const qualified = (name: string, namespace: string) => (name.includes('.') || namespace === '' ? name : `${namespace}.${name}`)
+const qualified = (name: string, namespace: string) =>
+  name.includes('.') || namespace === '' ? name : `${namespace}.${name}`
 
 function namespaceOf(schema: JsonObject, name: string, inherited: string): string {
   if (name.includes('.')) return name.slice(0, name.lastIndexOf('.'))

@@ -21,7 +21,9 @@ const IAM_GROUPS: ReadonlySet<string> = new Set(['rbac.authorization.k8s.io', 'a
 function isSensitive(event: AuditEvent): boolean {
   const resource = event.objectRef?.resource
   if (typeof resource !== 'string') return false
-  return SENSITIVE_RESOURCES.has(resource) || (resource === 'serviceaccounts' && event.objectRef?.subresource === 'token')
+  return (
+    SENSITIVE_RESOURCES.has(resource) || (resource === 'serviceaccounts' && event.objectRef?.subresource === 'token')
+  )
 }
 
 /** What of a body says which object it is, and nothing of what is in it. */
@@ -114,7 +116,10 @@ export function auditEntry(event: AuditEvent, tally: Tally): Draft {
  * ECS `event.category` and `event.type` of a request. Values are ECS's closed lists (9.0, fields `event.category` and
  * `event.type`); `api` is its category for API calls.
  */
-export function auditCategory(event: AuditEvent): { readonly category: readonly string[]; readonly type: readonly string[] } {
+export function auditCategory(event: AuditEvent): {
+  readonly category: readonly string[]
+  readonly type: readonly string[]
+} {
   const category = ['api']
   if (IAM_GROUPS.has(event.objectRef?.apiGroup ?? '') || event.objectRef?.subresource === 'token') category.push('iam')
   const session = SESSIONS.has(event.objectRef?.subresource ?? '')

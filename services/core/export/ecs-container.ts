@@ -14,7 +14,9 @@ import {
  * The containers of a pod's inventory record, a document each; none for records of other kinds.
  * @returns `id`: cluster, pod uid and container name, so that a restarted container replaces the one before
  */
-export function containerDocuments(record: InventoryRecord): ReadonlyArray<{ readonly id: string; readonly document: Draft }> {
+export function containerDocuments(
+  record: InventoryRecord
+): ReadonlyArray<{ readonly id: string; readonly document: Draft }> {
   const { pod, cluster } = record
   if (pod === null) return []
   return pod.containers.map((container, position) => {

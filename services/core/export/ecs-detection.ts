@@ -1,5 +1,5 @@
 import type { Action, Entity, EntityType, Incident, Signal } from '../../../schemas/generated/types.ts'
-import { compact, type Draft, freeForm, integer, isoTime, take, type Tally, text, texts } from './bounds.ts'
+import { compact, type Draft, freeForm, integer, isoTime, type Tally, take, text, texts } from './bounds.ts'
 import { clusterFields, ECS_VERSION, finish, TAG_BAD_TIME } from './ecs-event.ts'
 import { SEVERITY_NUMBER, splitTechnique, tacticName } from './severity.ts'
 
@@ -16,7 +16,11 @@ function entities(values: readonly Entity[], tally: Tally): readonly Draft[] | u
   return values.length === 0 ? undefined : take(values, tally).map((value) => entity(value, tally))
 }
 
-function namesOf(values: readonly Entity[], tally: Tally, wanted: (value: Entity) => boolean): readonly string[] | undefined {
+function namesOf(
+  values: readonly Entity[],
+  tally: Tally,
+  wanted: (value: Entity) => boolean
+): readonly string[] | undefined {
   return texts([...new Set(values.filter(wanted).map(({ name, id }) => name || id))], tally)
 }
 

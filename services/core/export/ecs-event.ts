@@ -166,7 +166,10 @@ export function eventDocument(event: EnrichedEvent): Draft {
     weir: compact({
       ...(weir as Draft | undefined),
       actor: actorFields(event, tally),
-      enrichment: compact({ status: text(event.enrichment.status, tally), reason: text(event.enrichment.reason, tally) }),
+      enrichment: compact({
+        status: text(event.enrichment.status, tally),
+        reason: text(event.enrichment.reason, tally)
+      }),
       source: compact({
         type: text(event.source.type, tally),
         provider: text(event.source.provider, tally),

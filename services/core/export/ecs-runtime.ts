@@ -1,5 +1,5 @@
 import type { Ancestor, Process, RuntimeEvent } from '../../../schemas/generated/types.ts'
-import { compact, type Draft, freeForm, integer, isoTime, take, type Tally, text, texts } from './bounds.ts'
+import { compact, type Draft, freeForm, integer, isoTime, type Tally, take, text, texts } from './bounds.ts'
 
 interface Classification {
   readonly category: readonly string[]
@@ -125,14 +125,14 @@ export function runtimeFields(event: RuntimeEvent, tally: Tally): Draft {
           : compact({
               in_image: process.in_image ?? undefined,
               ancestors: texts(
-                take(process.ancestors, tally).map(({ command_line, executable, name }) => command_line ?? executable ?? name),
+                take(process.ancestors, tally).map(
+                  ({ command_line, executable, name }) => command_line ?? executable ?? name
+                ),
                 tally
               )
             }),
       alert:
-        alert === null
-          ? undefined
-          : compact({ priority: text(alert.priority, tally), tags: texts(alert.tags, tally) }),
+        alert === null ? undefined : compact({ priority: text(alert.priority, tally), tags: texts(alert.tags, tally) }),
       attributes: freeForm(event.attributes, tally)
     }
   }

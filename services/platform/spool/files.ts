@@ -1,23 +1,15 @@
-import { type FileHandle, open, readdir, rename, stat, writeFile } from 'node:fs/promises'
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, WeirError } from '../../core/errors.ts'
 import { SPOOL_ERRORS, type SpoolErrorCode } from './errors.ts'
-import { decodeHeader, findRecord, HEADER_BYTES, payloadIsGood } from './frame.ts'
 
 const SEGMENT_NAME = /^(\d{16})\.segment$/
-const CHECKPOINT_NAME = 'checkpoint.json'
 
 /** A segment file: records in sequence. Its name is the sequence number of its first record. */
 export interface Segment {
   readonly first: number
   readonly path: string
   bytes: number
-}
-
-/** How far the spool has been consumed, and what the consumer wants to find again with it. */
-export interface Checkpoint {
-  readonly position: SpoolPosition
-  readonly note: string | null
 }
 
 /** A place between two records. */
@@ -35,9 +27,14 @@ export function spoolError(error: unknown, what: string): WeirError<SpoolErrorCo
   if (error instanceof WeirError && Object.hasOwn(SPOOL_ERRORS, error.code)) return error as WeirError<SpoolErrorCode>
   const { code } = error as NodeJS.ErrnoException
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new WeirError(SPOOL_ERRORS, 'SPOOL_DISK_FULL', `${what}: the disk is full; free space or give the spool a disk of its own`, {
-      cause: error
-    })
+    return new WeirError(
+      SPOOL_ERRORS,
+      'SPOOL_DISK_FULL',
+      `${what}: the disk is full; free space or give the spool a disk of its own`,
+      {
+        cause: error
+      }
+    )
   }
   return new WeirError(SPOOL_ERRORS, 'SPOOL_IO', `${what}: ${messageOf(error)}`, { cause: error })
 }
@@ -56,26 +53,6 @@ export async function listSegments(directory: string): Promise<Segment[]> {
     segments.push({ first: Number(match[1]), path, bytes: (await stat(path)).size })
   }
   return segments
-}
-
-/**
- * Finds the end of the last segment after a crash: the end of its last good record.
- * @returns bytes up to there, and the sequence number that the next record gets
- */
-export async function findEnd(handle: FileHandle, segment: Segment): Promise<{ bytes: number; sequence: number }> {
-  const content = await readExactly(handle, 0, segment.bytes)
-  let end = { bytes: 0, sequence: segment.first }
-  for (let at: number | null = 0; at !== null && at < content.length; ) {
-    const header = decodeHeader(content, at)
-    const payload = header === null ? null : content.subarray(at + HEADER_BYTES, at + HEADER_BYTES + header.length)
-    if (header !== null && payload !== null && payloadIsGood(header, payload)) {
-      at += HEADER_BYTES + header.length
-      end = { bytes: at, sequence: Math.max(end.sequence, header.sequence + 1) }
-    } else {
-      at = findRecord(content, at + 1)
-    }
-  }
-  return end
 }
 
 /** Reads `length` bytes, fewer only at the end of the file. */
@@ -118,39 +95,4 @@ export async function syncDirectory(directory: string): Promise<void> {
   } finally {
     await handle.close()
   }
-}
-
-/**
- * @returns the checkpoint, `missing` when there has never been one, `damaged` when it cannot be read
- */
-export async function readCheckpoint(directory: string): Promise<Checkpoint | 'missing' | 'damaged'> {
-  const handle = await open(join(directory, CHECKPOINT_NAME), 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null
-    throw error
-  })
-  if (handle === null) return 'missing'
-  try {
-    const value: unknown = JSON.parse(await handle.readFile('utf8'))
-    return isCheckpoint(value) ? value : 'damaged'
-  } catch (error) {
-    if (error instanceof SyntaxError) return 'damaged'
-    throw error
-  } finally {
-    await handle.close()
-  }
-}
-
-function isCheckpoint(value: unknown): value is Checkpoint {
-  if (typeof value !== 'object' || value === null) return false
-  const { position, note } = value as Partial<Record<keyof Checkpoint, unknown>>
-  if (typeof position !== 'object' || position === null || (note !== null && typeof note !== 'string')) return false
-  const { segment, offset, sequence } = position as Partial<Record<keyof SpoolPosition, unknown>>
-  return [segment, offset, sequence].every((number) => Number.isSafeInteger(number) && Number(number) >= 0)
-}
-
-/** Replaces the checkpoint as a whole: a crash leaves the old one or the new one. */
-export async function writeCheckpoint(directory: string, checkpoint: Checkpoint, durable: boolean): Promise<void> {
-  const path = join(directory, CHECKPOINT_NAME)
-  await writeFile(`${path}.new`, JSON.stringify(checkpoint), { flush: durable })
-  await rename(`${path}.new`, path)
 }

@@ -23,9 +23,14 @@ export function lockDirectory(directory: string): { release(): void } {
   } catch (error) {
     database?.close()
     if ((error as { errcode?: unknown }).errcode === SQLITE_BUSY) {
-      throw new WeirError(SPOOL_ERRORS, 'SPOOL_LOCKED', `${directory} is in use by another process; give each its own spool directory`, {
-        cause: error
-      })
+      throw new WeirError(
+        SPOOL_ERRORS,
+        'SPOOL_LOCKED',
+        `${directory} is in use by another process; give each its own spool directory`,
+        {
+          cause: error
+        }
+      )
     }
     throw new WeirError(SPOOL_ERRORS, 'SPOOL_UNUSABLE', `cannot lock ${file}: ${messageOf(error)}`, { cause: error })
   }

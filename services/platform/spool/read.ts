@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { readExactly, type Segment, type SpoolPosition, spoolError } from './files.ts'
-import { decodeHeader, findRecord, HEADER_BYTES, type Header, payloadIsGood } from './frame.ts'
+import { decodeHeader, findRecord, HEADER_BYTES, payloadIsGood } from './frame.ts'
 
 const CHUNK_BYTES = 256 * 1024
 
@@ -29,6 +29,8 @@ export interface ReadOptions {
   /** The spool's own list, read only: the writer adds at its end and removes at its start. */
   readonly segments: readonly Segment[]
   readonly signal: AbortSignal
+  /** At the end: wait for more, or be done. */
+  readonly follow: boolean
   readonly isClosed: () => boolean
   /** Registers a function to be called once when there is more to read or the spool is closed. */
   readonly wakeOnce: (resolve: () => void) => void
@@ -36,13 +38,14 @@ export interface ReadOptions {
 }
 
 /**
- * Records in order, from `start` on, over all segments; waits for more at the end.
+ * Records in order, from `start` on, over all segments.
  * Only bytes that an append has finished are looked at, so a record in the making is never taken for a damaged one.
  */
 export async function* readRecords(options: ReadOptions): AsyncGenerator<SpoolRecord, void> {
-  const { segments, signal, isClosed, wakeOnce } = options
+  const { segments, signal, follow, isClosed, wakeOnce } = options
   let position = options.start
-  let current: { first: number; handle: FileHandle } | null = null
+  let handle: FileHandle | null = null
+  let handleOf: Segment | null = null
   let wakeUp: (() => void) | null = null
   const onAbort = () => wakeUp?.()
   signal.addEventListener('abort', onAbort)
@@ -52,6 +55,7 @@ export async function* readRecords(options: ReadOptions): AsyncGenerator<SpoolRe
         first === position.segment ? bytes > position.offset : first > position.segment && bytes > 0
       )
       if (segment === undefined) {
+        if (!follow) return
         await new Promise<void>((resolve) => {
           wakeUp = resolve
           wakeOnce(resolve)
@@ -59,77 +63,77 @@ export async function* readRecords(options: ReadOptions): AsyncGenerator<SpoolRe
         continue
       }
       if (segment.first !== position.segment) position = { ...position, segment: segment.first, offset: 0 }
-      if (current?.first !== segment.first) {
-        await current?.handle.close()
-        current = null
-        current = { first: segment.first, handle: await open(segment.path, 'r') }
+      if (handle === null || handleOf !== segment) {
+        await handle?.close()
+        handle = null
+        handle = await open(segment.path, 'r')
+        handleOf = segment
       }
-      for await (const record of readStretch(current.handle, segment, position, options)) {
-        position = record.next
-        if (record.payload !== null) yield { ...record, payload: record.payload }
+      const stretch = await readStretch(handle, segment, position, options.damage)
+      for (const record of stretch.records) {
+        yield record
         if (signal.aborted || isClosed()) return
       }
+      position = stretch.end
     }
   } catch (error) {
     throw spoolError(error, `cannot read the spool in ${options.directory}`)
   } finally {
     signal.removeEventListener('abort', onAbort)
-    await current?.handle.close()
+    await handle?.close()
   }
 }
 
-type Step = Omit<SpoolRecord, 'payload'> & { readonly payload: Buffer | null }
-
-/** The records of one chunk, at least one step forward: a record, or (payload null) damage passed over. */
-async function* readStretch(
+/** The whole records of one chunk, or the damage at its start; always gets forward. */
+async function readStretch(
   handle: FileHandle,
   segment: Segment,
   start: SpoolPosition,
-  options: ReadOptions
-): AsyncGenerator<Step, void> {
-  const limit = segment.bytes
-  let chunk = await readExactly(handle, start.offset, Math.min(CHUNK_BYTES, limit - start.offset))
-  const [first] = chunk.length < HEADER_BYTES ? [null] : [decodeHeader(chunk, 0)]
-  const firstEnd = HEADER_BYTES + (first?.length ?? 0)
-  if (firstEnd > chunk.length && start.offset + firstEnd <= limit) chunk = await readExactly(handle, start.offset, firstEnd)
+  damage: (damage: Damage) => void
+): Promise<{ records: SpoolRecord[]; end: SpoolPosition }> {
+  const limit = segment.bytes - start.offset
+  let chunk = await readExactly(handle, start.offset, Math.min(CHUNK_BYTES, limit))
+  const firstEnd = HEADER_BYTES + (decodeHeader(chunk, 0)?.length ?? 0)
+  if (firstEnd > chunk.length && firstEnd <= limit) chunk = await readExactly(handle, start.offset, firstEnd)
 
+  const records: SpoolRecord[] = []
+  let { sequence } = start
   let at = 0
-  let sequence = start.sequence
-  const place = (offset: number, next: number): SpoolPosition => ({ segment: segment.first, offset: start.offset + offset, sequence: next })
-  const step = (header: Header, payload: Buffer | null, end: number): Step => ({
-    payload,
-    sequence: header.sequence,
-    written_ms: header.written_ms,
-    next: place(end, sequence)
-  })
-
+  const place = (): SpoolPosition => ({ segment: segment.first, offset: start.offset + at, sequence })
+  if (chunk.length === 0) {
+    // Somebody else has cut the file.
+    damage({ path: segment.path, offset: start.offset, bytes: limit, records: 0 })
+    at = limit
+  }
   while (at < chunk.length) {
     const header = decodeHeader(chunk, at)
     const end = at + HEADER_BYTES + (header?.length ?? 0)
     // Not all of it is in this chunk: the next one begins with it.
-    if (at > 0 && end > chunk.length && start.offset + end <= limit) return
+    if (at > 0 && end > chunk.length && end <= limit) break
     const payload = chunk.subarray(at + HEADER_BYTES, end)
+    const { path } = segment
+    const offset = start.offset + at
     if (header === null || !payloadIsGood(header, payload)) {
-      const offset = start.offset + at
-      const rest = await readExactly(handle, offset, limit - offset)
-      const skip = findRecord(rest, 1) ?? rest.length
-      const found = decodeHeader(rest, skip)
-      const records = found === null ? 0 : Math.max(0, found.sequence - sequence)
-      options.damage({ path: segment.path, offset, bytes: skip, records })
-      sequence += records
-      yield { payload: null, sequence, written_ms: 0, next: place(at + skip, sequence) }
-      return
-    }
-    if (header.sequence < sequence) {
-      // Numbers only grow: this is what an append left that failed and could not be undone.
-      options.damage({ path: segment.path, offset: start.offset + at, bytes: end - at, records: 0 })
-      yield step(header, null, end)
-    } else {
-      const missing = header.sequence - sequence
-      if (missing > 0) options.damage({ path: segment.path, offset: start.offset + at, bytes: 0, records: missing })
-      sequence = header.sequence + 1
-      yield step(header, payload, end)
+      if (at > 0) break
+      const rest = await readExactly(handle, offset, limit)
+      const bytes = findRecord(rest, 1) ?? limit
+      const found = decodeHeader(rest, bytes)
+      const missing = found === null ? 0 : Math.max(0, found.sequence - sequence)
+      damage({ path, offset, bytes, records: missing })
+      sequence += missing
+      at = bytes
+      break
     }
     at = end
+    if (header.sequence < sequence) {
+      // Numbers only grow: this is what an append left that failed and could not be undone.
+      damage({ path, offset, bytes: HEADER_BYTES + header.length, records: 0 })
+      continue
+    }
+    const missing = header.sequence - sequence
+    if (missing > 0) damage({ path, offset, bytes: 0, records: missing })
+    sequence = header.sequence + 1
+    records.push({ payload, sequence: header.sequence, written_ms: header.written_ms, next: place() })
   }
+  return { records, end: place() }
 }

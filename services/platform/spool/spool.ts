@@ -1,23 +1,12 @@
-import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises'
+import { mkdir, open, unlink } from 'node:fs/promises'
 import { messageOf, WeirError } from '../../core/errors.ts'
+import { type Checkpoint, writeCheckpoint } from './checkpoint.ts'
 import { SPOOL_ERRORS, type SpoolErrorCode } from './errors.ts'
-import {
-  type Checkpoint,
-  findEnd,
-  listSegments,
-  readCheckpoint,
-  readExactly,
-  type Segment,
-  type SpoolPosition,
-  segmentPath,
-  spoolError,
-  syncDirectory,
-  writeCheckpoint,
-  writeFully
-} from './files.ts'
+import { readExactly, type SpoolPosition, segmentPath, spoolError, syncDirectory, writeFully } from './files.ts'
 import { decodeHeader, encodeHeader, HEADER_BYTES } from './frame.ts'
 import { lockDirectory } from './lock.ts'
 import { readRecords, type SpoolRecord } from './read.ts'
+import { type ActiveSegment, checkpointIsBehindEnd, recover } from './recover.ts'
 
 /** Appends that wait are written together up to this size: one system call, and under `always` one fsync, for many. */
 const GROUP_BYTES = 4 * 1024 * 1024
@@ -61,8 +50,11 @@ export interface Spool {
    *   SPOOL_RECORD_TOO_LARGE, SPOOL_CLOSED
    */
   append(payloads: readonly Buffer[]): Promise<void>
-  /** The records from the committed position on; waits at the end for more, until aborted or closed. */
-  read(signal: AbortSignal): AsyncGenerator<SpoolRecord, void>
+  /**
+   * The records from the committed position on.
+   * @param options `follow` (default): wait at the end for more, until aborted or closed; else end there
+   */
+  read(signal: AbortSignal, options?: { readonly follow: boolean }): AsyncGenerator<SpoolRecord, void>
   /**
    * Records before `position` are done with; their space is given back. Positions that go back change nothing.
    * @param note kept with the position and found again as `checkpoint.note`; left as it is when not given
@@ -94,7 +86,9 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 })
   } catch (error) {
-    throw new WeirError(SPOOL_ERRORS, 'SPOOL_UNUSABLE', `cannot create ${directory}: ${messageOf(error)}`, { cause: error })
+    throw new WeirError(SPOOL_ERRORS, 'SPOOL_UNUSABLE', `cannot create ${directory}: ${messageOf(error)}`, {
+      cause: error
+    })
   }
   const lock = lockDirectory(directory)
   try {
@@ -111,49 +105,12 @@ async function openLocked(options: SpoolOptions, release: () => void): Promise<S
   const recordMax = max_bytes - segment_bytes
   const problem = (code: SpoolErrorCode, message: string) => report(new WeirError(SPOOL_ERRORS, code, message))
 
-  const segments = await listSegments(directory)
-  let torn_bytes = 0
+  const recovered = await recover(directory, problem)
+  const { segments, torn_bytes } = recovered
+  let { active, checkpoint, nextSequence } = recovered
   let lost_records = 0
   let corrupt_bytes = 0
-  let nextSequence = 1
-  let active: { segment: Segment; handle: FileHandle } | null = null
-  const last = segments.at(-1)
-  if (last !== undefined) {
-    const handle = await open(last.path, 'r+')
-    const end = await findEnd(handle, last)
-    if (end.bytes < last.bytes) {
-      torn_bytes = last.bytes - end.bytes
-      problem('SPOOL_TORN_TAIL', `${last.path}: removed ${torn_bytes} bytes of an append that was cut short`)
-      await handle.truncate(end.bytes)
-      last.bytes = end.bytes
-    }
-    nextSequence = end.sequence
-    active = { segment: last, handle }
-  }
-
-  let checkpoint = await recoverCheckpoint()
   let written: Checkpoint | null = null
-  // Numbers never go back: after a power failure the checkpoint may know of records that the last segment does not.
-  if (checkpoint.position.sequence > nextSequence) nextSequence = checkpoint.position.sequence
-
-  async function recoverCheckpoint(): Promise<Checkpoint> {
-    const stored = await readCheckpoint(directory)
-    const oldest = segments[0]
-    const start = { segment: oldest?.first ?? 1, offset: 0, sequence: oldest?.first ?? 1 }
-    if (stored === 'damaged' || (stored === 'missing' && start.sequence > 1)) {
-      problem('SPOOL_CHECKPOINT_LOST', `${directory}: no readable checkpoint; beginning at record ${start.sequence}`)
-      return { position: start, note: null }
-    }
-    if (stored === 'missing') return { position: start, note: null }
-    if (oldest !== undefined && stored.position.sequence < oldest.first) {
-      problem(
-        'SPOOL_CHECKPOINT_LOST',
-        `${directory}: the checkpoint is at record ${stored.position.sequence}, the oldest segment begins with ${oldest.first}`
-      )
-      return { position: start, note: stored.note }
-    }
-    return stored
-  }
 
   let closed = false
   let dirty = false
@@ -183,11 +140,13 @@ async function openLocked(options: SpoolOptions, release: () => void): Promise<S
     try {
       await active.handle.datasync()
     } catch (error) {
-      throw new WeirError(SPOOL_ERRORS, 'SPOOL_SYNC_FAILED', `${active.segment.path}: fsync: ${messageOf(error)}`, { cause: error })
+      throw new WeirError(SPOOL_ERRORS, 'SPOOL_SYNC_FAILED', `${active.segment.path}: fsync: ${messageOf(error)}`, {
+        cause: error
+      })
     }
   }
 
-  async function roll(): Promise<{ segment: Segment; handle: FileHandle }> {
+  async function roll(): Promise<ActiveSegment> {
     if (active !== null) {
       await syncActive()
       if (untrimmed) await active.handle.truncate(active.segment.bytes)
@@ -203,13 +162,10 @@ async function openLocked(options: SpoolOptions, release: () => void): Promise<S
     return active
   }
 
-  async function writableSegment(bytes: number): Promise<{ segment: Segment; handle: FileHandle }> {
-    if (active === null) return roll()
+  async function writableSegment(bytes: number): Promise<ActiveSegment> {
+    if (active === null || checkpointIsBehindEnd(checkpoint, active.segment)) return roll()
     const { segment } = active
-    // A damaged checkpoint position behind the end of the segment cannot be continued in it: offsets would be used twice.
-    const behind = checkpoint.position.segment === segment.first && checkpoint.position.offset > segment.bytes
-    if (segment.bytes > 0 && (segment.bytes + bytes > segment_bytes || behind)) return roll()
-    return active
+    return segment.bytes > 0 && segment.bytes + bytes > segment_bytes ? roll() : active
   }
 
   async function writeGroup(group: readonly Waiting[]): Promise<void> {
@@ -339,7 +295,9 @@ async function openLocked(options: SpoolOptions, release: () => void): Promise<S
 
   async function oldest(): Promise<number | null> {
     const { position } = checkpoint
-    const segment = segments.find(({ first, bytes }) => first >= position.segment && (first > position.segment || bytes > position.offset))
+    const segment = segments.find(
+      ({ first, bytes }) => first >= position.segment && (first > position.segment || bytes > position.offset)
+    )
     if (segment === undefined) return null
     const handle = await open(segment.path, 'r')
     try {
@@ -383,18 +341,22 @@ async function openLocked(options: SpoolOptions, release: () => void): Promise<S
       corrupt_bytes,
       torn_bytes
     }),
-    read: (signal) =>
+    read: (signal, { follow } = { follow: true }) =>
       readRecords({
         directory,
         start: checkpoint.position,
         segments,
         signal,
+        follow,
         isClosed: () => closed,
         wakeOnce: (resolve) => wakers.add(resolve),
         damage: ({ path, offset, bytes, records }) => {
           corrupt_bytes += bytes
           lost_records += records
-          problem('SPOOL_CORRUPT', `${path}: passed over ${bytes} damaged bytes at ${offset}, ${records} records are lost`)
+          problem(
+            'SPOOL_CORRUPT',
+            `${path}: passed over ${bytes} damaged bytes at ${offset}, ${records} records are lost`
+          )
         }
       })
   }

@@ -339,6 +339,14 @@ export function nextPid(cluster: Cluster, node: Node): number {
   return pid
 }
 
+/** The next pid in a container's own pid namespace: 1 for its first process. */
+export function nextContainerPid(cluster: Cluster, container: Container): number {
+  const last = cluster.pidsUsed.get(container.id)
+  const pid = last === undefined ? 1 : last + cluster.random.integer(1, 4)
+  cluster.pidsUsed.set(container.id, pid)
+  return pid
+}
+
 /** Resource version at a time: rises with time, as in etcd. */
 export function resourceVersion(cluster: Cluster, time_us: number): string {
   return String(48_211_907 + Math.floor((time_us - cluster.start_us) / (SECOND_US / 16)))

@@ -1,0 +1,118 @@
+import type { Severity, Signal, SourceType } from '../../../schemas/generated/types.ts'
+import { inKillChainOrder, tacticWords } from './tactics.ts'
+import { counted } from './text.ts'
+
+export const SEVERITIES = ['informational', 'low', 'medium', 'high', 'critical'] as const satisfies readonly Severity[]
+
+export function severityRank(severity: Severity): number {
+  return SEVERITIES.indexOf(severity)
+}
+
+/**
+ * The table an incident's score is added up from; 0 to 100.
+ *
+ * | what | points |
+ * |---|---|
+ * | most severe signal: informational, low, medium, high, critical | 5, 15, 40, 55, 65 |
+ * | each tactic after the first, up to four | 4 |
+ * | secrets of the whole cluster read, or kube-system acted on | 5, and 8 for both |
+ * | both halves saw it, and it has a medium signal or three tactics | 25, and at least 70 with a medium signal and two tactics |
+ * | both halves saw it, otherwise | 3 |
+ * | only one half saw it | at most 69, and at most 34 with no signal above low |
+ *
+ * So whatever both halves saw with a medium signal and two tactics outranks everything that only one saw.
+ */
+const POINTS = {
+  severity: { informational: 5, low: 15, medium: 40, high: 55, critical: 65 },
+  tactic: 4,
+  most_tactics: 4,
+  one_sensitive: 5,
+  two_sensitive: 8,
+  both: 25,
+  both_floor: 70,
+  both_weak: 3,
+  single_cap: 69,
+  single_low_cap: 34,
+  narrow_cap: 79
+} as const
+
+/** Lowest score of each severity. Critical also needs both halves and three tactics. */
+const THRESHOLDS = [
+  ['critical', 80],
+  ['high', 55],
+  ['medium', 35],
+  ['low', 10],
+  ['informational', 0]
+] as const satisfies ReadonlyArray<readonly [Severity, number]>
+
+export interface Score {
+  readonly score: number
+  readonly severity: Severity
+  /** What the score comes from, for people. */
+  readonly reasons: readonly string[]
+}
+
+const COLLECTION_VERBS: ReadonlySet<string> = new Set(['list', 'watch', 'deletecollection'])
+
+/** Whether a request reads, watches or deletes the secrets of all namespaces. */
+function spansAllSecrets({ action, entities }: Signal): boolean {
+  const [resource, verb] = action.split(':')
+  if (resource !== 'secrets' || verb === undefined || !COLLECTION_VERBS.has(verb)) return false
+  return !entities.some(({ type, role, id, name }) => type === 'secret' && role === 'target' && `${id} ${name}`.includes('/'))
+}
+
+const KUBE_SYSTEM = /(?:^|\/)kube-system(?:\/|$)/
+
+function touchesKubeSystem({ entities }: Signal): boolean {
+  return entities.some(({ role, id, name }) => role === 'target' && (KUBE_SYSTEM.test(id) || KUBE_SYSTEM.test(name)))
+}
+
+export function sourcesOf(signals: readonly Signal[]): readonly SourceType[] {
+  return (['audit', 'runtime'] as const).filter((source) => signals.some((signal) => signal.source === source))
+}
+
+/**
+ * Whether signals that belong together are worth an analyst's look: one of them is of medium severity or more, or two
+ * rules of two tactics matched. Single weak signals are kept and count when something joins them.
+ */
+export function isWorthALook(signals: readonly Signal[]): boolean {
+  if (signals.some(({ severity }) => severityRank(severity) >= severityRank('medium'))) return true
+  const rules = new Set(signals.map(({ rule }) => rule.id))
+  const tactics = new Set(signals.flatMap((signal) => signal.tactics))
+  return rules.size >= 2 && tactics.size >= 2
+}
+
+/** @param signals of one incident, at least one */
+export function scoreOf(signals: readonly Signal[]): Score {
+  const worst = SEVERITIES[Math.max(...signals.map(({ severity }) => severityRank(severity)))] ?? 'informational'
+  const tactics = inKillChainOrder(signals.flatMap((signal) => signal.tactics))
+  const isSerious = severityRank(worst) >= severityRank('medium')
+  const seenByBoth = sourcesOf(signals).length > 1
+  const reasons: string[] = [`the most severe signal is ${worst}`]
+
+  let score: number = POINTS.severity[worst]
+  if (tactics.length > 1) {
+    score += POINTS.tactic * Math.min(POINTS.most_tactics, tactics.length - 1)
+    reasons.push(`it spans ${counted(tactics.length, 'tactic')} (${tactics.map(tacticWords).join(', ')})`)
+  }
+  const sensitive = [
+    ...(signals.some(spansAllSecrets) ? ['the secrets of all namespaces'] : []),
+    ...(signals.some(touchesKubeSystem) ? ['kube-system'] : [])
+  ]
+  if (sensitive.length > 0) {
+    score += sensitive.length === 1 ? POINTS.one_sensitive : POINTS.two_sensitive
+    reasons.push(`it reached for ${sensitive.join(' and ')}`)
+  }
+  if (seenByBoth) {
+    const weighs = isSerious || tactics.length >= 3
+    score += weighs ? POINTS.both : POINTS.both_weak
+    if (isSerious && tactics.length >= 2) score = Math.max(score, POINTS.both_floor)
+    reasons.push('both the API audit log and the container runtime saw it')
+  } else {
+    score = Math.min(score, isSerious ? POINTS.single_cap : POINTS.single_low_cap)
+  }
+  if (!seenByBoth || tactics.length < 3) score = Math.min(score, POINTS.narrow_cap)
+  score = Math.min(100, score)
+  const severity = THRESHOLDS.find(([, least]) => score >= least)?.[0] ?? 'informational'
+  return { score, severity, reasons }
+}

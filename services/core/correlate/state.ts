@@ -1,0 +1,114 @@
+import { hash } from 'node:crypto'
+import type { CorrelatorState, IncidentStatus, PublishedIncident, Signal } from '../../../schemas/generated/types.ts'
+import { byCodeUnits } from './text.ts'
+import { type Link, linksOf } from './link-keys.ts'
+
+/** A signal as the correlator holds it. */
+export interface StoredSignal {
+  readonly signal: Signal
+  readonly links: readonly Link[]
+  /** The workload it counts for when a key is judged to be a hub: that of its entities, else its pod. Empty: none. */
+  readonly workload: string
+  /** Keys by which it no longer joins earlier signals. */
+  cutKeys: readonly string[]
+  group: Group | null
+}
+
+/** Signals that belong together: an incident, or not yet worth one. */
+export interface Group {
+  /** By time, then id. Never empty. */
+  readonly members: readonly StoredSignal[]
+  /** Id of the incident, or of the incident it would be. */
+  readonly id: string
+  /** Whether it is an incident. */
+  readonly isIncident: boolean
+  /** Full: takes no more signals. */
+  readonly isSealed: boolean
+  status: Exclude<IncidentStatus, 'merged'>
+}
+
+/** All signals that share a key, by time, then id. */
+export interface Chain {
+  readonly signals: StoredSignal[]
+  /** How many signals each workload has in it. */
+  readonly workloads: Map<string, number>
+}
+
+/** Everything the correlator knows of one cluster. Changed in place by the reducer that owns it. */
+export interface ClusterState {
+  readonly cluster_id: string
+  /** Latest event time seen, microseconds since the epoch. */
+  watermark: number
+  readonly signals: Map<string, StoredSignal>
+  /** Signals that can still join others, by key. */
+  readonly chains: Map<string, Chain>
+  readonly groups: Set<Group>
+  readonly published: Map<string, PublishedIncident>
+  /** No group or record is due for closing or forgetting before this time. */
+  next_due: number
+  /** What was changed since the last batch, to be written to the changelog; null is a tombstone. */
+  readonly changes: Map<string, CorrelatorState | null>
+}
+
+/** One change of the state, for the changelog. */
+export interface StateEntry {
+  /** Key within the cluster. */
+  readonly key: string
+  /** Null forgets the key. */
+  readonly value: CorrelatorState | null
+}
+
+export function emptyState(cluster_id: string): ClusterState {
+  return {
+    cluster_id,
+    watermark: 0,
+    signals: new Map(),
+    chains: new Map(),
+    groups: new Set(),
+    published: new Map(),
+    next_due: Number.POSITIVE_INFINITY,
+    changes: new Map()
+  }
+}
+
+/** Order of signals within everything: by time, then by id, so that it does not depend on arrival. */
+export function bySignalTime(a: StoredSignal, b: StoredSignal): number {
+  return a.signal.time - b.signal.time || byCodeUnits(a.signal.id, b.signal.id)
+}
+
+/** @returns 32 hexadecimal digits, from the cluster and its earliest signal: the same on every replay */
+export function incidentId(cluster_id: string, first_signal: string): string {
+  return hash('sha256', JSON.stringify(['incident', cluster_id, first_signal])).slice(0, 32)
+}
+
+/** @param signal within bounds */
+export function storedSignal(signal: Signal, cutKeys: readonly string[] = []): StoredSignal {
+  const owner =
+    signal.entities.find(({ type }) => type === 'workload') ?? signal.entities.find(({ type }) => type === 'pod')
+  return { signal, links: linksOf(signal), workload: owner?.id ?? '', cutKeys, group: null }
+}
+
+const BLANK = { signal: null, sealed: null, cut_keys: [], published: null, watermark: 0 } as const
+
+/** Notes that a signal has to be written (or, with `forget`, deleted) in the changelog. */
+export function noteSignal(state: ClusterState, stored: StoredSignal, forget = false): void {
+  const key = `signal/${stored.signal.id}`
+  const sealed = stored.group?.isSealed === true ? stored.group.id : null
+  const { cluster_id } = state
+  state.changes.set(
+    key,
+    forget ? null : { ...BLANK, key, cluster_id, kind: 'signal', signal: stored.signal, sealed, cut_keys: stored.cutKeys }
+  )
+}
+
+export function noteIncident(state: ClusterState, id: string): void {
+  const key = `incident/${id}`
+  const published = state.published.get(id)
+  const { cluster_id } = state
+  state.changes.set(key, published === undefined ? null : { ...BLANK, key, cluster_id, kind: 'incident', published })
+}
+
+export function noteClock(state: ClusterState): void {
+  const { cluster_id, watermark } = state
+  state.changes.set('clock', { ...BLANK, key: 'clock', cluster_id, kind: 'clock', watermark })
+}

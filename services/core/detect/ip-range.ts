@@ -1,0 +1,70 @@
+/** Addresses as numbers: IPv4 is kept as IPv4-mapped IPv6 (RFC 4291, 2.5.5.2), so that both notations of one address are equal. */
+
+const MAPPED = 0xffff_0000_0000n
+
+function parseV4(text: string): bigint | null {
+  const parts = text.split('.')
+  if (parts.length !== 4) return null
+  let value = 0n
+  for (const part of parts) {
+    // Leading zeros are refused: some readers take them for octal.
+    if (!/^(?:0|[1-9][0-9]{0,2})$/.test(part)) return null
+    const byte = Number(part)
+    if (byte > 255) return null
+    value = (value << 8n) | BigInt(byte)
+  }
+  return MAPPED | value
+}
+
+function parseV6(text: string): bigint | null {
+  const halves = text.split('::')
+  if (halves.length > 2) return null
+  const groups = halves.map((half) => (half === '' ? [] : half.split(':')))
+  const [head = [], tail = []] = groups
+  const last = (groups.at(-1) ?? []).at(-1)
+  if (last?.includes('.')) {
+    const v4 = parseV4(last)
+    if (v4 === null) return null
+    const words = v4 & 0xffff_ffffn
+    groups.at(-1)?.splice(-1, 1, (words >> 16n).toString(16), (words & 0xffffn).toString(16))
+  }
+  const count = head.length + tail.length
+  if (halves.length === 1 ? count !== 8 : count > 7) return null
+  const all = [...head, ...Array.from({ length: 8 - count }, () => '0'), ...tail]
+  let value = 0n
+  for (const group of all) {
+    if (!/^[0-9a-f]{1,4}$/i.test(group)) return null
+    value = (value << 16n) | BigInt(Number.parseInt(group, 16))
+  }
+  return value
+}
+
+/** An IPv4 (dotted quad) or IPv6 address as a 128-bit number; null when it is neither. A zone (`%eth0`) is not part of it. */
+export function parseAddress(text: string): bigint | null {
+  if (text.length > 64) return null
+  if (!text.includes(':')) return parseV4(text)
+  return parseV6(text.split('%')[0] ?? '')
+}
+
+export interface AddressRange {
+  readonly first: bigint
+  readonly last: bigint
+}
+
+/** A CIDR block, or one address; null when it is neither. Host bits are ignored, as most tools do. */
+export function parseRange(text: string): AddressRange | null {
+  const [base = '', length, ...rest] = text.trim().split('/')
+  const address = parseAddress(base)
+  if (address === null || rest.length > 0) return null
+  const most = base.includes(':') ? 128 : 32
+  if (length !== undefined && (!/^[0-9]{1,3}$/.test(length) || Number(length) > most)) return null
+  const free = BigInt(length === undefined ? 0 : most - Number(length))
+  const first = (address >> free) << free
+  return { first, last: first | ((1n << free) - 1n) }
+}
+
+/** Whether an address given as text lies in a range; false for what is no address. */
+export function inRange(range: AddressRange, text: string): boolean {
+  const address = parseAddress(text)
+  return address !== null && address >= range.first && address <= range.last
+}
