@@ -153,7 +153,7 @@ function generate(): Map<string, string> {
     [
       'schemas.ts',
       `${banner}import type { ${records
-        .map(([, schema]) => schema.name)
+        .map(([, schema]) => schema.name ?? '')
         .toSorted((a, b) => a.localeCompare(b))
         .join(', ')} } from './types.ts'\n\n` +
         `/** TypeScript type of each schema file. */\nexport interface SchemaTypes {\n${index.join('')}}\n\n` +

@@ -9,12 +9,18 @@ import { INVENTORY_ERRORS } from './errors.ts'
  * @param observed when the file was made or read, microseconds since the epoch
  * @throws WeirError INVENTORY_FILE_UNREADABLE, INVENTORY_FILE_NOT_JSON
  */
-export async function loadInventoryFile(file: string, cluster: Cluster, observed: number): Promise<readonly InventoryRecord[]> {
+export async function loadInventoryFile(
+  file: string,
+  cluster: Cluster,
+  observed: number
+): Promise<readonly InventoryRecord[]> {
   let text: string
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
-    throw new WeirError(INVENTORY_ERRORS, 'INVENTORY_FILE_UNREADABLE', `cannot read ${file}: ${messageOf(error)}`, { cause: error })
+    throw new WeirError(INVENTORY_ERRORS, 'INVENTORY_FILE_UNREADABLE', `cannot read ${file}: ${messageOf(error)}`, {
+      cause: error
+    })
   }
   let json: unknown
   try {
@@ -25,7 +31,11 @@ export async function loadInventoryFile(file: string, cluster: Cluster, observed
   }
   const { records } = inventoryFromList(json, cluster, observed)
   if (records.length === 0) {
-    throw new WeirError(INVENTORY_ERRORS, 'INVENTORY_FILE_NOT_JSON', `${file} holds no Kubernetes object with kind, name and UID`)
+    throw new WeirError(
+      INVENTORY_ERRORS,
+      'INVENTORY_FILE_NOT_JSON',
+      `${file} holds no Kubernetes object with kind, name and UID`
+    )
   }
   return records
 }

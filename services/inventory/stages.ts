@@ -37,7 +37,8 @@ export function createAuditInventoryStage({ codec, now_ms }: InventoryPorts): St
       for (const message of messages) {
         try {
           const { cluster, events } = await codec.decode('audit-batch', message.value)
-          for (const record of events.flatMap((event) => inventoryFromAudit(event, cluster))) outputs.push(inventoryMessage(codec, record))
+          for (const record of events.flatMap((event) => inventoryFromAudit(event, cluster)))
+            outputs.push(inventoryMessage(codec, record))
         } catch (error) {
           // The enricher reads the same topic and writes the dead letter; twice would be one too many.
           if (!(error instanceof WeirError) || error.retriable) throw error

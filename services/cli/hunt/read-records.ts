@@ -33,7 +33,7 @@ async function* chunksOf(input: Input, onBytes: (count: number) => void): AsyncG
     return
   }
   const gunzip = createGunzip()
-  source.once('error', (error) => gunzip.destroy(error))
+  source.once('error', (error: Error) => gunzip.destroy(error))
   yield* source.pipe(gunzip) as AsyncIterable<Buffer>
 }
 

@@ -54,6 +54,11 @@ function truncated(): BadBytes {
 export function readLong(cursor: Cursor): number {
   const { bytes } = cursor
   const start = cursor.position
+  const first = bytes[start]
+  if (first !== undefined && first < 0x80) {
+    cursor.position = start + 1
+    return (first >>> 1) ^ -(first & 1)
+  }
   let value = 0
   let scale = 1
   for (let position = start; ; position++) {

@@ -20,7 +20,8 @@ export function defectOf(signal: Signal): string | null {
   if (!signal.id.isWellFormed()) return 'its id is not Unicode text'
   if (signal.id.length > MAX_ID_CHARACTERS) return `its id is longer than ${MAX_ID_CHARACTERS} characters`
   if (signal.event_id.length > MAX_ID_CHARACTERS) return `its event id is longer than ${MAX_ID_CHARACTERS} characters`
-  if (!Number.isSafeInteger(signal.time) || signal.time < 0) return `its time ${signal.time} is not microseconds since the epoch`
+  if (!Number.isSafeInteger(signal.time) || signal.time < 0)
+    return `its time ${signal.time} is not microseconds since the epoch`
   if (signal.cluster.id === '') return 'it does not say which cluster it is from'
   return null
 }

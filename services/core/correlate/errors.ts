@@ -6,7 +6,8 @@ export const CORRELATE_ERRORS = {
     retriable: false
   },
   CORRELATE_SIGNAL_TOO_LATE: {
-    description: 'A signal is older than anything the correlator still remembers, so that it cannot tell it from a duplicate.',
+    description:
+      'A signal is older than anything the correlator still remembers, so that it cannot tell it from a duplicate.',
     retriable: false
   },
   CORRELATE_STATE_UNUSABLE: {

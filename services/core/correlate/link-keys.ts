@@ -1,6 +1,6 @@
 import type { Entity, Signal } from '../../../schemas/generated/types.ts'
-import { isStoppedServiceAccount, isStoppedUser } from './stop-values.ts'
 import type { LinkKind } from './settings.ts'
+import { isStoppedServiceAccount, isStoppedUser } from './stop-values.ts'
 
 /** A key that a signal shares with others of the same attack. */
 export interface Link {

@@ -58,7 +58,9 @@ const COLLECTION_VERBS: ReadonlySet<string> = new Set(['list', 'watch', 'deletec
 function spansAllSecrets({ action, entities }: Signal): boolean {
   const [resource, verb] = action.split(':')
   if (resource !== 'secrets' || verb === undefined || !COLLECTION_VERBS.has(verb)) return false
-  return !entities.some(({ type, role, id, name }) => type === 'secret' && role === 'target' && `${id} ${name}`.includes('/'))
+  return !entities.some(
+    ({ type, role, id, name }) => type === 'secret' && role === 'target' && `${id} ${name}`.includes('/')
+  )
 }
 
 const KUBE_SYSTEM = /(?:^|\/)kube-system(?:\/|$)/

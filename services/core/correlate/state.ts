@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { CorrelatorState, IncidentStatus, PublishedIncident, Signal } from '../../../schemas/generated/types.ts'
-import { byCodeUnits } from './text.ts'
 import { type Link, linksOf } from './link-keys.ts'
+import { byCodeUnits } from './text.ts'
 
 /** A signal as the correlator holds it. */
 export interface StoredSignal {
@@ -97,7 +97,9 @@ export function noteSignal(state: ClusterState, stored: StoredSignal, forget = f
   const { cluster_id } = state
   state.changes.set(
     key,
-    forget ? null : { ...BLANK, key, cluster_id, kind: 'signal', signal: stored.signal, sealed, cut_keys: stored.cutKeys }
+    forget
+      ? null
+      : { ...BLANK, key, cluster_id, kind: 'signal', signal: stored.signal, sealed, cut_keys: stored.cutKeys }
   )
 }
 

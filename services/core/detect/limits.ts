@@ -15,6 +15,8 @@ export const RULE_LIMITS = {
   wildcards: 64,
   condition_characters: 4_096,
   condition_terms: 1_000,
+  /** Items of a rule, counted as often as the condition uses them. */
+  rule_items: 5_000,
   regex_characters: 2_048,
   /** States of the automaton after counted repetitions are written out. */
   regex_states: 1_500,

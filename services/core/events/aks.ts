@@ -1,11 +1,11 @@
 import type { AuditEvent, AuditUser, ResponseStatus } from '../../../schemas/generated/types.ts'
 import { isObject, type JsonObject } from '../json.ts'
 import { auditEventFrom } from './audit.ts'
-import { auditIdFrom, noteInto, timeOr } from './audit-parts.ts'
+import { auditIdFrom, NOTE_OPERATION, noteInto, timeOr } from './audit-parts.ts'
 import { azureObjectOf, azureOperationOf, azurePlaceOf } from './azure-resource.ts'
-import { auditOf, type DecodedEvent, type DecodedEvents } from './decoded-event.ts'
-import { describe, type EventError, eventError, isEventError } from './errors.ts'
-import { type Cuts, integerOf, LIMITS, textOf, textsOf } from './fields.ts'
+import { auditOf, type DecodedEvent, type DecodedEvents, decodeEach } from './decoded-event.ts'
+import { describe, eventError } from './errors.ts'
+import { type Cuts, integerOf, textOf, textsOf } from './fields.ts'
 import { parseJsonText } from './json-text.ts'
 import { microsFrom } from './timestamp.ts'
 
@@ -21,7 +21,8 @@ function nameOf(value: unknown): string | null {
 
 /** Whether an object is a record of Azure Monitor: a diagnostic log or the Activity log. */
 export function isAzureRecord(json: JsonObject): boolean {
-  if (nameOf(json.category) === null && text(json.Category) === null && nameOf(json.operationName) === null) return false
+  if (nameOf(json.category) === null && text(json.Category) === null && nameOf(json.operationName) === null)
+    return false
   return text(json.resourceId) !== null || text(json._ResourceId) !== null || isObject(json.properties)
 }
 
@@ -55,7 +56,7 @@ function activityUserOf(json: JsonObject, cuts: Cuts): AuditUser {
   return {
     username: username ?? '',
     uid: textOf(claims[OBJECT_ID] ?? claims.oid, 'user.uid', cuts),
-    groups: text(claims.groups) === null ? [] : (claims.groups as string).split(',', LIMITS.items),
+    groups: textsOf(typeof claims.groups === 'string' ? claims.groups.split(',') : [], 'user.groups', cuts),
     extra
   }
 }
@@ -77,7 +78,8 @@ function activityStatusOf(json: JsonObject, cuts: Cuts): { stage: string; status
 }
 
 /** Addresses come with a port at times: 203.0.113.7:50412. */
-const withoutPort = (address: string) => (/^[\d.]+:\d+$/.test(address) ? (address.split(':', 1)[0] ?? address) : address)
+const withoutPort = (address: string) =>
+  /^[\d.]+:\d+$/.test(address) ? (address.split(':', 1)[0] ?? address) : address
 
 function activityEventFrom(json: JsonObject, operationName: string | null, arrival: number | null): DecodedEvent {
   const operation = operationName === null ? null : azureOperationOf(operationName)
@@ -107,7 +109,7 @@ function activityEventFrom(json: JsonObject, operationName: string | null, arriv
     responseObject: null,
     requestReceivedTimestamp: null,
     stageTimestamp: timeOr(time, arrival, 'the Activity log record'),
-    annotations: noteInto({ 'azure.com/operation': operationName ?? '' }, cuts, time !== null)
+    annotations: noteInto({ [NOTE_OPERATION]: operationName ?? '' }, cuts, time !== null)
   }
   return auditOf(event, 'aks', place?.cluster ?? null)
 }
@@ -138,20 +140,8 @@ export function aksEventFrom(json: JsonObject, arrival: number | null): DecodedE
  * @returns the events, and an error per record that is none
  */
 export function aksEventsFrom(json: JsonObject, arrival: number | null): DecodedEvents {
-  const events: DecodedEvent[] = []
-  const rejected: EventError[] = []
-  const records = Array.isArray(json.records) ? json.records : []
-  if (records.length > LIMITS.records) {
-    return { events, rejected: [eventError('EVENT_TOO_MANY', `the batch holds ${records.length} records`)] }
-  }
-  for (const [index, record] of records.entries()) {
-    try {
-      if (!isObject(record)) throw eventError('EVENT_NOT_AN_OBJECT', `it is ${describe(record)}`)
-      events.push(aksEventFrom(record, arrival))
-    } catch (error) {
-      if (!isEventError(error)) throw error
-      rejected.push(eventError(error.code, `record ${index}: ${error.message}`, { cause: error }))
-    }
-  }
-  return { events, rejected }
+  return decodeEach(Array.isArray(json.records) ? json.records : [], 'record', (record) => {
+    if (!isObject(record)) throw eventError('EVENT_NOT_AN_OBJECT', `it is ${describe(record)}`)
+    return aksEventFrom(record, arrival)
+  })
 }

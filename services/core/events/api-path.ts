@@ -1,12 +1,10 @@
 import type { ObjectReference } from '../../../schemas/generated/types.ts'
 
 /** What a path of the Kubernetes API names. */
-type ApiObject = Pick<
-  ObjectReference,
-  'apiGroup' | 'apiVersion' | 'namespace' | 'resource' | 'name' | 'subresource'
->
+type ApiObject = Pick<ObjectReference, 'apiGroup' | 'apiVersion' | 'namespace' | 'resource' | 'name' | 'subresource'>
 
-const orNull = (segment: string | undefined): string | null => (segment === undefined || segment === '' ? null : segment)
+const orNull = (segment: string | undefined): string | null =>
+  segment === undefined || segment === '' ? null : segment
 
 /**
  * Splits what follows group and version in an API path: `namespaces/NS/RESOURCE/NAME/SUBRESOURCE`, or without namespace.

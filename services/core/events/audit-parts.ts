@@ -5,13 +5,16 @@ import { eventError } from './errors.ts'
 import { type Cuts, intOf, textMapOf, textOf, textsMapOf, textsOf } from './fields.ts'
 
 /** Annotations under this prefix are Weir's own; a record cannot bring any. */
-const NOTE_PREFIX = 'weir.io/'
+export const NOTE_PREFIX = 'weir.io/'
 
 /** Annotation that names, separated by commas, the fields that were cut or left out because of their size. */
 export const NOTE_CUT = `${NOTE_PREFIX}cut`
 
 /** Annotation, with the value `arrival`, of events whose record has no time, so that the time of arrival stands for it. */
 export const NOTE_TIME = `${NOTE_PREFIX}time`
+
+/** Annotation with the name the cloud has for the operation, where it is translated into an API request. */
+export const NOTE_OPERATION = `${NOTE_PREFIX}operation`
 
 const NO_USER: AuditUser = { username: '', uid: null, groups: [], extra: {} }
 

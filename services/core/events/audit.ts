@@ -68,7 +68,10 @@ export function auditEventFrom(json: unknown, arrival: number | null = null): Au
   const requestURI = textOf(json.requestURI, 'requestURI', cuts, LIMITS.uri)
   const objectRef = objectRefFrom(json.objectRef, cuts)
   if (user.username === '' && requestURI === null && objectRef === null) {
-    throw eventError('EVENT_INCOMPLETE', 'an audit event names a user, a request URI or an object; this has none of them')
+    throw eventError(
+      'EVENT_INCOMPLETE',
+      'an audit event names a user, a request URI or an object; this has none of them'
+    )
   }
   const responseStatus = responseStatusFrom(json.responseStatus, cuts)
   // v1beta1 wrote `timestamp` for the time of the request, and `metadata.creationTimestamp` beside it.

@@ -65,7 +65,13 @@ export function azureOperationOf(name: string): AzureOperation | null {
   if (first !== undefined && second !== undefined && (first.includes('.') || SHORT_GROUPS.has(first))) {
     return { verb, apiGroup: first, resource: second, subresource: rest[0] ?? null, of_cluster: false }
   }
-  return { verb, apiGroup: provider, resource: type, subresource: path.slice(0, -1).join('/') || null, of_cluster: true }
+  return {
+    verb,
+    apiGroup: provider,
+    resource: type,
+    subresource: path.slice(0, -1).join('/') || null,
+    of_cluster: true
+  }
 }
 
 interface AzurePlace {

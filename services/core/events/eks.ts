@@ -1,9 +1,8 @@
 import type { Cluster } from '../../../schemas/generated/types.ts'
 import { isObject, type JsonObject } from '../json.ts'
 import { auditEventFrom } from './audit.ts'
-import { auditOf, type DecodedEvent, type DecodedEvents } from './decoded-event.ts'
-import { describe, type EventError, eventError, isEventError } from './errors.ts'
-import { LIMITS } from './fields.ts'
+import { auditOf, type DecodedEvent, type DecodedEvents, decodeEach } from './decoded-event.ts'
+import { describe, eventError } from './errors.ts'
 import { parseJsonText } from './json-text.ts'
 import { microsFrom } from './timestamp.ts'
 
@@ -57,30 +56,21 @@ export function eksLogEventFrom(json: JsonObject, arrival: number | null, cluste
  * Format: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html
  * @param json `{messageType, owner, logGroup, logStream, logEvents}`; a CONTROL_MESSAGE holds no events
  * @param arrival as for `eksLogEventFrom`
- * @returns the events, and an error per log event that is none; one error for the record when it is of another log
+ * @returns the events, and an error per log event that is none
+ * @throws EVENT_NOT_AUDIT (another of the cluster's logs), EVENT_INCOMPLETE (no log events)
  */
 export function eksEventsFrom(json: JsonObject, arrival: number | null): DecodedEvents {
   if (json.messageType === 'CONTROL_MESSAGE') return { events: [], rejected: [] }
-  const rejected: EventError[] = []
-  const events: DecodedEvent[] = []
   const { logEvents, logStream } = json
   if (typeof logStream === 'string' && logStream !== '' && !logStream.startsWith(AUDIT_STREAM)) {
-    rejected.push(eventError('EVENT_NOT_AUDIT', `log stream ${describe(logStream)} is not ${AUDIT_STREAM}-…`))
-  } else if (!Array.isArray(logEvents)) {
-    rejected.push(eventError('EVENT_INCOMPLETE', `the subscription record has ${describe(logEvents)} for logEvents`))
-  } else if (logEvents.length > LIMITS.records) {
-    rejected.push(eventError('EVENT_TOO_MANY', `the subscription record holds ${logEvents.length} log events`))
-  } else {
-    const cluster = clusterOf(json.logGroup, json.owner)
-    for (const [index, item] of logEvents.entries()) {
-      try {
-        if (!isObject(item)) throw eventError('EVENT_NOT_AN_OBJECT', `it is ${describe(item)}`)
-        events.push(eksLogEventFrom(item, arrival, cluster))
-      } catch (error) {
-        if (!isEventError(error)) throw error
-        rejected.push(eventError(error.code, `log event ${index}: ${error.message}`, { cause: error }))
-      }
-    }
+    throw eventError('EVENT_NOT_AUDIT', `log stream ${describe(logStream)} is not ${AUDIT_STREAM}-…`)
   }
-  return { events, rejected }
+  if (!Array.isArray(logEvents)) {
+    throw eventError('EVENT_INCOMPLETE', `the subscription record has ${describe(logEvents)} for logEvents`)
+  }
+  const cluster = clusterOf(json.logGroup, json.owner)
+  return decodeEach(logEvents, 'log event', (item) => {
+    if (!isObject(item)) throw eventError('EVENT_NOT_AN_OBJECT', `it is ${describe(item)}`)
+    return eksLogEventFrom(item, arrival, cluster)
+  })
 }

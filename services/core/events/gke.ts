@@ -1,4 +1,10 @@
-import type { AuditEvent, AuditUser, Cluster, ObjectReference, ResponseStatus } from '../../../schemas/generated/types.ts'
+import type {
+  AuditEvent,
+  AuditUser,
+  Cluster,
+  ObjectReference,
+  ResponseStatus
+} from '../../../schemas/generated/types.ts'
 import { isObject, type JsonObject } from '../json.ts'
 import { apiObjectOfGoogleName } from './api-path.ts'
 import { annotationsFrom, auditIdFrom, noteInto, timeOr } from './audit-parts.ts'
@@ -110,23 +116,32 @@ function successOf(method: GoogleMethod): number {
 
 /**
  * The answer of the API server. Its own Status in the response has the HTTP status; else the gRPC status of the entry
- * stands for it, where an empty object means OK (protobuf leaves zeros out). Without either, a refused authorisation means
- * 403, and nothing is known otherwise.
+ * stands for it, where an empty object means OK (protobuf leaves zeros out). Without either, an object in the response means
+ * success, a refused authorisation means 403, and nothing is known otherwise.
  */
-function responseStatusOf(payload: JsonObject, method: GoogleMethod, forbidden: boolean, cuts: Cuts): ResponseStatus | null {
-  const status = isObject(payload.status) ? payload.status : null
-  const response = isObject(payload.response) && typeof payload.response.status === 'string' ? payload.response : null
-  const grpc = status === null ? null : integerOf(status.code ?? 0, 0, 599)
-  const failed = response?.status === 'Failure' || (grpc !== null && grpc !== 0 && httpStatusOf(grpc) >= 400)
-  if (status === null && response === null && !forbidden) return null
-  let code = integerOf(response?.code, 100, 599)
-  if (code === null && grpc !== null) code = grpc !== 0 ? httpStatusOf(grpc) : failed ? null : successOf(method)
+function responseStatusOf(
+  payload: JsonObject,
+  method: GoogleMethod,
+  forbidden: boolean,
+  cuts: Cuts
+): ResponseStatus | null {
+  const status = isObject(payload.status) ? payload.status : {}
+  const response = isObject(payload.response) ? payload.response : {}
+  // Of objects, status is an object; of the API's Status, it is Success or Failure.
+  const answer = typeof response.status === 'string' ? response.status : null
+  const returned = isObject(payload.response) && answer === null
+  const grpc = isObject(payload.status) ? integerOf(status.code ?? 0, 0, 599) : null
+  const succeeded = answer !== 'Failure' && (grpc === 0 || (grpc === null && returned && !forbidden))
+  let code = answer === null ? null : integerOf(response.code, 100, 599)
+  if (code === null && succeeded) code = successOf(method)
+  if (code === null && grpc !== null && grpc !== 0) code = httpStatusOf(grpc)
   if (code === null && forbidden) code = 403
+  if (code === null && answer === null) return null
   return {
     code,
-    status: failed || (code !== null && code >= 400) ? 'Failure' : textOf(response?.status, 'responseStatus.status', cuts),
-    reason: textOf(response?.reason, 'responseStatus.reason', cuts),
-    message: textOf(status?.message ?? response?.message, 'responseStatus.message', cuts)
+    status: code !== null && code >= 400 ? 'Failure' : textOf(answer, 'responseStatus.status', cuts),
+    reason: answer === null ? null : textOf(response.reason, 'responseStatus.reason', cuts),
+    message: textOf(status.message ?? (answer === null ? null : response.message), 'responseStatus.message', cuts)
   }
 }
 
@@ -159,7 +174,8 @@ function clusterOf(entry: JsonObject): Cluster | null {
  */
 export function gkeEventFrom(json: JsonObject, arrival: number | null): DecodedEvent {
   const payload = json.protoPayload
-  if (!isObject(payload)) throw eventError('EVENT_INCOMPLETE', 'the log entry has no protoPayload, so it tells of no request')
+  if (!isObject(payload))
+    throw eventError('EVENT_INCOMPLETE', 'the log entry has no protoPayload, so it tells of no request')
   const cuts: Cuts = []
   const authorizations = authorizationsOf(json, payload)
   const permission = kubernetesPermission(authorizations)

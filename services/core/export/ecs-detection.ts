@@ -230,11 +230,13 @@ export function actionDocument(action: Action): Draft {
             to: text(request.to, tally),
             method: text(request.method, tally),
             path: text(request.path, tally),
-            body: text(request.body, tally)
+            body: text(request.body, tally),
+            content_type: text(request.content_type, tally)
           })),
           blast_radius: text(step.blast_radius, tally),
           undo: text(step.undo, tally)
-        }))
+        })),
+        notes: texts(action.notes, tally)
       }
     }
   }

@@ -74,16 +74,20 @@ const ROLE: Readonly<Record<Entity['role'], { readonly role_id: number; readonly
   context: { role_id: 4, role: 'Related' }
 }
 
-const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/
-const IPV6 = /^[0-9a-fA-F]*:[0-9a-fA-F:.]+$/
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/
+const IPV6 = /^[0-9a-fA-F:.]{2,45}$/
 const HASH = /^(?:sha256:)?(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})$/
 const NAMESPACED = /^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\/([^/]+)$/
+
+function isAddress(value: string): boolean {
+  return IPV4.test(value) || (IPV6.test(value) && value.includes(':') && URL.canParse(`http://[${value}]/`))
+}
 
 const milliseconds = (micros: number) => Math.floor(micros / 1000)
 
 function observableType(entity: Entity, value: string): { readonly type_id: number; readonly type: string } {
   if (entity.type === 'indicator') {
-    if (IPV4.test(value) || IPV6.test(value)) return { type_id: 2, type: 'IP Address' }
+    if (isAddress(value)) return { type_id: 2, type: 'IP Address' }
     return HASH.test(value) ? { type_id: 8, type: 'Hash' } : { type_id: 1, type: 'Hostname' }
   }
   return OBSERVABLE[entity.type] ?? { type_id: 99, type: entity.type }
@@ -112,14 +116,16 @@ function allEntities(entities: readonly Entity[], tally: Tally): readonly Draft[
 function evidences(signal: Signal, tally: Tally): readonly Draft[] | undefined {
   const first = (types: ReadonlySet<EntityType>) => signal.entities.find(({ type }) => types.has(type))
   const user = first(USERS)
+  const userName = text(user?.name || user?.id, tally)
   const address = first(ADDRESSES)
+  const ip = address?.name || address?.id
   const process = first(PROCESSES)
+  const processUid = text(process?.id, tally)
   const found = compact({
     data: freeForm(signal.evidence, tally),
-    actor: user === undefined ? undefined : { user: { name: text(user.name || user.id, tally) } },
-    src_endpoint: address === undefined ? undefined : { ip: text(address.name || address.id, tally) },
-    process:
-      process === undefined ? undefined : compact({ uid: text(process.id, tally), cmd_line: text(process.name, tally) })
+    actor: userName === undefined ? undefined : { user: { name: userName } },
+    src_endpoint: ip === undefined || !isAddress(ip) ? undefined : { ip },
+    process: processUid === undefined ? undefined : { uid: processUid, cmd_line: text(process?.name, tally) }
   })
   return found === undefined ? undefined : [{ uid: signal.event_id, ...found }]
 }

@@ -91,6 +91,7 @@ describe('a spool', () => {
     const next = reading.next()
     await spool.append([bytes('late')])
     expect((await next).value?.payload.toString()).toBe('late')
+    await reading.return()
   })
 
   it('lets a waiting reader go when it is aborted or closed', async () => {
@@ -204,7 +205,8 @@ describe('a spool', () => {
 })
 
 describe('trouble with the disk', () => {
-  const nextSegment = (directory: string, sequence: number) => join(directory, `${String(sequence).padStart(16, '0')}.segment`)
+  const nextSegment = (directory: string, sequence: number) =>
+    join(directory, `${String(sequence).padStart(16, '0')}.segment`)
 
   it('a full disk is an error with a code, and costs nothing that was acknowledged', async () => {
     const directory = newFolder()

@@ -78,7 +78,8 @@ function objectRef(call: ApiCall): ObjectReference | null {
     resource: call.resource,
     apiVersion: call.version ?? 'v1',
     ...(call.namespace === undefined ? {} : { namespace: call.namespace }),
-    ...(call.name === undefined ? {} : { name: call.name }),
+    // what a create is about stands in its body, which is not read when the request is denied
+    ...(call.name === undefined || (call.denied === true && call.verb === 'create') ? {} : { name: call.name }),
     ...(call.uid === undefined ? {} : { uid: call.uid }),
     ...(call.group === undefined ? {} : { apiGroup: call.group }),
     ...(call.resourceVersion === undefined ? {} : { resourceVersion: call.resourceVersion }),
@@ -133,11 +134,13 @@ export function callApi(world: World, at_us: number, client: Client, call: ApiCa
       : failure === null
         ? call.responseObject
         : { kind: 'Status', apiVersion: 'v1', ...failure }
-  const stages = call.streams_us === undefined ? (['ResponseComplete'] as const) : (['ResponseStarted', 'ResponseComplete'] as const)
+  const stages =
+    call.streams_us === undefined ? (['ResponseComplete'] as const) : (['ResponseStarted', 'ResponseComplete'] as const)
   const auditID = world.random.uuid()
   const started_us = at_us + world.random.integer(900, 6_500)
   for (const stage of stages) {
-    const stage_us = stage === 'ResponseComplete' && call.streams_us !== undefined ? at_us + call.streams_us : started_us
+    const stage_us =
+      stage === 'ResponseComplete' && call.streams_us !== undefined ? at_us + call.streams_us : started_us
     const record = auditRecord({
       auditID,
       stage,

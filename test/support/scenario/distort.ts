@@ -25,7 +25,11 @@ export function delayed<T extends Timed>(
 }
 
 /** Gives every record a delay of its own between 0 and `spread_us`, so that neighbours within that spread change places. */
-export function shuffledWithin<T extends Timed>(records: readonly T[], spread_us: number, random: Random): readonly T[] {
+export function shuffledWithin<T extends Timed>(
+  records: readonly T[],
+  spread_us: number,
+  random: Random
+): readonly T[] {
   return records
     .map((record) => ({ record, arrival_us: record.time_us + random.next() * spread_us }))
     .toSorted((a, b) => a.arrival_us - b.arrival_us)

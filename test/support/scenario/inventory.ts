@@ -133,7 +133,9 @@ export function inventoryObject(cluster: Cluster): JsonObject {
         return deploymentObject(cluster, workload, replicaSet, full(workload.replicas), now_us)
       }),
     ...(['DaemonSet', 'StatefulSet', 'CronJob'] as const).flatMap((kind) =>
-      workloads.filter((workload) => workload.kind === kind).map((workload) => otherWorkloadObject(cluster, workload, now_us))
+      workloads
+        .filter((workload) => workload.kind === kind)
+        .map((workload) => otherWorkloadObject(cluster, workload, now_us))
     ),
     ...existed(cluster.services).map((service) => serviceObject(cluster, service)),
     ...existed(cluster.serviceAccounts).map((account) => serviceAccountObject(cluster, account))

@@ -1,4 +1,4 @@
-import { type Json, type JsonObject } from './json.ts'
+import type { Json, JsonObject } from './json.ts'
 import { rfc3339Seconds } from './timeline.ts'
 
 /**
@@ -19,7 +19,15 @@ const LIST_KEYS: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Maps whose members are set one by one, so that the map itself is owned too. */
-const OWNED_MAPS = new Set(['labels', 'annotations', 'requests', 'limits', 'rollingUpdate', 'securityContext', 'resources'])
+const OWNED_MAPS = new Set([
+  'labels',
+  'annotations',
+  'requests',
+  'limits',
+  'rollingUpdate',
+  'securityContext',
+  'resources'
+])
 
 function fieldsOf(value: Json, name: string): JsonObject {
   if (Array.isArray(value)) {

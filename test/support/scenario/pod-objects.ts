@@ -1,4 +1,11 @@
-import { type Cluster, type Container, type ContainerTemplate, type Pod, type PodTemplate, resourceVersion } from './cluster.ts'
+import {
+  type Cluster,
+  type Container,
+  type ContainerTemplate,
+  type Pod,
+  type PodTemplate,
+  resourceVersion
+} from './cluster.ts'
 import { compact, type Json, type JsonObject } from './json.ts'
 import { managedFields } from './managed-fields.ts'
 import { rfc3339Seconds, SECOND_US } from './timeline.ts'
@@ -60,7 +67,10 @@ function restOfSpec(template: PodTemplate): JsonObject {
 export function podTemplateObject(template: PodTemplate): JsonObject {
   return {
     metadata: { labels: template.labels },
-    spec: { containers: template.containers.map((container) => containerSpec(container, null)), ...restOfSpec(template) }
+    spec: {
+      containers: template.containers.map((container) => containerSpec(container, null)),
+      ...restOfSpec(template)
+    }
   }
 }
 
@@ -182,7 +192,11 @@ export function podObject(
   const managed = options.managed === true
   const kubelet = managedFields('kubelet', 'v1', pod.created_us + 2 * SECOND_US, { status: runningStatus(pod) })
   const creator = managedFields('kube-controller-manager', 'v1', pod.created_us, {
-    metadata: compact({ generateName: pod.generateName ?? undefined, labels: pod.labels, ownerReferences: ownerReferences(pod) }),
+    metadata: compact({
+      generateName: pod.generateName ?? undefined,
+      labels: pod.labels,
+      ownerReferences: ownerReferences(pod)
+    }),
     spec: created.spec ?? {}
   })
   return {
@@ -196,7 +210,8 @@ export function podObject(
       resourceVersion: resourceVersion(cluster, now_us),
       generation: options.deleted_us === undefined ? 1 : 2,
       creationTimestamp: rfc3339Seconds(pod.created_us),
-      deletionTimestamp: options.deleted_us === undefined ? undefined : rfc3339Seconds(options.deleted_us + 30 * SECOND_US),
+      deletionTimestamp:
+        options.deleted_us === undefined ? undefined : rfc3339Seconds(options.deleted_us + 30 * SECOND_US),
       deletionGracePeriodSeconds: options.deleted_us === undefined ? undefined : 30,
       labels: pod.labels,
       ownerReferences: ownerReferences(pod),

@@ -1,4 +1,12 @@
-import { type Cluster, type Container, mainContainer, nextContainerPid, nextPid, type Node, type Pod } from './cluster.ts'
+import {
+  type Cluster,
+  type Container,
+  mainContainer,
+  type Node,
+  nextContainerPid,
+  nextPid,
+  type Pod
+} from './cluster.ts'
 import type { Random } from './random.ts'
 
 /** A process on a node, with what a sensor knows of it. */
@@ -51,7 +59,15 @@ export function createProcessTable(cluster: Cluster, seed: Random): ProcessTable
   function shimOf(pod: Pod): Process {
     const known = shims.get(pod.uid)
     if (known !== undefined) return known
-    const host = { node: pod.node, pod: null, container: null, containerPid: 0, uid: 0, inInitTree: false, replaced: false }
+    const host = {
+      node: pod.node,
+      pod: null,
+      container: null,
+      containerPid: 0,
+      uid: 0,
+      inInitTree: false,
+      replaced: false
+    }
     const systemd: Process = {
       ...host,
       pid: 1,

@@ -108,7 +108,13 @@ export interface Ending {
 }
 
 /** `process_exit`. */
-export function tetragonExit(process: Process, clusterName: string, time_us: number, nanos: number, end: Ending): JsonObject {
+export function tetragonExit(
+  process: Process,
+  clusterName: string,
+  time_us: number,
+  nanos: number,
+  end: Ending
+): JsonObject {
   const time = rfc3339Nanos(time_us, nanos)
   const event = compact({
     process: processMember(process),
@@ -128,7 +134,13 @@ interface Kprobe {
   readonly returns?: number
 }
 
-function tetragonKprobe(process: Process, clusterName: string, time_us: number, nanos: number, kprobe: Kprobe): JsonObject {
+function tetragonKprobe(
+  process: Process,
+  clusterName: string,
+  time_us: number,
+  nanos: number,
+  kprobe: Kprobe
+): JsonObject {
   const event = compact({
     process: processMember(process, 1),
     parent: parentMember(process),

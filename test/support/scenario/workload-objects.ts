@@ -35,7 +35,12 @@ export interface Counts {
   readonly ready: number
 }
 
-function deploymentStatus(workload: Workload, replicaSet: ReplicaSet | null, counts: Counts | null, now_us: number): JsonObject {
+function deploymentStatus(
+  workload: Workload,
+  replicaSet: ReplicaSet | null,
+  counts: Counts | null,
+  now_us: number
+): JsonObject {
   if (counts === null || replicaSet === null) return {}
   const complete = counts.ready >= workload.replicas
   return {
@@ -70,7 +75,8 @@ export function deploymentObject(
   options: { readonly template?: Workload['template']; readonly managed?: string } = {}
 ): JsonObject {
   const spec = deploymentSpec(workload, options.template)
-  const annotations = replicaSet === null ? undefined : { 'deployment.kubernetes.io/revision': String(replicaSet.revision) }
+  const annotations =
+    replicaSet === null ? undefined : { 'deployment.kubernetes.io/revision': String(replicaSet.revision) }
   const status = deploymentStatus(workload, replicaSet, counts, now_us)
   return {
     kind: 'Deployment',
@@ -222,7 +228,13 @@ export function otherWorkloadObject(cluster: Cluster, workload: Workload, now_us
       apiVersion: 'apps/v1',
       metadata,
       spec: { replicas: count, selector, template, serviceName: workload.name, podManagementPolicy: 'OrderedReady' },
-      status: { observedGeneration: 1, replicas: count, readyReplicas: count, currentReplicas: count, availableReplicas: count }
+      status: {
+        observedGeneration: 1,
+        replicas: count,
+        readyReplicas: count,
+        currentReplicas: count,
+        availableReplicas: count
+      }
     }
   }
   return {

@@ -1,0 +1,79 @@
+/**
+ * Makes the reference pages of docs/ from the code they describe.
+ *
+ *   node docs/generate.ts           write
+ *   node docs/generate.ts --check   exit 1 when what is committed is not what would be written
+ */
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ErrorDefinition } from '../services/core/errors.ts'
+import { metrics } from '../services/platform/metrics.ts'
+
+const root = join(import.meta.dirname, '..')
+const NOTE = '<!-- Made from the code by `npm run generate`. Do not edit. -->\n'
+
+function table(head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |\n`
+  return line(head) + line(head.map(() => '---')) + rows.map(line).join('')
+}
+
+/** Every list exported as *_ERRORS by a file named errors.ts. */
+async function errorsPage(): Promise<string> {
+  const files = globSync('services/**/errors.ts', { cwd: root }).toSorted((a, b) => a.localeCompare(b))
+  const rows: string[][] = []
+  for (const file of files) {
+    const module = (await import(join(root, file))) as Record<string, unknown>
+    for (const [name, list] of Object.entries(module)) {
+      if (!name.endsWith('_ERRORS')) continue
+      for (const [code, { description, retriable }] of Object.entries(list as Record<string, ErrorDefinition>)) {
+        rows.push([`\`${code}\``, description, retriable ? 'yes' : 'no', `\`${file.replace('/errors.ts', '')}\``])
+      }
+    }
+  }
+  const codes = rows.map(([code]) => code)
+  const twice = codes.find((code, index) => codes.indexOf(code) !== index)
+  if (twice !== undefined) throw new Error(`error code ${twice} is in two lists`)
+  return `${NOTE}
+# Error codes
+
+Codes are stable: dead letters (header \`dlq.code\`), metrics and scripts may rely on them. Messages are for people and may change.
+A retriable error is tried again by the service itself; one that is not becomes a dead letter, or stops the command.
+
+${table(['Code', 'What happened', 'Retriable', 'Where'], rows)}`
+}
+
+async function metricsPage(): Promise<string> {
+  const rows = (await metrics.getMetricsAsJSON()).map(({ name, help, type }) => [`\`${name}\``, String(type), help])
+  return `${NOTE}
+# Metrics
+
+Each service serves them at \`/metrics\` in the Prometheus text format, beside Node's own under \`weir_process_*\` and \`weir_nodejs_*\`.
+
+${table(
+  ['Metric', 'Type', 'Meaning'],
+  rows.toSorted((a, b) => String(a[0]).localeCompare(String(b[0])))
+)}`
+}
+
+const pages = new Map([
+  ['errors.md', await errorsPage()],
+  ['metrics.md', await metricsPage()]
+])
+for (const [name, text] of pages) {
+  const path = join(root, 'docs', name)
+  if (!process.argv.includes('--check')) {
+    writeFileSync(path, text)
+    continue
+  }
+  let current = ''
+  try {
+    current = readFileSync(path, 'utf8')
+  } catch {
+    // A missing page is a stale one.
+  }
+  if (current !== text) {
+    process.exitCode = 1
+    console.error(`docs/${name} is not what the code makes: run npm run generate`)
+  }
+}

@@ -1,0 +1,73 @@
+import type { Entity, EntityRole, EntityType, Signal } from '../../../schemas/generated/types.ts'
+import { plainText } from './text.ts'
+
+/** Order in which people look at entities: who, what it ran in, what it touched, what it has to do with. */
+const TYPE_ORDER: readonly EntityType[] = [
+  'user',
+  'service_account',
+  'credential',
+  'cloud_identity',
+  'source_address',
+  'workload',
+  'pod',
+  'container',
+  'process',
+  'secret',
+  'role_binding',
+  'object',
+  'indicator',
+  'image',
+  'node'
+]
+const ROLE_ORDER: readonly EntityRole[] = ['actor', 'target', 'context']
+
+/** Most entities of an incident; those with the strongest roles are kept. */
+export const MAX_ENTITIES = 200
+const MAX_NAME_BYTES = 200
+
+/** Gives an entity of some signal the id that it has in the whole incident. */
+export type Canonical = (entity: Pick<Entity, 'type' | 'id'>) => string
+
+/**
+ * Some sources know a pod or workload by UID and name, others by name alone. Where exactly one UID goes with a name, the name
+ * stands for it; where a name was used by several (a StatefulSet's pod before and after), it stays itself.
+ */
+export function canonicalIds(signals: readonly Signal[]): Canonical {
+  const idsByName = new Map<string, string | null>()
+  for (const { entities } of signals) {
+    for (const { type, id, name } of entities) {
+      if ((type !== 'pod' && type !== 'workload') || name === id) continue
+      const key = `${type} ${name}`
+      const known = idsByName.get(key)
+      idsByName.set(key, known === undefined || known === id ? id : null)
+    }
+  }
+  return ({ type, id }) => idsByName.get(`${type} ${id}`) ?? id
+}
+
+/** @returns each entity once, with its strongest role: by role, then type, then first appearance */
+export function mergedEntities(signals: readonly Signal[], canonical: Canonical): readonly Entity[] {
+  const merged = new Map<string, { -readonly [Key in keyof Entity]: Entity[Key] }>()
+  for (const { entities } of signals) {
+    for (const entity of entities) {
+      const id = canonical(entity)
+      const key = `${entity.type} ${id}`
+      const known = merged.get(key)
+      if (known === undefined) {
+        merged.set(key, { ...entity, id, name: plainText(entity.name === '' ? id : entity.name, MAX_NAME_BYTES) })
+      } else if (ROLE_ORDER.indexOf(entity.role) < ROLE_ORDER.indexOf(known.role)) {
+        known.role = entity.role
+      }
+    }
+  }
+  const rank = ({ role, type }: Entity) => ROLE_ORDER.indexOf(role) * TYPE_ORDER.length + TYPE_ORDER.indexOf(type)
+  return [...merged.values()].sort((a, b) => rank(a) - rank(b)).slice(0, MAX_ENTITIES)
+}
+
+/** An entity as it reads in a sentence: `pod shop/web-1`, `Deployment shop/web`, `service account shop/web`. */
+export function phrase({ type, name }: Pick<Entity, 'type' | 'name'>): string {
+  const [kind, ...rest] = name.split('/')
+  if (type === 'workload' && rest.length > 0 && kind !== undefined && /^[A-Z][A-Za-z]*$/.test(kind))
+    return `${kind} ${rest.join('/')}`
+  return type === 'object' ? name : `${type.replaceAll('_', ' ')} ${name}`
+}

@@ -1,0 +1,116 @@
+import type { Entity, EntityType, Signal, SourceType, TimelineEntry } from '../../../schemas/generated/types.ts'
+import { phrase } from './entities.ts'
+import type { Score } from './score.ts'
+import { severityRank } from './score.ts'
+import { tacticWords } from './tactics.ts'
+import { clockText, counted, listed, plainText } from './text.ts'
+
+const MAX_TITLE_BYTES = 240
+const MAX_NARRATIVE_BYTES = 6000
+/** Most steps told one by one. */
+const MAX_STEPS = 12
+
+const SOURCE_NAMES: Readonly<Record<SourceType, string>> = {
+  audit: 'the API audit log',
+  runtime: 'the container runtime'
+}
+
+/** What an incident's words are made from. */
+export interface Facts {
+  readonly signals: readonly Signal[]
+  readonly timeline: readonly TimelineEntry[]
+  readonly entities: readonly Entity[]
+  readonly tactics: readonly string[]
+  readonly sources: readonly SourceType[]
+  readonly score: Score
+}
+
+function phrases(
+  entities: readonly Entity[],
+  types: readonly EntityType[],
+  roles: readonly Entity['role'][]
+): readonly string[] {
+  const found = types.flatMap((type) =>
+    entities.filter((entity) => entity.type === type && roles.includes(entity.role))
+  )
+  return [...new Set(found.map(phrase))]
+}
+
+function actorsOf(entities: readonly Entity[]): readonly string[] {
+  return phrases(entities, ['user', 'service_account', 'cloud_identity', 'node'], ['actor'])
+}
+
+/** The entity among some types that most signals name; the first to appear among equals. */
+function mostNamed(signals: readonly Signal[], types: readonly EntityType[]): string | null {
+  const counts = new Map<string, number>()
+  for (const { entities } of signals) {
+    for (const entity of entities) {
+      if (!types.includes(entity.type)) continue
+      const text = phrase(entity)
+      counts.set(text, (counts.get(text) ?? 0) + 1)
+    }
+  }
+  let best: string | null = null
+  for (const [text, count] of counts) if (best === null || count > (counts.get(best) ?? 0)) best = text
+  return best
+}
+
+/** One line: what was attacked, how far it went, who did it. */
+export function titleOf({ signals, timeline, entities, tactics }: Facts): string {
+  const [only] = timeline
+  if (only !== undefined && timeline.length === 1) return plainText(only.title, MAX_TITLE_BYTES)
+  const subject = mostNamed(signals, ['workload']) ?? mostNamed(signals, ['pod'])
+  const actors = actorsOf(entities)
+  const what = tactics.length > 0 ? listed(tactics.map(tacticWords), 6) : counted(timeline.length, 'finding')
+  const by = actors.length > 0 ? ` by ${listed(actors, 3)}` : ''
+  const title = subject === null ? `${what}${by}` : `${subject}: ${what}${by}`
+  return plainText(title.charAt(0).toUpperCase() + title.slice(1), MAX_TITLE_BYTES)
+}
+
+function toldSteps(timeline: readonly TimelineEntry[]): readonly TimelineEntry[] {
+  if (timeline.length <= MAX_STEPS) return timeline
+  // The gravest are told, in the order in which they happened.
+  const gravest = timeline.toSorted((a, b) => severityRank(b.severity) - severityRank(a.severity)).slice(0, MAX_STEPS)
+  return timeline.filter((entry) => gravest.includes(entry))
+}
+
+function stepText({ time, source, title, signals }: TimelineEntry): string {
+  const times = signals.length > 1 ? ` (${signals.length} times)` : ''
+  return `${clockText(time).slice(11)} ${title.replace(/[.;\s]+$/, '')}${times} [${source}]`
+}
+
+/** What happened, in sentences, from nothing but the facts. `notes` are sentences to end with. */
+export function narrativeOf(facts: Facts, notes: readonly string[] = []): string {
+  const { signals, timeline, entities, sources, score } = facts
+  const [first] = signals
+  const last = signals.at(-1)
+  if (first === undefined || last === undefined) return ''
+  const rules = new Set(signals.map(({ rule }) => rule.id)).size
+  const when =
+    clockText(first.time) === clockText(last.time)
+      ? `At ${clockText(first.time)} UTC`
+      : `Between ${clockText(first.time)} and ${clockText(last.time)} UTC`
+  const sentences = [
+    `${when}, ${counted(signals.length, 'signal')} of ${counted(rules, 'rule')} tell of one course of events in cluster ${first.cluster.name || first.cluster.id}, seen by ${sources.map((source) => SOURCE_NAMES[source]).join(' and ')}.`
+  ]
+
+  const actors = actorsOf(entities)
+  const addresses = phrases(entities, ['source_address'], ['actor', 'target', 'context'])
+  if (actors.length > 0) {
+    const from = addresses.length > 0 ? `, from ${listed(addresses, 4)}` : ''
+    sentences.push(`Acting through the API: ${listed(actors)}${from}.`)
+  }
+  const places = phrases(entities, ['workload', 'pod', 'image', 'node'], ['actor', 'context', 'target'])
+  if (places.length > 0) sentences.push(`It took place in ${listed(places, 8)}.`)
+
+  const steps = toldSteps(timeline)
+  const untold = timeline.length - steps.length
+  sentences.push(
+    `In order: ${steps.map(stepText).join('; ')}${untold > 0 ? `; and ${counted(untold, 'lesser step')}` : ''}.`
+  )
+
+  const touched = phrases(entities, ['secret', 'role_binding', 'service_account', 'object', 'indicator'], ['target'])
+  if (touched.length > 0) sentences.push(`Touched: ${listed(touched, 10)}.`)
+  sentences.push(`Score ${score.score} of 100, ${score.severity}: ${score.reasons.join('; ')}.`, ...notes)
+  return plainText(sentences.join(' '), MAX_NARRATIVE_BYTES)
+}

@@ -1,0 +1,156 @@
+import type { Problems } from './errors.ts'
+import { type EventView, type FieldValues, keywordValues, leftOut } from './event-view.ts'
+import type { FieldScope } from './field-map.ts'
+import type { BodyPart } from './field-paths.ts'
+import { type FieldSource, type FieldTable, valuesOf } from './field-reader.ts'
+import { flattenTests, type ItemNode, itemsOf, type RuleNode } from './rule-tree.ts'
+import { allOf, anyOf } from './value-tests.ts'
+
+export type Predicate = (view: EventView) => boolean
+
+/** True, false, or not to be told because the event lacks what a field is read from. */
+export type Verdict = 'true' | 'false' | 'unknown'
+
+/** An item of a rule that can be evaluated. */
+export interface CompiledItem {
+  readonly item: ItemNode
+  /** The fields it reads: its own, and those it compares with. Empty for keywords. */
+  readonly fields: readonly FieldSource[]
+  readonly values: (view: EventView) => FieldValues
+  readonly test: Predicate
+  /** Parts of the event that have to be there for the item to be told. */
+  readonly bodies: readonly BodyPart[]
+}
+
+/** A detection that can be evaluated. */
+export interface CompiledDetection {
+  readonly node: RuleNode
+  /** Whether the event matches; what the audit level left out counts as not there. */
+  readonly test: Predicate
+  /** As `test`, telling apart what is false and what cannot be told (Kleene's logic). */
+  readonly verdict: (view: EventView) => Verdict
+  readonly items: ReadonlyMap<ItemNode, CompiledItem>
+  /** Whether anything in it may be unknown. */
+  readonly readsBodies: boolean
+}
+
+function compileItem(item: ItemNode, scope: FieldScope, table: FieldTable, problems: Problems): CompiledItem | null {
+  const numbers = new Map<string, number>()
+  const fields: FieldSource[] = []
+  const look = (name: string, at: number): boolean => {
+    const source = scope.resolve(name)
+    if (source === null) {
+      problems.report(at, 'RULE_FIELD_UNKNOWN', `the field ${name} is not known in this log source`, scope.suggest(name))
+      return false
+    }
+    numbers.set(name, table.numberOf(source))
+    fields.push(source)
+    return true
+  }
+  let known = item.field === null || look(item.field, item.at)
+  for (const test of flattenTests(item.tests)) {
+    if (test.kind === 'fieldref') known = look(test.field, test.at) && known
+  }
+  if (!known) return null
+  const find = (name: string, view: EventView): FieldValues => valuesOf(table, numbers.get(name) ?? -1, view)
+  const { field } = item
+  const number = field === null ? null : (numbers.get(field) ?? -1)
+  const values = number === null ? keywordValues : (view: EventView) => valuesOf(table, number, view)
+  const matches = item.linking === 'all' ? allOf(item.tests, find) : anyOf(item.tests, find)
+  const test: Predicate = item.negated ? (view) => !matches(values(view), view) : (view) => matches(values(view), view)
+  const bodies = new Set(fields.flatMap(({ paths }) => paths.map(({ body }) => body)).filter((body) => body !== null))
+  return { item, fields, values, test, bodies: [...bodies] }
+}
+
+function compileNode(node: RuleNode, items: ReadonlyMap<ItemNode, CompiledItem>): Predicate {
+  switch (node.kind) {
+    case 'item':
+      return items.get(node)?.test ?? (() => false)
+    case 'named':
+      return compileNode(node.child, items)
+    case 'not': {
+      const child = compileNode(node.child, items)
+      return (view) => !child(view)
+    }
+    default: {
+      const children = node.children.map((child) => compileNode(child, items))
+      if (node.kind === 'and') {
+        return (view) => {
+          for (const child of children) if (!child(view)) return false
+          return true
+        }
+      }
+      return (view) => {
+        for (const child of children) if (child(view)) return true
+        return false
+      }
+    }
+  }
+}
+
+/** Verdict of one item. */
+export function itemVerdict(compiled: CompiledItem, view: EventView): Verdict {
+  if (compiled.bodies.some((body) => leftOut(view, body) !== null)) return 'unknown'
+  return compiled.test(view) ? 'true' : 'false'
+}
+
+/** Combines verdicts of children in Kleene's logic. */
+export function combineVerdicts(kind: 'and' | 'or', verdicts: readonly Verdict[]): Verdict {
+  const decisive = kind === 'and' ? 'false' : 'true'
+  if (verdicts.includes(decisive)) return decisive
+  if (verdicts.includes('unknown')) return 'unknown'
+  return kind === 'and' ? 'true' : 'false'
+}
+
+export function negateVerdict(verdict: Verdict): Verdict {
+  if (verdict === 'unknown') return verdict
+  return verdict === 'true' ? 'false' : 'true'
+}
+
+function verdictOf(node: RuleNode, items: ReadonlyMap<ItemNode, CompiledItem>, view: EventView): Verdict {
+  switch (node.kind) {
+    case 'item': {
+      const compiled = items.get(node)
+      return compiled === undefined ? 'false' : itemVerdict(compiled, view)
+    }
+    case 'named':
+      return verdictOf(node.child, items, view)
+    case 'not':
+      return negateVerdict(verdictOf(node.child, items, view))
+    default:
+      return combineVerdicts(
+        node.kind,
+        node.children.map((child) => verdictOf(child, items, view))
+      )
+  }
+}
+
+/**
+ * Compiles a detection to closures.
+ * @param scope where its fields are looked up
+ * @param table shared by all rules that will look at the same events
+ * @returns null when a field does not exist, which is reported
+ */
+export function compileDetection(
+  node: RuleNode,
+  scope: FieldScope,
+  table: FieldTable,
+  problems: Problems
+): CompiledDetection | null {
+  const items = new Map<ItemNode, CompiledItem>()
+  let wrong = false
+  for (const item of itemsOf(node)) {
+    if (items.has(item)) continue
+    const compiled = compileItem(item, scope, table, problems)
+    if (compiled === null) wrong = true
+    else items.set(item, compiled)
+  }
+  if (wrong) return null
+  return {
+    node,
+    test: compileNode(node, items),
+    verdict: (view) => verdictOf(node, items, view),
+    items,
+    readsBodies: [...items.values()].some(({ bodies }) => bodies.length > 0)
+  }
+}

@@ -1,0 +1,169 @@
+import type { Problems } from './errors.ts'
+import { parseModifiers } from './modifiers.ts'
+import { nearest } from './suggest.ts'
+import type { Placed } from './weir-extension.ts'
+import { entryOf, mapOf, type SourceEntry, type SourceMap, textOf, textsOf } from './yaml-source.ts'
+
+/** Types of correlations. Source: sigma-correlation-rules-specification 2.1. */
+const TYPES = [
+  'event_count',
+  'value_count',
+  'temporal',
+  'temporal_ordered',
+  'value_sum',
+  'value_avg',
+  'value_percentile'
+] as const
+export type CorrelationType = (typeof TYPES)[number]
+
+const COUNTED: ReadonlySet<string> = new Set(['value_count', 'value_sum', 'value_avg', 'value_percentile'])
+const KEYS = ['type', 'rules', 'group-by', 'timespan', 'condition', 'aliases', 'generate', 'field']
+const CRITERIA = ['gt', 'gte', 'lt', 'lte', 'eq', 'neq'] as const
+
+/** The correlation section of a document. */
+export interface Correlation {
+  readonly type: CorrelationType
+  readonly rules: readonly Placed[]
+  readonly group_by: readonly string[]
+  readonly timespan_ms: number
+  /** The condition as written: fields, criteria. Temporal correlations may have none, or an expression. */
+  readonly criteria: ReadonlyMap<string, number>
+  readonly expression: string | null
+  readonly fields: readonly string[]
+  readonly percentile: number | null
+  /** Alias to rule to field. */
+  readonly aliases: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** Whether the rules it refers to are to match by themselves, too. */
+  readonly generate: boolean
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+function parseTimespan(entry: SourceEntry, problems: Problems): number | null {
+  const text = textOf(entry, problems, 10)
+  if (text === null) return null
+  const found = /^([1-9][0-9]{0,8})([smhd])$/.exec(text)
+  const unit = UNITS_MS[found?.[2] ?? '']
+  if (found === null || unit === undefined) {
+    return problems.report(entry.value.at, 'RULE_VALUE', 'timespan has to be a number and one of s, m, h, d, such as 90m')
+  }
+  return Number(found[1]) * unit
+}
+
+function parseAliases(entry: SourceEntry, problems: Problems): Correlation['aliases'] | null {
+  const map = mapOf(entry, problems)
+  if (map === null) return null
+  const aliases = new Map<string, ReadonlyMap<string, string>>()
+  for (const alias of map.entries) {
+    const rules = mapOf(alias, problems)
+    if (rules === null) return null
+    const fields = new Map<string, string>()
+    for (const rule of rules.entries) {
+      const field = textOf(rule, problems)
+      if (field === null) return null
+      fields.set(rule.key, field)
+    }
+    aliases.set(alias.key, fields)
+  }
+  return aliases
+}
+
+interface Condition {
+  readonly criteria: ReadonlyMap<string, number>
+  readonly expression: string | null
+  readonly fields: readonly string[]
+  readonly percentile: number | null
+}
+
+function parseCondition(entry: SourceEntry, type: CorrelationType, problems: Problems): Condition | null {
+  const temporal = type === 'temporal' || type === 'temporal_ordered'
+  if (entry.value.kind === 'scalar' && temporal) {
+    const expression = textOf(entry, problems, 4096)
+    return expression === null ? null : { criteria: new Map(), expression, fields: [], percentile: null }
+  }
+  const map = mapOf(entry, problems)
+  if (map === null) return null
+  const criteria = new Map<string, number>()
+  let fields: readonly string[] = []
+  let percentile: number | null = null
+  for (const item of map.entries) {
+    const { value } = item
+    if (item.key === 'field') {
+      fields = textsOf(item, problems) ?? []
+      continue
+    }
+    const known = (CRITERIA as readonly string[]).includes(item.key) || item.key === 'percentile'
+    if (!known) {
+      return problems.report(item.keyAt, 'RULE_KEY_UNKNOWN', `the condition has no criterion ${item.key}`, nearest(item.key, [...CRITERIA, 'field', 'percentile']))
+    }
+    if (value.kind !== 'scalar' || typeof value.value !== 'number') {
+      return problems.report(value.at, 'RULE_VALUE', `${item.key} has to be a number`)
+    }
+    if (item.key === 'percentile') percentile = value.value
+    else criteria.set(item.key, value.value)
+  }
+  if (criteria.size === 0) return problems.report(map.at, 'RULE_KEY_MISSING', `the condition needs one of ${CRITERIA.join(', ')}`)
+  if (COUNTED.has(type) && fields.length === 0) {
+    return problems.report(map.at, 'RULE_KEY_MISSING', `the condition of ${type} needs a field`)
+  }
+  if (type === 'value_percentile' && (percentile === null || percentile < 0 || percentile > 100)) {
+    return problems.report(map.at, 'RULE_KEY_MISSING', 'the condition of value_percentile needs a percentile from 0 to 100')
+  }
+  return { criteria, expression: null, fields, percentile }
+}
+
+/**
+ * Reads and checks the correlation section of a document.
+ * @returns null when it is wrong; all that is wrong is reported
+ */
+export function parseCorrelation(section: SourceMap, problems: Problems): Correlation | null {
+  const before = problems.found.length
+  for (const { key, keyAt } of section.entries) {
+    if (!KEYS.includes(key)) problems.report(keyAt, 'RULE_KEY_UNKNOWN', `correlation has no key ${key}`, nearest(key, KEYS))
+  }
+  const required = (key: string): SourceEntry | null => {
+    const entry = entryOf(section, key)
+    return entry ?? problems.report(section.at, 'RULE_KEY_MISSING', `${key} is missing in correlation`)
+  }
+  const typeEntry = required('type')
+  const typeText = typeEntry === null ? null : textOf(typeEntry, problems)
+  const type = TYPES.find((known) => known === typeText) ?? null
+  if (typeEntry !== null && typeText !== null && type === null) {
+    problems.report(typeEntry.value.at, 'RULE_VALUE', `${typeText} is not a type of correlation`, nearest(typeText, TYPES))
+  }
+  const rulesEntry = required('rules')
+  const references = rulesEntry === null ? [] : (textsOf(rulesEntry, problems) ?? [])
+  const places = rulesEntry?.value.kind === 'list' ? rulesEntry.value.items : rulesEntry === null ? [] : [rulesEntry.value]
+  if (rulesEntry !== null && references.length === 0) problems.report(rulesEntry.value.at, 'RULE_VALUE', 'rules is empty')
+  const timespanEntry = required('timespan')
+  const timespan = timespanEntry === null ? null : parseTimespan(timespanEntry, problems)
+  const groupBy = entryOf(section, 'group-by')
+  const groups = groupBy === undefined ? [] : textsOf(groupBy, problems)
+  for (const group of groups ?? []) {
+    if (group.includes('|')) parseModifiers(group.split('|').slice(1), groupBy?.value.at ?? section.at, problems)
+  }
+  const aliasesEntry = entryOf(section, 'aliases')
+  const aliases = aliasesEntry === undefined ? new Map() : parseAliases(aliasesEntry, problems)
+  const generateEntry = entryOf(section, 'generate')
+  const generate = generateEntry?.value.kind === 'scalar' ? generateEntry.value.value : generateEntry === undefined ? false : null
+  if (typeof generate !== 'boolean') {
+    problems.report(generateEntry?.value.at ?? section.at, 'RULE_VALUE', 'generate has to be true or false')
+  }
+  const conditionEntry = entryOf(section, 'condition')
+  const optional = type === 'temporal' || type === 'temporal_ordered'
+  let condition: Condition | null = { criteria: new Map(), expression: null, fields: [], percentile: null }
+  if (conditionEntry !== undefined && type !== null) condition = parseCondition(conditionEntry, type, problems)
+  else if (type !== null && !optional) required('condition')
+  if (problems.found.length > before || type === null || timespan === null || groups === null || aliases === null || condition === null) {
+    return null
+  }
+  return {
+    type,
+    rules: references.map((text, index) => ({ text, at: places[index]?.at ?? section.at })),
+    group_by: groups,
+    timespan_ms: timespan,
+    ...condition,
+    aliases,
+    generate: generate === true
+  }
+}

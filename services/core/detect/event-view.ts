@@ -1,0 +1,112 @@
+import type { AuditEvent, EnrichedEvent } from '../../../schemas/generated/types.ts'
+import { workloadKindOfResource } from '../enrich/workload-kinds.ts'
+import { parseJson } from '../json.ts'
+import type { BodyPart } from './field-paths.ts'
+import { EVENT_LIMITS } from './limits.ts'
+
+/** A value found in an event: undefined where a path ends in nothing, an object or list where it ends above the leaves. */
+export type EventValue = string | number | boolean | null | undefined | object
+
+/** The values of one field of one event. */
+export interface FieldValues {
+  readonly values: readonly EventValue[]
+  /** The values as lower-case text where they have text, made on first use. */
+  lowered: readonly (string | null)[] | null
+}
+
+/** Bounds that were met while looking at an event: what lies beyond them was not looked at. */
+export type EventLimit = keyof typeof EVENT_LIMITS
+
+/**
+ * One event while rules look at it. Everything that is worked out from it is worked out once and only when asked for: bodies are
+ * parsed when a rule reads them, values are found once for all rules.
+ */
+export interface EventView {
+  readonly event: EnrichedEvent
+  /** By the number of the field in its `FieldTable`. */
+  readonly fields: (FieldValues | undefined)[]
+  readonly limits: Set<EventLimit>
+  request: { readonly value: unknown } | null
+  response: { readonly value: unknown } | null
+  keywords: FieldValues | null
+}
+
+export function viewOf(event: EnrichedEvent): EventView {
+  return { event, fields: [], limits: new Set(), request: null, response: null, keywords: null }
+}
+
+/** A body as JSON, undefined when there is none or it cannot be read. */
+export function bodyOf(view: EventView, part: 'request' | 'response'): unknown {
+  const known = view[part]
+  if (known !== null) return known.value
+  const { audit } = view.event
+  const value = parseJson((part === 'request' ? audit?.requestObject : audit?.responseObject) ?? null)
+  view[part] = { value }
+  return value
+}
+
+const WRITES: ReadonlySet<string> = new Set(['create', 'update', 'patch'])
+/** Subresources whose requests are streams without a body. */
+const BODILESS: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy', 'log'])
+
+/** Whether a write's body is not there because of the audit level, or there but unreadable (clouds cut long ones). */
+function isMissing(view: EventView, audit: AuditEvent, part: 'request' | 'response'): boolean {
+  const text = part === 'request' ? audit.requestObject : audit.responseObject
+  if (text !== null) return bodyOf(view, part) === undefined
+  if (!WRITES.has(audit.verb ?? '') || BODILESS.has(audit.objectRef?.subresource ?? '')) return false
+  // Only the last stages carry bodies, whatever the level.
+  if (audit.stage !== 'ResponseComplete') return false
+  return part === 'request'
+    ? audit.level === 'Metadata' || audit.level === null
+    : audit.level === 'Metadata' || audit.level === 'Request' || audit.level === null
+}
+
+/**
+ * Whether what a field is read from was left out of the event, so that nothing can be said about the field.
+ * @returns why, in words, or null when the field can be read
+ */
+export function leftOut(view: EventView, part: BodyPart): string | null {
+  const { audit, pod_spec } = view.event
+  if (audit === null) return null
+  const reason = (what: string) =>
+    `${what} is not in the event or cannot be read (audit level ${audit.level ?? 'not given'}, ${audit.verb ?? 'no verb'})`
+  if (part !== 'pod_spec') return isMissing(view, audit, part) ? reason(`the ${part} body`) : null
+  if (pod_spec !== null || workloadKindOfResource(audit.objectRef?.resource) === null) return null
+  const subresource = audit.objectRef?.subresource ?? null
+  if (subresource !== null && subresource !== 'ephemeralcontainers') return null
+  const either = isMissing(view, audit, 'request') && isMissing(view, audit, 'response')
+  return either ? reason('the pod spec') : null
+}
+
+/** Text of a value, for comparing it with text; null when it has none. */
+export function textOfValue(value: EventValue): string | null {
+  if (typeof value === 'string') return value
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null
+}
+
+export function loweredOf(found: FieldValues): readonly (string | null)[] {
+  found.lowered ??= found.values.map((value) => textOfValue(value)?.toLowerCase() ?? null)
+  return found.lowered
+}
+
+/** Every text and number of the raw event, bodies included: where keywords are searched. */
+export function keywordValues(view: EventView): FieldValues {
+  if (view.keywords !== null) return view.keywords
+  const { audit, runtime } = view.event
+  const values: EventValue[] = []
+  const pending: unknown[] = [runtime ?? audit]
+  if (audit !== null) {
+    pending.push(bodyOf(view, 'request'), bodyOf(view, 'response'))
+  }
+  for (let steps = 0; pending.length > 0; steps += 1) {
+    if (steps > EVENT_LIMITS.keyword_values || pending.length > EVENT_LIMITS.keyword_values) {
+      view.limits.add('keyword_values')
+      break
+    }
+    const value = pending.pop()
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') values.push(value)
+    else if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) pending.push(inner)
+  }
+  view.keywords = { values, lowered: null }
+  return view.keywords
+}

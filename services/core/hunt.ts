@@ -1,0 +1,110 @@
+import type { Cluster, Incident, InventoryRecord, Severity, Signal } from '../../schemas/generated/types.ts'
+import { correlate } from './correlate/reducer.ts'
+import type { CorrelateSettings } from './correlate/settings.ts'
+import { type ClusterState, emptyState } from './correlate/state.ts'
+import type { RuleSet } from './detect/rule-set.ts'
+import { factChanges } from './enrich/fact-changes.ts'
+import { inventoryFromAudit } from './enrich/inventory.ts'
+import { enrich } from './enrich/join.ts'
+import type { PodFacts } from './enrich/pod-facts.ts'
+import { decodeRecords } from './events/format.ts'
+import { eventId } from './events/sourced-event.ts'
+import { createRecentIds } from './recent-ids.ts'
+
+/** A record that could not be used, wholly or in part. */
+export interface Rejection {
+  readonly code: string
+  readonly reason: string
+}
+
+/** What one record came to. */
+export interface HuntStep {
+  readonly events: number
+  readonly signals: readonly Signal[]
+  readonly rejected: readonly Rejection[]
+}
+
+/** The whole pipeline over recorded input, in one process and without servers. */
+export interface Hunt {
+  /** Makes pods and workloads known before the records that mention them. */
+  learn(records: readonly InventoryRecord[]): void
+  /**
+   * Decodes, joins and matches one record.
+   * @param now microseconds since the epoch
+   */
+  offer(json: unknown, now: number): HuntStep
+  /**
+   * Stitches all signals so far.
+   * @param now microseconds since the epoch
+   * @returns every incident that stands at the end, the worst first
+   */
+  incidents(now: number): readonly Incident[]
+}
+
+export interface HuntOptions {
+  readonly rules: RuleSet
+  readonly correlate: CorrelateSettings
+  /** Cluster of records that name none. */
+  readonly cluster: Cluster
+  readonly instance: string
+}
+
+/** Events remembered to pass over duplicates; about 200 MB when full. */
+const REMEMBERED_EVENTS = 1_000_000
+
+const SEVERITY_ORDER: readonly Severity[] = ['informational', 'low', 'medium', 'high', 'critical']
+
+/** Rank of a severity, 0 for informational to 4 for critical. */
+export function severityRank(severity: Severity): number {
+  return SEVERITY_ORDER.indexOf(severity)
+}
+
+/** The same core as the services run, wired together in memory: decode → join → match → stitch. */
+export function createHunt({ rules, correlate: settings, cluster, instance }: HuntOptions): Hunt {
+  const pods = new Map<string, PodFacts>()
+  const owners = new Map<string, NonNullable<InventoryRecord['owners'][number]>>()
+  const seen = createRecentIds(REMEMBERED_EVENTS)
+  const states = new Map<string, ClusterState>()
+  let pending: Signal[] = []
+  const latest = new Map<string, Incident>()
+
+  function learn(records: readonly InventoryRecord[]): void {
+    const changes = factChanges(records, { pods, owners })
+    for (const [key, facts] of changes.pods) pods.set(key, facts)
+    for (const [key, owner] of changes.owners) owners.set(key, owner)
+    // What was deleted stays known: the recording ends soon enough.
+  }
+
+  function stitch(now: number): void {
+    for (const [id, signals] of Map.groupBy(pending, (signal) => signal.cluster.id)) {
+      const state = states.get(id) ?? emptyState(id)
+      states.set(id, state)
+      for (const incident of correlate(state, signals, now, settings).incidents) latest.set(incident.id, incident)
+    }
+    pending = []
+  }
+
+  return {
+    learn,
+    offer: (json, now) => {
+      const { events, rejected } = decodeRecords(json, { cluster, instance, received: now })
+      const signals: Signal[] = []
+      let fresh = 0
+      for (const event of events) {
+        // Two API servers, or two readings of a log, may carry the same event.
+        if (!seen.isNew(`${event.cluster.id}/${eventId(event)}`)) continue
+        fresh += 1
+        if (event.audit !== null) learn(inventoryFromAudit(event.audit, event.cluster))
+        signals.push(...rules.match(enrich(event, (fact) => pods.get(fact) ?? null)))
+      }
+      pending.push(...signals)
+      return { events: fresh, signals, rejected: rejected.map(({ code, message }) => ({ code, reason: message })) }
+    },
+    incidents: (now) => {
+      stitch(now)
+      return [...latest.values()]
+        .filter(({ status }) => status !== 'merged')
+        .toSorted((a, b) => severityRank(b.severity) - severityRank(a.severity) || a.first - b.first)
+    }
+  }
+}

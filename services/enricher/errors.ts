@@ -1,0 +1,8 @@
+import type { ErrorList } from '../core/errors.ts'
+
+export const ENRICH_ERRORS = {
+  ENRICH_FAILED: {
+    description: 'An event could be decoded but not enriched or matched: a defect of Weir, worth reporting.',
+    retriable: false
+  }
+} as const satisfies ErrorList<string>

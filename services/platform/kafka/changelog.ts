@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto'
+import type { ChangelogReader, Message, OutgoingMessage } from '../stage.ts'
+import type { KafkaClient } from './client.ts'
+import { readPartition } from './partition-reader.ts'
+
+/** Header of the message that ends a reading; such messages carry no state. */
+export const FENCE_HEADER = 'weir.fence'
+
+/**
+ * Reads a compacted partition from its start to its end as of now. The end is a message that the reader itself writes with
+ * the stage's producer: having it back proves that all has been read which an earlier owner committed, since that
+ * producer's beginning has put the earlier owner's out of action.
+ * @param write writes the fence message and returns when it is committed
+ * @param signal ends the reading when the partition is lost
+ * @param progress called as reading goes on
+ */
+export function createChangelogReader(
+  client: KafkaClient,
+  write: (fence: OutgoingMessage) => Promise<void>,
+  signal: AbortSignal,
+  progress: () => void
+): ChangelogReader {
+  return {
+    async *read(topic: string, partition: number, fence: OutgoingMessage): AsyncGenerator<Message> {
+      const id = randomUUID()
+      const started = performance.now()
+      await write({ ...fence, topic, partition, headers: { ...fence.headers, [FENCE_HEADER]: id } })
+      let count = 0
+      for await (const messages of readPartition(client, { topic, partition, signal, progress })) {
+        for (const message of messages) {
+          const fenceId = message.headers[FENCE_HEADER]
+          if (fenceId === id) {
+            const duration_ms = Math.round(performance.now() - started)
+            client.log.info({ topic, partition, count, duration_ms }, 'changelog read')
+            return
+          }
+          if (fenceId !== undefined) continue
+          count++
+          yield message
+        }
+      }
+      signal.throwIfAborted()
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Mends of kafkajs 2.2.4 (its last release), to be imported before it.
+ */
+import { createRequire } from 'node:module'
+
+interface FetchedMessage {
+  readonly offset: string
+  readonly key: Buffer | null
+  readonly isControlRecord?: boolean
+  readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean }
+}
+interface Fetched {
+  readonly messages: FetchedMessage[]
+  readonly abortedTransactions?: readonly { readonly producerId: string; readonly firstOffset: string }[] | null
+}
+
+const ABORT_MARKER = Buffer.from([0, 0, 0, 0])
+
+/**
+ * Leaves out the messages of aborted transactions. Brokers list aborted transactions in the order in which they were
+ * aborted; kafkajs takes them to be in the order in which they began, and takes up at most one at each message. So with two
+ * producers on a partition, messages of an aborted transaction could come through as committed. The Java client sorts.
+ */
+export function withoutAborted({ messages, abortedTransactions }: Fetched): FetchedMessage[] {
+  if (abortedTransactions === undefined || abortedTransactions === null || abortedTransactions.length === 0)
+    return messages
+  const begun = abortedTransactions
+    .map(({ producerId, firstOffset }) => ({ producerId, firstOffset: BigInt(firstOffset) }))
+    .sort((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1))
+  const aborted = new Set<string>()
+  let next = 0
+  return messages.filter((message) => {
+    const offset = BigInt(message.offset)
+    for (let transaction = begun[next]; transaction !== undefined; transaction = begun[next]) {
+      if (transaction.firstOffset > offset) break
+      aborted.add(transaction.producerId)
+      next++
+    }
+    const { producerId, inTransaction } = message.batchContext
+    if (message.isControlRecord === true) {
+      if (message.key !== null && ABORT_MARKER.equals(message.key)) aborted.delete(producerId)
+      return true
+    }
+    return !(inTransaction && aborted.has(producerId))
+  })
+}
+
+const require = createRequire(import.meta.url)
+
+function replaceModule(path: string, exports: unknown): void {
+  const file = require.resolve(path)
+  // Loading the original first makes the entry of the cache complete, and fails here if the file has moved.
+  require(file)
+  const entry = require.cache[file]
+  if (entry === undefined) throw new Error(`${path} cannot be replaced`)
+  entry.exports = exports
+}
+
+/**
+ * Node warns of a negative timeout that kafkajs computes in `network/requestQueue`; it is harmless there. Other warnings,
+ * and this one from elsewhere, stay.
+ */
+function filterWarning(): void {
+  const emitWarning = process.emitWarning
+  process.emitWarning = (...parameters: unknown[]) => {
+    const [, type] = parameters
+    const name = typeof type === 'object' && type !== null && 'type' in type ? type.type : type
+    if (name === 'TimeoutNegativeWarning' && new Error().stack?.includes('network/requestQueue')) return
+    Reflect.apply(emitWarning, process, parameters)
+  }
+}
+
+replaceModule('kafkajs/src/consumer/filterAbortedMessages', withoutAborted)
+filterWarning()

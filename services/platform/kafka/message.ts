@@ -1,0 +1,27 @@
+import type { KafkaMessage } from 'kafkajs'
+import type { Message } from '../stage.ts'
+
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})
+
+function headersOf(headers: KafkaMessage['headers']): Readonly<Record<string, string>> {
+  if (headers === undefined) return NO_HEADERS
+  const entries = Object.entries(headers)
+  if (entries.length === 0) return NO_HEADERS
+  // fromEntries makes own properties, also of a header that is called __proto__.
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, String((Array.isArray(value) ? value.at(-1) : value) ?? '')])
+  )
+}
+
+/** A message of kafkajs as stages see it; of a header given several times, the last. */
+export function toMessage(topic: string, partition: number, message: KafkaMessage): Message {
+  return {
+    topic,
+    partition,
+    offset: message.offset,
+    key: message.key,
+    value: message.value,
+    headers: headersOf(message.headers),
+    timestamp_ms: Number(message.timestamp)
+  }
+}
