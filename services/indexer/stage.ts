@@ -24,7 +24,7 @@ export interface IndexerPorts {
   readonly options: IndexerOptions
   /** `opensearch.index_prefix` of the settings. */
   readonly index_prefix: string
-  /** Of Weir, for OCSF's `metadata.product`. */
+  /** Of Weir, for dead letters and OCSF's `metadata.product`. */
   readonly version: string
   /** Milliseconds since the epoch. */
   readonly now_ms: () => number
@@ -101,9 +101,18 @@ export function createIndexerStage({ codec, search, options, index_prefix, versi
       /** Message of each write. */
       const origins: Message[] = []
 
-      const bury = (message: Message, code: string, reason: string) => {
-        const letter = { stage: INDEXER, code, message: reason, attempts: 1, failed_at_ms: now_ms() }
-        outputs.push(toDeadLetter(message, letter))
+      const bury = (stage: 'decode' | 'index', message: Message, code: string, reason: string) => {
+        outputs.push(
+          toDeadLetter(message, {
+            stage,
+            service: INDEXER,
+            version,
+            code,
+            message: reason,
+            attempts: 1,
+            failed_at_ms: now_ms()
+          })
+        )
       }
 
       for (const message of messages) {
@@ -112,7 +121,7 @@ export function createIndexerStage({ codec, search, options, index_prefix, versi
           projection = await project(message, context)
         } catch (error) {
           if (!(error instanceof WeirError) || error.retriable) throw error
-          bury(message, error.code, error.message)
+          bury('decode', message, error.code, error.message)
           continue
         }
         for (const write of projection.writes) {
@@ -134,7 +143,7 @@ export function createIndexerStage({ codec, search, options, index_prefix, versi
         // A pod has several documents; its record is one letter.
         if (origin === undefined || buried.has(origin)) continue
         buried.add(origin)
-        bury(origin, code, reason)
+        bury('index', origin, code, reason)
       }
       return outputs
     }

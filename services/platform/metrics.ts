@@ -70,6 +70,20 @@ export const signalsOut = new Counter({
   registers: [metrics]
 })
 
+export const rebalances = new Counter({
+  name: 'weir_rebalances_total',
+  help: 'Assignments of partitions that a stage was given by its consumer group.',
+  labelNames: ['stage'] as const,
+  registers: [metrics]
+})
+
+export const consumerFailures = new Counter({
+  name: 'weir_consumer_failures_total',
+  help: 'Failed transactions and failures of consumer loops, by stable error code.',
+  labelNames: ['stage', 'code'] as const,
+  registers: [metrics]
+})
+
 /** Node's own metrics (CPU, memory, event loop), for services that live long. */
 export function collectProcessMetrics(): void {
   collectDefaultMetrics({ register: metrics, prefix: 'weir_' })

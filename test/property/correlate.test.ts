@@ -66,14 +66,14 @@ const sketch = fc.record({
 
 /** Signals by time, then id. */
 const signals: fc.Arbitrary<readonly Signal[]> = fc
-  .array(sketch, { minLength: 1, maxLength: 60 })
+  .array(sketch, { minLength: 1, maxLength: 60, size: 'max' })
   .map((sketches) => sketches.map((one, place) => signalOf({ ...one, id: `s${place}` })))
   .map((list) => list.toSorted((a, b) => a.time - b.time || (a.id < b.id ? -1 : 1)))
 
 /** Delays of arrival within the allowed lateness, and repetitions, per signal. */
 const delivery = fc.record({
-  delays: fc.array(fc.integer({ min: 0, max: SMALL.allowed_lateness_ms * 1000 }), { minLength: 60, maxLength: 60 }),
-  repeats: fc.array(fc.integer({ min: 0, max: 1 }), { minLength: 60, maxLength: 60 }),
+  delays: fc.array(fc.integer({ min: 0, max: SMALL.allowed_lateness_ms * 1000 }), { minLength: 60, maxLength: 60, size: 'max' }),
+  repeats: fc.array(fc.integer({ min: 0, max: 1 }), { minLength: 60, maxLength: 60, size: 'max' }),
   sizes: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 20 })
 })
 type Delivery = typeof delivery extends fc.Arbitrary<infer T> ? T : never

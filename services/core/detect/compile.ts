@@ -40,7 +40,12 @@ function compileItem(item: ItemNode, scope: FieldScope, table: FieldTable, probl
   const look = (name: string, at: number): boolean => {
     const source = scope.resolve(name)
     if (source === null) {
-      problems.report(at, 'RULE_FIELD_UNKNOWN', `the field ${name} is not known in this log source`, scope.suggest(name))
+      problems.report(
+        at,
+        'RULE_FIELD_UNKNOWN',
+        `the field ${name} is not known in this log source`,
+        scope.suggest(name)
+      )
       return false
     }
     numbers.set(name, table.numberOf(source))

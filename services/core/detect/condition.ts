@@ -48,7 +48,11 @@ export function parseCondition(
   const { value } = source
   if (typeof value !== 'string') return problems.report(source.at, 'RULE_CONDITION', 'the condition has to be text')
   if (value.length > RULE_LIMITS.condition_characters) {
-    return problems.report(source.at, 'RULE_TOO_LARGE', `the condition has more than ${RULE_LIMITS.condition_characters} characters`)
+    return problems.report(
+      source.at,
+      'RULE_TOO_LARGE',
+      `the condition has more than ${RULE_LIMITS.condition_characters} characters`
+    )
   }
   const fail = (index: number, message: string, suggestion: string | null = null): null =>
     problems.report(source.textAt === null ? source.at : source.textAt + index, 'RULE_CONDITION', message, suggestion)
@@ -74,7 +78,11 @@ export function parseCondition(
   }
   if (tokens.length === 0) return fail(0, 'the condition is empty')
   if (tokens.length > RULE_LIMITS.condition_terms) {
-    return problems.report(source.at, 'RULE_TOO_LARGE', `the condition has more than ${RULE_LIMITS.condition_terms} terms`)
+    return problems.report(
+      source.at,
+      'RULE_TOO_LARGE',
+      `the condition has more than ${RULE_LIMITS.condition_terms} terms`
+    )
   }
 
   let at = 0
@@ -111,7 +119,11 @@ export function parseCondition(
     if (token.text === '(' || peek() === 'not') {
       depth += 1
       if (depth > RULE_LIMITS.nesting) {
-        return problems.report(source.at, 'RULE_TOO_LARGE', `the condition is nested deeper than ${RULE_LIMITS.nesting} levels`)
+        return problems.report(
+          source.at,
+          'RULE_TOO_LARGE',
+          `the condition is nested deeper than ${RULE_LIMITS.nesting} levels`
+        )
       }
       at += 1
       let node: RuleNode | null
@@ -133,7 +145,11 @@ export function parseCondition(
     }
     const child = identifiers.get(token.text)
     if (child === undefined) {
-      return fail(token.index, `the search identifier ${token.text} is not defined`, nearest(token.text, identifiers.keys()))
+      return fail(
+        token.index,
+        `the search identifier ${token.text} is not defined`,
+        nearest(token.text, identifiers.keys())
+      )
     }
     at += 1
     return named(token.text, child)

@@ -45,7 +45,11 @@ function parseTimespan(entry: SourceEntry, problems: Problems): number | null {
   const found = /^([1-9][0-9]{0,8})([smhd])$/.exec(text)
   const unit = UNITS_MS[found?.[2] ?? '']
   if (found === null || unit === undefined) {
-    return problems.report(entry.value.at, 'RULE_VALUE', 'timespan has to be a number and one of s, m, h, d, such as 90m')
+    return problems.report(
+      entry.value.at,
+      'RULE_VALUE',
+      'timespan has to be a number and one of s, m, h, d, such as 90m'
+    )
   }
   return Number(found[1]) * unit
 }
@@ -94,7 +98,12 @@ function parseCondition(entry: SourceEntry, type: CorrelationType, problems: Pro
     }
     const known = (CRITERIA as readonly string[]).includes(item.key) || item.key === 'percentile'
     if (!known) {
-      return problems.report(item.keyAt, 'RULE_KEY_UNKNOWN', `the condition has no criterion ${item.key}`, nearest(item.key, [...CRITERIA, 'field', 'percentile']))
+      return problems.report(
+        item.keyAt,
+        'RULE_KEY_UNKNOWN',
+        `the condition has no criterion ${item.key}`,
+        nearest(item.key, [...CRITERIA, 'field', 'percentile'])
+      )
     }
     if (value.kind !== 'scalar' || typeof value.value !== 'number') {
       return problems.report(value.at, 'RULE_VALUE', `${item.key} has to be a number`)
@@ -102,12 +111,17 @@ function parseCondition(entry: SourceEntry, type: CorrelationType, problems: Pro
     if (item.key === 'percentile') percentile = value.value
     else criteria.set(item.key, value.value)
   }
-  if (criteria.size === 0) return problems.report(map.at, 'RULE_KEY_MISSING', `the condition needs one of ${CRITERIA.join(', ')}`)
+  if (criteria.size === 0)
+    return problems.report(map.at, 'RULE_KEY_MISSING', `the condition needs one of ${CRITERIA.join(', ')}`)
   if (COUNTED.has(type) && fields.length === 0) {
     return problems.report(map.at, 'RULE_KEY_MISSING', `the condition of ${type} needs a field`)
   }
   if (type === 'value_percentile' && (percentile === null || percentile < 0 || percentile > 100)) {
-    return problems.report(map.at, 'RULE_KEY_MISSING', 'the condition of value_percentile needs a percentile from 0 to 100')
+    return problems.report(
+      map.at,
+      'RULE_KEY_MISSING',
+      'the condition of value_percentile needs a percentile from 0 to 100'
+    )
   }
   return { criteria, expression: null, fields, percentile }
 }
@@ -119,7 +133,8 @@ function parseCondition(entry: SourceEntry, type: CorrelationType, problems: Pro
 export function parseCorrelation(section: SourceMap, problems: Problems): Correlation | null {
   const before = problems.found.length
   for (const { key, keyAt } of section.entries) {
-    if (!KEYS.includes(key)) problems.report(keyAt, 'RULE_KEY_UNKNOWN', `correlation has no key ${key}`, nearest(key, KEYS))
+    if (!KEYS.includes(key))
+      problems.report(keyAt, 'RULE_KEY_UNKNOWN', `correlation has no key ${key}`, nearest(key, KEYS))
   }
   const required = (key: string): SourceEntry | null => {
     const entry = entryOf(section, key)
@@ -129,12 +144,19 @@ export function parseCorrelation(section: SourceMap, problems: Problems): Correl
   const typeText = typeEntry === null ? null : textOf(typeEntry, problems)
   const type = TYPES.find((known) => known === typeText) ?? null
   if (typeEntry !== null && typeText !== null && type === null) {
-    problems.report(typeEntry.value.at, 'RULE_VALUE', `${typeText} is not a type of correlation`, nearest(typeText, TYPES))
+    problems.report(
+      typeEntry.value.at,
+      'RULE_VALUE',
+      `${typeText} is not a type of correlation`,
+      nearest(typeText, TYPES)
+    )
   }
   const rulesEntry = required('rules')
   const references = rulesEntry === null ? [] : (textsOf(rulesEntry, problems) ?? [])
-  const places = rulesEntry?.value.kind === 'list' ? rulesEntry.value.items : rulesEntry === null ? [] : [rulesEntry.value]
-  if (rulesEntry !== null && references.length === 0) problems.report(rulesEntry.value.at, 'RULE_VALUE', 'rules is empty')
+  const places =
+    rulesEntry?.value.kind === 'list' ? rulesEntry.value.items : rulesEntry === null ? [] : [rulesEntry.value]
+  if (rulesEntry !== null && references.length === 0)
+    problems.report(rulesEntry.value.at, 'RULE_VALUE', 'rules is empty')
   const timespanEntry = required('timespan')
   const timespan = timespanEntry === null ? null : parseTimespan(timespanEntry, problems)
   const groupBy = entryOf(section, 'group-by')
@@ -145,7 +167,8 @@ export function parseCorrelation(section: SourceMap, problems: Problems): Correl
   const aliasesEntry = entryOf(section, 'aliases')
   const aliases = aliasesEntry === undefined ? new Map() : parseAliases(aliasesEntry, problems)
   const generateEntry = entryOf(section, 'generate')
-  const generate = generateEntry?.value.kind === 'scalar' ? generateEntry.value.value : generateEntry === undefined ? false : null
+  const generate =
+    generateEntry?.value.kind === 'scalar' ? generateEntry.value.value : generateEntry === undefined ? false : null
   if (typeof generate !== 'boolean') {
     problems.report(generateEntry?.value.at ?? section.at, 'RULE_VALUE', 'generate has to be true or false')
   }
@@ -154,7 +177,14 @@ export function parseCorrelation(section: SourceMap, problems: Problems): Correl
   let condition: Condition | null = { criteria: new Map(), expression: null, fields: [], percentile: null }
   if (conditionEntry !== undefined && type !== null) condition = parseCondition(conditionEntry, type, problems)
   else if (type !== null && !optional) required('condition')
-  if (problems.found.length > before || type === null || timespan === null || groups === null || aliases === null || condition === null) {
+  if (
+    problems.found.length > before ||
+    type === null ||
+    timespan === null ||
+    groups === null ||
+    aliases === null ||
+    condition === null
+  ) {
     return null
   }
   return {

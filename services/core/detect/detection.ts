@@ -11,7 +11,8 @@ function parseItem(entry: SourceEntry, placeholders: Placeholders, problems: Pro
   const modifiers = parseModifiers(names, entry.keyAt, problems)
   const sources = entry.value.kind === 'list' ? entry.value.items : [entry.value]
   if (modifiers === null) return null
-  if (sources.length === 0) return problems.report(entry.value.at, 'RULE_VALUE', `the list of values of ${entry.key} is empty`)
+  if (sources.length === 0)
+    return problems.report(entry.value.at, 'RULE_VALUE', `the list of values of ${entry.key} is empty`)
   if (sources.length > RULE_LIMITS.values) {
     return problems.report(entry.value.at, 'RULE_TOO_LARGE', `${entry.key} has more than ${RULE_LIMITS.values} values`)
   }
@@ -33,7 +34,11 @@ function makeItem(
   for (const written of sources) {
     const source = field === null ? asText(written) : written
     if (source.kind !== 'scalar') {
-      problems.report(source.at, 'RULE_VALUE', `a value of ${label || 'a keyword list'} is ${kindName(source)}, not a single value`)
+      problems.report(
+        source.at,
+        'RULE_VALUE',
+        `a value of ${label || 'a keyword list'} is ${kindName(source)}, not a single value`
+      )
       wrong = true
       continue
     }
@@ -42,14 +47,22 @@ function makeItem(
       wrong = true
       continue
     }
-    const test = valueTest(source, field === null ? keywordModifiers(modifiers, source) : modifiers, placeholders, problems)
+    const test = valueTest(
+      source,
+      field === null ? keywordModifiers(modifiers, source) : modifiers,
+      placeholders,
+      problems
+    )
     if (test === null) wrong = true
     else {
       tests.push(test)
       expected.push(writtenValue(source))
     }
   }
-  if (field === null && tests.some(({ kind }) => kind === 'exists' || kind === 'fieldref' || kind === 'compare' || kind === 'time')) {
+  if (
+    field === null &&
+    tests.some(({ kind }) => kind === 'exists' || kind === 'fieldref' || kind === 'compare' || kind === 'time')
+  ) {
     return problems.report(at, 'RULE_MODIFIER_MISUSED', `${label} needs a field`)
   }
   if (wrong) return null
@@ -91,7 +104,11 @@ function parseIdentifier(source: Source, placeholders: Placeholders, problems: P
   const items = source.kind === 'list' ? source.items : [source]
   if (items.length === 0) return problems.report(source.at, 'RULE_VALUE', 'a search identifier is empty')
   if (items.length > RULE_LIMITS.values) {
-    return problems.report(source.at, 'RULE_TOO_LARGE', `a search identifier has more than ${RULE_LIMITS.values} values`)
+    return problems.report(
+      source.at,
+      'RULE_TOO_LARGE',
+      `a search identifier has more than ${RULE_LIMITS.values} values`
+    )
   }
   if (items.every(({ kind }) => kind === 'scalar')) {
     return makeItem(null, '', source.at, [], items, placeholders, problems)

@@ -37,14 +37,19 @@ function addTarget(event: EnrichedEvent, add: Add): void {
   const kind = workloadKindOfResource(resource)
   if (resource === 'pods') {
     const { pod } = event
-    const isThatPod = pod !== null && pod.namespace === namespace && pod.name !== null && (name === null || pod.name === name)
+    const isThatPod =
+      pod !== null && pod.namespace === namespace && pod.name !== null && (name === null || pod.name === name)
     // A create may leave the name to the API server; then only the pod itself tells.
     const own = isThatPod && (name !== null || event.audit?.verb === 'create')
     if (own) addPod(pod, 'target', add)
     else add('pod', path, path, 'target')
   } else if (kind !== null) {
     const { workload } = event
-    const isThat = workload !== null && workload.kind === kind.kind && workload.name !== '' && (name === null || workload.name === name)
+    const isThat =
+      workload !== null &&
+      workload.kind === kind.kind &&
+      workload.name !== '' &&
+      (name === null || workload.name === name)
     const label = isThat ? workloadName(workload) : path === null ? null : `${kind.kind}/${path}`
     add('workload', (isThat ? workload.uid : null) ?? label, label, 'target')
   } else if (resource === 'secrets') {
@@ -80,7 +85,7 @@ function addAudit(event: EnrichedEvent, add: Add): void {
 
 /** Names that resolve inside the cluster or the pod say nothing about where an attack goes. */
 const isInternalName = (domain: string): boolean =>
-  !domain.includes('.') || /(?:^|\.)(?:cluster\.local|svc|localhost|local|internal)$/.test(domain)
+  !domain.includes('.') || /(?:^|\.)(?:cluster\.local|svc|localhost|local|(?:ec2|compute)\.internal)$/.test(domain)
 
 function addDestination(event: EnrichedEvent, add: Add): void {
   const network = event.runtime?.network ?? null

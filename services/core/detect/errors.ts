@@ -18,8 +18,14 @@ export const RULE_ERRORS = {
   RULE_LOGSOURCE: { description: 'The log source names no class of events that Weir has.', retriable: false },
   RULE_FIELD_UNKNOWN: { description: 'A field is not in the event model.', retriable: false },
   RULE_MODIFIER_UNKNOWN: { description: 'A modifier does not exist.', retriable: false },
-  RULE_MODIFIER_MISUSED: { description: 'A modifier cannot be applied to this value or in this order.', retriable: false },
-  RULE_REGEX: { description: 'A regular expression is not valid or uses what Sigma does not support.', retriable: false },
+  RULE_MODIFIER_MISUSED: {
+    description: 'A modifier cannot be applied to this value or in this order.',
+    retriable: false
+  },
+  RULE_REGEX: {
+    description: 'A regular expression is not valid or uses what Sigma does not support.',
+    retriable: false
+  },
   RULE_REGEX_REFUSED: { description: 'A regular expression could blow up in time or memory.', retriable: false },
   RULE_PLACEHOLDER_UNKNOWN: { description: 'A placeholder of `expand` has no values.', retriable: false },
   RULE_CONDITION: { description: 'The condition cannot be parsed or names what is not defined.', retriable: false },

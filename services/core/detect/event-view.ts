@@ -78,6 +78,19 @@ export function leftOut(view: EventView, part: BodyPart): string | null {
   return either ? reason('the pod spec') : null
 }
 
+/**
+ * Whether something may have been left out, without parsing anything: bodies that no rule has read so far are taken to be
+ * readable, since nothing depends on them yet.
+ */
+export function mayBeLeftOut(view: EventView): boolean {
+  const { audit } = view.event
+  if (audit === null) return false
+  const unreadable = (body: EventView['request'], text: string | null) =>
+    body !== null && body.value === undefined && text !== null
+  if (unreadable(view.request, audit.requestObject) || unreadable(view.response, audit.responseObject)) return true
+  return WRITES.has(audit.verb ?? '') && (audit.requestObject === null || audit.responseObject === null)
+}
+
 /** Text of a value, for comparing it with text; null when it has none. */
 export function textOfValue(value: EventValue): string | null {
   if (typeof value === 'string') return value

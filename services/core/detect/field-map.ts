@@ -31,7 +31,11 @@ export interface Logsource {
 export type EventClass =
   | { readonly source: 'audit' }
   /** Null: of any category; of any action. */
-  | { readonly source: 'runtime'; readonly category: RuntimeCategory | null; readonly actions: readonly string[] | null }
+  | {
+      readonly source: 'runtime'
+      readonly category: RuntimeCategory | null
+      readonly actions: readonly string[] | null
+    }
 
 /** A log source that Weir has, with its own names for fields. */
 export interface LogsourceEntry extends Logsource {
@@ -47,7 +51,14 @@ export interface FieldMap {
   readonly fields: ReadonlyMap<string, FieldSource>
 }
 
-const CATEGORIES: ReadonlySet<string> = new Set<RuntimeCategory>(['process', 'network', 'file', 'privilege', 'alert', 'sensor'])
+const CATEGORIES: ReadonlySet<string> = new Set<RuntimeCategory>([
+  'process',
+  'network',
+  'file',
+  'privilege',
+  'alert',
+  'sensor'
+])
 const NO_RENAMES: ReadonlyMap<string, string> = new Map()
 
 function parsePaths(texts: readonly string[], at: number, problems: Problems): readonly FieldPath[] | null {
@@ -55,7 +66,12 @@ function parsePaths(texts: readonly string[], at: number, problems: Problems): r
   for (const text of texts) {
     const path = resolvePath(text)
     if (path === null) {
-      return problems.report(at, 'RULE_FIELD_MAP', `${text} is not a path of the event model`, nearest(text, KNOWN_PATHS))
+      return problems.report(
+        at,
+        'RULE_FIELD_MAP',
+        `${text} is not a path of the event model`,
+        nearest(text, KNOWN_PATHS)
+      )
     }
     paths.push(path)
   }
@@ -99,7 +115,8 @@ function parseFields(entry: SourceEntry | undefined, problems: Problems): Readon
 
 function checkKeys(map: SourceMap, known: readonly string[], problems: Problems): void {
   for (const { key, keyAt } of map.entries) {
-    if (!known.includes(key)) problems.report(keyAt, 'RULE_FIELD_MAP', `the key ${key} is not known here`, nearest(key, known))
+    if (!known.includes(key))
+      problems.report(keyAt, 'RULE_FIELD_MAP', `the key ${key} is not known here`, nearest(key, known))
   }
 }
 
@@ -114,7 +131,12 @@ function parseEvents(entry: SourceEntry, problems: Problems): EventClass | null 
   const category = entryOf(map, 'category')
   const categoryName = category === undefined ? null : textOf(category, problems)
   if (categoryName !== null && !CATEGORIES.has(categoryName)) {
-    return problems.report(map.at, 'RULE_FIELD_MAP', `${categoryName} is not a category of runtime events`, nearest(categoryName, CATEGORIES))
+    return problems.report(
+      map.at,
+      'RULE_FIELD_MAP',
+      `${categoryName} is not a category of runtime events`,
+      nearest(categoryName, CATEGORIES)
+    )
   }
   const actions = entryOf(map, 'actions')
   return {
@@ -147,7 +169,8 @@ function parseProduct(product: SourceEntry, problems: Problems): readonly Logsou
     }
     const eventsEntry = entryOf(item, 'events')
     const events = eventsEntry === undefined ? null : parseEvents(eventsEntry, problems)
-    if (events === null) problems.report(item.at, 'RULE_FIELD_MAP', 'events has to say which events this log source means')
+    if (events === null)
+      problems.report(item.at, 'RULE_FIELD_MAP', 'events has to say which events this log source means')
     else entries.push({ product: product.key, category: text('category'), service: text('service'), events, fields })
   }
   return entries
@@ -161,7 +184,8 @@ export function parseFieldMap(file: RuleFile): { readonly map: FieldMap; readonl
   const problems = problemsOf(file.file, file.text)
   const [source] = parseYaml(file.text, problems)
   let map: FieldMap = { logsources: [], fields: new Map() }
-  if (source?.kind !== 'map') problems.report(0, 'RULE_FIELD_MAP', 'fields.yml has to be a map with fields and products')
+  if (source?.kind !== 'map')
+    problems.report(0, 'RULE_FIELD_MAP', 'fields.yml has to be a map with fields and products')
   else {
     checkKeys(source, ['fields', 'products'], problems)
     const products = entryOf(source, 'products')

@@ -121,7 +121,12 @@ interface Resolved {
   readonly type: FieldType
 }
 
-function follow(type: ModelType, segments: readonly string[], path: string, steps: readonly PathStep[]): Resolved | null {
+function follow(
+  type: ModelType,
+  segments: readonly string[],
+  path: string,
+  steps: readonly PathStep[]
+): Resolved | null {
   const [segment, ...rest] = segments
   switch (type.kind) {
     case 'leaf': {
@@ -134,7 +139,10 @@ function follow(type: ModelType, segments: readonly string[], path: string, step
     case 'map': {
       if (segment === undefined) return { steps, type: 'record' }
       // The key is all that is left; what lies in it is a value or a list of values.
-      return follow(type.values, [], `${path}.${segments.join('.')}`, [...steps, { kind: 'key', key: segments.join('.') }])
+      return follow(type.values, [], `${path}.${segments.join('.')}`, [
+        ...steps,
+        { kind: 'key', key: segments.join('.') }
+      ])
     }
     case 'record': {
       if (segment === undefined) return { steps, type: 'record' }
@@ -174,7 +182,10 @@ export function resolvePath(name: string): FieldPath | null {
 }
 
 function listPaths(type: ModelType, path: string, into: Set<string>): void {
-  if (type.kind === 'array') return listPaths(type.items, path, into)
+  if (type.kind === 'array') {
+    listPaths(type.items, path, into)
+    return
+  }
   if (path !== '') into.add(path)
   if (type.kind !== 'record') return
   for (const [name, field] of type.fields) listPaths(field, path === '' ? name : `${path}.${name}`, into)

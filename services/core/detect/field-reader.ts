@@ -49,7 +49,13 @@ function readJson(
   if (!found) into.push(undefined)
 }
 
-function readSteps(value: unknown, steps: readonly PathStep[], from: number, view: EventView, into: EventValue[]): void {
+function readSteps(
+  value: unknown,
+  steps: readonly PathStep[],
+  from: number,
+  view: EventView,
+  into: EventValue[]
+): void {
   let current = value
   for (let index = from; index < steps.length; index += 1) {
     const step = steps[index]
@@ -89,7 +95,9 @@ export function readField(source: FieldSource, view: EventView): readonly EventV
   for (const { steps } of source.paths) readSteps(view.event, steps, 0, view, values)
   if (source.renames.size === 0) return values
   return values.map((value) =>
-    value === undefined || value === null || typeof value === 'object' ? value : (source.renames.get(String(value)) ?? value)
+    value === undefined || value === null || typeof value === 'object'
+      ? value
+      : (source.renames.get(String(value)) ?? value)
   )
 }
 

@@ -61,7 +61,12 @@ export function parseModifiers(names: readonly string[], at: Offset, problems: P
   const modifiers: Modifier[] = []
   for (const name of names) {
     if (!KNOWN.has(name)) {
-      return problems.report(at, 'RULE_MODIFIER_UNKNOWN', `the modifier ${name || '(empty)'} does not exist`, nearest(name, MODIFIERS))
+      return problems.report(
+        at,
+        'RULE_MODIFIER_UNKNOWN',
+        `the modifier ${name || '(empty)'} does not exist`,
+        nearest(name, MODIFIERS)
+      )
     }
     modifiers.push(name as Modifier)
   }
@@ -290,7 +295,14 @@ function applyOne(modifier: Modifier, value: Value, step: Step): Value | null {
     case 's':
     case 'dotall': {
       if (value.kind !== 'regex') return misused('has to follow re')
-      const flag = { i: 'ignoreCase', ignorecase: 'ignoreCase', m: 'multiline', multiline: 'multiline', s: 'dotAll', dotall: 'dotAll' } as const
+      const flag = {
+        i: 'ignoreCase',
+        ignorecase: 'ignoreCase',
+        m: 'multiline',
+        multiline: 'multiline',
+        s: 'dotAll',
+        dotall: 'dotAll'
+      } as const
       return { ...value, flags: { ...value.flags, [flag[modifier]]: true } }
     }
     case 're': {
@@ -300,7 +312,9 @@ function applyOne(modifier: Modifier, value: Value, step: Step): Value | null {
     case 'cidr': {
       if (step.before.length > 0 || step.original === null) return misused('needs the value as written, as text')
       const range = parseRange(step.original)
-      return range === null ? misused(`needs an address range such as 10.0.0.0/8, not ${step.original}`) : { kind: 'range', range }
+      return range === null
+        ? misused(`needs an address range such as 10.0.0.0/8, not ${step.original}`)
+        : { kind: 'range', range }
     }
     case 'lt':
     case 'lte':
@@ -357,7 +371,11 @@ function finish(value: Value, step: Step): ValueTest | null {
     }
     const wildcards = value.parts.filter((part) => part.kind !== 'text').length
     if (wildcards > RULE_LIMITS.wildcards) {
-      return step.problems.report(step.at, 'RULE_TOO_LARGE', `the value has more than ${RULE_LIMITS.wildcards} wildcards`)
+      return step.problems.report(
+        step.at,
+        'RULE_TOO_LARGE',
+        `the value has more than ${RULE_LIMITS.wildcards} wildcards`
+      )
     }
     return { kind: 'text', parts: value.parts, cased: value.cased }
   }
@@ -402,7 +420,11 @@ export function valueTest(
 ): ValueTest | null {
   const raw = modifiers.includes('re') || modifiers.includes('cidr') || modifiers.includes('fieldref')
   if (typeof scalar.value === 'string' && scalar.value.length > RULE_LIMITS.value_characters) {
-    return problems.report(scalar.at, 'RULE_TOO_LARGE', `the value has more than ${RULE_LIMITS.value_characters} characters`)
+    return problems.report(
+      scalar.at,
+      'RULE_TOO_LARGE',
+      `the value has more than ${RULE_LIMITS.value_characters} characters`
+    )
   }
   let value: Value = initial(scalar, raw)
   const before: Modifier[] = []

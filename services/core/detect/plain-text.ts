@@ -9,7 +9,10 @@ const CONTROL = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu
  */
 export function plainLine(text: string, most: number): string {
   // Cutting before cleaning keeps the work bounded; cleaning never makes text longer.
-  const line = text.slice(0, most * 4).replace(CONTROL, ' ').trim()
+  const line = text
+    .slice(0, most * 4)
+    .replace(CONTROL, ' ')
+    .trim()
   return line.length > most ? `${line.slice(0, most - 1).toWellFormed()}…` : line.toWellFormed()
 }
 

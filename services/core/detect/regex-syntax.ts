@@ -173,7 +173,7 @@ export function parseRegex(pattern: string, flags: RegexFlags): RegexNode {
   }
 
   /** After the backslash: a class or one character. */
-  const escape = (inClass: boolean): CharacterSet => {
+  const escaped = (inClass: boolean): CharacterSet => {
     const start = at - 1
     if (at >= pattern.length) throw new RegexProblem('it ends in a backslash', start)
     const character = peek()
@@ -211,7 +211,7 @@ export function parseRegex(pattern: string, flags: RegexFlags): RegexNode {
 
   /** One member of a character class: a character or a class escape. */
   const member = (): CharacterSet => {
-    if (eat('\\')) return escape(true)
+    if (eat('\\')) return escaped(true)
     const code = codePoint()
     return [[code, code]]
   }
@@ -288,7 +288,8 @@ export function parseRegex(pattern: string, flags: RegexFlags): RegexNode {
       }
     }
     depth += 1
-    if (depth > RULE_LIMITS.nesting) throw new RegexProblem(`groups are nested deeper than ${RULE_LIMITS.nesting}`, start, true)
+    if (depth > RULE_LIMITS.nesting)
+      throw new RegexProblem(`groups are nested deeper than ${RULE_LIMITS.nesting}`, start, true)
     const node = choice(inner)
     depth -= 1
     if (!eat(')')) throw new RegexProblem('a group is not closed', start)
@@ -327,7 +328,7 @@ export function parseRegex(pattern: string, flags: RegexFlags): RegexNode {
     if (eat('\\z') || eat('\\Z')) return { kind: 'assertion', assertion: 'end' }
     if (eat('\\b')) return { kind: 'assertion', assertion: 'word_edge' }
     if (eat('\\B')) return { kind: 'assertion', assertion: 'no_word_edge' }
-    if (eat('\\')) return setOf(escape(false), active)
+    if (eat('\\')) return setOf(escaped(false), active)
     if (/^[*+?]/.test(peek())) throw new RegexProblem('a quantifier has nothing to repeat', at)
     const code = codePoint()
     return setOf([[code, code]], active)
@@ -352,11 +353,15 @@ export function parseRegex(pattern: string, flags: RegexFlags): RegexNode {
       const node = atom(active)
       const bounds = quantifier()
       if (bounds === null) nodes.push(node)
-      else if (node.kind === 'assertion' && pattern.charAt(from) !== '(') throw new RegexProblem('a quantifier has nothing to repeat', from)
+      else if (node.kind === 'assertion' && pattern.charAt(from) !== '(')
+        throw new RegexProblem('a quantifier has nothing to repeat', from)
       else nodes.push({ kind: 'repeat', node, ...bounds })
       if (bounds !== null && /^[*+?]/.test(peek())) throw new RegexProblem('two quantifiers follow each other', at)
     }
-    return { node: nodes.length === 1 && nodes[0] !== undefined ? nodes[0] : { kind: 'sequence', nodes }, flags: active }
+    return {
+      node: nodes.length === 1 && nodes[0] !== undefined ? nodes[0] : { kind: 'sequence', nodes },
+      flags: active
+    }
   }
 
   function choice(active: RegexFlags): RegexNode {

@@ -109,7 +109,10 @@ function optionalTexts(map: SourceMap, key: string, problems: Problems): readonl
   return textsOf(entry, problems) ?? []
 }
 
-function parseLogsource(map: SourceMap, problems: Problems): { readonly logsource: Logsource; readonly at: Offset } | null {
+function parseLogsource(
+  map: SourceMap,
+  problems: Problems
+): { readonly logsource: Logsource; readonly at: Offset } | null {
   const entry = entryOf(map, 'logsource')
   if (entry === undefined) return problems.report(map.at, 'RULE_KEY_MISSING', 'logsource is missing')
   const section = mapOf(entry, problems)
@@ -160,11 +163,16 @@ function parseTargets(section: SourceMap, problems: Problems): readonly Placed[]
  * @returns null when it cannot be used, which is reported
  */
 export function parseDocument(source: Source, placeholders: Placeholders, problems: Problems): SigmaDocument | null {
-  if (source.kind !== 'map') return problems.report(source.at, 'RULE_DOCUMENT_KIND', `a document has to be a map, it is ${kindName(source)}`)
+  if (source.kind !== 'map')
+    return problems.report(source.at, 'RULE_DOCUMENT_KIND', `a document has to be a map, it is ${kindName(source)}`)
   const before = problems.found.length
   const action = entryOf(source, 'action')
   if (action !== undefined) {
-    return problems.report(action.keyAt, 'RULE_UNSUPPORTED', 'rule collections with action were removed in Sigma 2: write each rule out')
+    return problems.report(
+      action.keyAt,
+      'RULE_UNSUPPORTED',
+      'rule collections with action were removed in Sigma 2: write each rule out'
+    )
   }
   const kinds = SECTIONS.filter((key) => entryOf(source, key) !== undefined)
   const [kind] = kinds
@@ -181,7 +189,10 @@ export function parseDocument(source: Source, placeholders: Placeholders, proble
   if (sectionEntry === undefined) return null
   const section = mapOf(sectionEntry, problems)
   const titleEntry = entryOf(source, 'title')
-  const title = titleEntry === undefined ? problems.report(source.at, 'RULE_KEY_MISSING', 'title is missing') : textOf(titleEntry, problems, 256)
+  const title =
+    titleEntry === undefined
+      ? problems.report(source.at, 'RULE_KEY_MISSING', 'title is missing')
+      : textOf(titleEntry, problems, 256)
   const idEntry = entryOf(source, 'id')
   const idText = idEntry === undefined ? null : textOf(idEntry, problems)
   if (idEntry !== undefined && idText !== null && !ID.test(idText)) {
@@ -240,7 +251,10 @@ export function parseDocument(source: Source, placeholders: Placeholders, proble
 }
 
 /** ATT&CK tactics and techniques among tags: `attack.credential-access`, `attack.t1552.007`. Groups and software are neither. */
-export function attackOf(tags: readonly string[]): { readonly tactics: readonly string[]; readonly techniques: readonly string[] } {
+export function attackOf(tags: readonly string[]): {
+  readonly tactics: readonly string[]
+  readonly techniques: readonly string[]
+} {
   const tactics = new Set<string>()
   const techniques = new Set<string>()
   for (const tag of tags) {

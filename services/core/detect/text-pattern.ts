@@ -18,7 +18,8 @@ export function joinParts(parts: readonly TextPart[]): readonly TextPart[] {
   for (const part of parts) {
     const last = joined.at(-1)
     if (part.kind === 'text' && part.text === '') continue
-    if (part.kind === 'text' && last?.kind === 'text') joined[joined.length - 1] = { kind: 'text', text: last.text + part.text }
+    if (part.kind === 'text' && last?.kind === 'text')
+      joined[joined.length - 1] = { kind: 'text', text: last.text + part.text }
     else if (!(part.kind === 'any' && last?.kind === 'any')) joined.push(part)
   }
   return joined
@@ -145,7 +146,8 @@ export function compilePattern(parts: readonly TextPart[], cased: boolean): (tex
   const [needle] = middle ?? []
   if (first.length === 0 && last.length === 0) {
     if (between.length === 0) return () => true
-    if (between.length === 1 && middle?.length === 1 && typeof needle === 'string') return (text) => text.includes(needle)
+    if (between.length === 1 && middle?.length === 1 && typeof needle === 'string')
+      return (text) => text.includes(needle)
   }
   return (text) => {
     let at = matchAt(first, text, 0)

@@ -25,7 +25,8 @@ export function compileTemplate(
   problems: Problems
 ): TitleTemplate | null {
   const { text, at } = template
-  if (text.length > RULE_LIMITS.value_characters) return problems.report(at, 'RULE_TOO_LARGE', 'the title template is too long')
+  if (text.length > RULE_LIMITS.value_characters)
+    return problems.report(at, 'RULE_TOO_LARGE', 'the title template is too long')
   const parts: Part[] = []
   let index = 0
   while (index < text.length) {
@@ -41,7 +42,12 @@ export function compileTemplate(
     for (const name of text.slice(open + 1, close).split('|')) {
       const source = scope.resolve(name.trim())
       if (source === null) {
-        return problems.report(at + open, 'RULE_FIELD_UNKNOWN', `the field ${name.trim()} of the title is not known`, scope.suggest(name.trim()))
+        return problems.report(
+          at + open,
+          'RULE_FIELD_UNKNOWN',
+          `the field ${name.trim()} of the title is not known`,
+          scope.suggest(name.trim())
+        )
       }
       fields.push(table.numberOf(source))
     }

@@ -125,7 +125,9 @@ export function compileTest(test: ValueTest, other: OtherField): FieldTest {
     case 'number':
       return some((value) => numberOf(value) === test.value)
     case 'boolean':
-      return some((value) => value === test.value || (typeof value === 'string' && value.toLowerCase() === String(test.value)))
+      return some(
+        (value) => value === test.value || (typeof value === 'string' && value.toLowerCase() === String(test.value))
+      )
     case 'null':
       // A list without elements has no value either.
       return ({ values }) => values.length === 0 || values.some((value) => value === null || value === undefined)
@@ -143,7 +145,9 @@ export function compileTest(test: ValueTest, other: OtherField): FieldTest {
     case 'time':
       return some((value) => {
         const seen = timePartOf(value, test.part)
-        return seen !== null && (test.comparison === null ? seen === test.value : compare(test.comparison, seen, test.value))
+        return (
+          seen !== null && (test.comparison === null ? seen === test.value : compare(test.comparison, seen, test.value))
+        )
       })
     case 'fieldref':
       return referenceTest(test, other)

@@ -69,7 +69,8 @@ function parseExpiry(entry: SourceEntry, problems: Problems): number | null {
   const text = textOf(entry, problems)
   if (text === null) return null
   const ms = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN
-  if (Number.isNaN(ms)) return problems.report(entry.value.at, 'RULE_VALUE', 'expires has to be a date such as 2027-01-31')
+  if (Number.isNaN(ms))
+    return problems.report(entry.value.at, 'RULE_VALUE', 'expires has to be a date such as 2027-01-31')
   return ms * 1000
 }
 
@@ -99,7 +100,8 @@ export function parseExtension(entry: SourceEntry, problems: Problems): WeirExte
       case 'severity': {
         const text = textOf(item, problems)
         if (text !== null && isLevel(text)) extension = { ...extension, severity: text }
-        else if (text !== null) problems.report(item.value.at, 'RULE_VALUE', `${text} is not a level`, nearest(text, LEVELS))
+        else if (text !== null)
+          problems.report(item.value.at, 'RULE_VALUE', `${text} is not a level`, nearest(text, LEVELS))
         break
       }
       case 'expires':

@@ -43,7 +43,11 @@ function scalarOf(node: Scalar, at: Offset, problems: Problems): SourceScalar | 
   const plain = node.type === 'PLAIN'
   if (typeof value === 'number') {
     if (plain && /^[-+]?0[0-9]/.test(source)) {
-      return problems.report(at, 'RULE_VALUE', `the number ${source} means different things to different readers: quote it`)
+      return problems.report(
+        at,
+        'RULE_VALUE',
+        `the number ${source} means different things to different readers: quote it`
+      )
     }
     if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value))) {
       return problems.report(at, 'RULE_VALUE', `the number ${source} cannot be compared exactly: quote it`)
@@ -71,7 +75,11 @@ export function parseYaml(text: string, problems: Problems): readonly Source[] {
     documents = parseAllDocuments(text, { prettyErrors: false, logLevel: 'silent', version: '1.2', schema: 'core' })
   } catch (error) {
     // The parser recurses; nesting deeper than the stack is the one thing it throws for.
-    problems.report(0, 'RULE_TOO_LARGE', `the YAML cannot be read: ${error instanceof Error ? error.message : 'unknown error'}`)
+    problems.report(
+      0,
+      'RULE_TOO_LARGE',
+      `the YAML cannot be read: ${error instanceof Error ? error.message : 'unknown error'}`
+    )
     return []
   }
   if (!Array.isArray(documents)) return []
@@ -126,7 +134,11 @@ export function parseYaml(text: string, problems: Problems): readonly Source[] {
         }
         return { kind: 'map', entries, at: offsetOf(node) }
       }
-      return problems.report(at, 'RULE_YAML', isCollection(node) ? 'this kind of collection is not used in rules' : 'unknown node')
+      return problems.report(
+        at,
+        'RULE_YAML',
+        isCollection(node) ? 'this kind of collection is not used in rules' : 'unknown node'
+      )
     }
     const source = convert(contents, 0, offsetOf(contents))
     if (source !== null) sources.push(source)
@@ -170,7 +182,11 @@ export function textsOf(entry: SourceEntry, problems: Problems): readonly string
   const texts: string[] = []
   for (const item of items) {
     if (item.kind !== 'scalar' || typeof item.value !== 'string') {
-      return problems.report(item.at, 'RULE_VALUE', `${entry.key} has to be a list of texts, one of them is ${kindName(item)}`)
+      return problems.report(
+        item.at,
+        'RULE_VALUE',
+        `${entry.key} has to be a list of texts, one of them is ${kindName(item)}`
+      )
     }
     texts.push(item.value)
   }

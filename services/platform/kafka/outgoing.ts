@@ -2,6 +2,7 @@ import type { ICustomPartitioner, Message as KafkaMessage, TopicMessages } from 
 import { WeirError } from '../../core/errors.ts'
 import { messagesOut } from '../metrics.ts'
 import type { OutgoingMessage } from '../stage.ts'
+import { DEAD_LETTER_SUFFIX } from '../topics.ts'
 import { KAFKA_ERRORS } from './errors.ts'
 import { partitionOf } from './partition.ts'
 
@@ -23,13 +24,23 @@ export function sizeOf({ key, value, headers }: OutgoingMessage): number {
   return size
 }
 
-/** @throws KAFKA_MESSAGE_TOO_LARGE for the first message that the topics would refuse */
+/** What dead letters may have beyond the bound of other messages: their headers come on top of an original message. */
+export const DEAD_LETTER_EXTRA_BYTES = 64 * 1024
+
+/** Why a message would be refused by its topic for its size; null when it would not. */
+export function oversizeOf(message: OutgoingMessage, message_max_bytes: number): WeirError | null {
+  const size = sizeOf(message)
+  const limit = message_max_bytes + (message.topic.endsWith(DEAD_LETTER_SUFFIX) ? DEAD_LETTER_EXTRA_BYTES : 0)
+  if (size <= limit) return null
+  const text = `a message of ${size} bytes for ${message.topic} is larger than kafka.message_max_bytes (${message_max_bytes})`
+  return new WeirError(KAFKA_ERRORS, 'KAFKA_MESSAGE_TOO_LARGE', text)
+}
+
+/** @throws KAFKA_MESSAGE_TOO_LARGE for the first message that its topic would refuse */
 export function expectSizes(messages: readonly OutgoingMessage[], message_max_bytes: number): void {
   for (const message of messages) {
-    const size = sizeOf(message)
-    if (size <= message_max_bytes) continue
-    const text = `a message of ${size} bytes for ${message.topic} is larger than kafka.message_max_bytes (${message_max_bytes})`
-    throw new WeirError(KAFKA_ERRORS, 'KAFKA_MESSAGE_TOO_LARGE', text)
+    const error = oversizeOf(message, message_max_bytes)
+    if (error !== null) throw error
   }
 }
 

@@ -1,6 +1,6 @@
 import kafkajs, { type Admin, type Consumer, type EachBatchPayload } from 'kafkajs'
 import { messageOf, WeirError } from '../../core/errors.ts'
-import { DLQ_CODE_HEADER } from '../dead-letter.ts'
+import { DLQ_CODE_HEADER, toDeadLetter } from '../dead-letter.ts'
 import type { Health } from '../health.ts'
 import type { Running } from '../lifecycle.ts'
 import type { Logger } from '../log.ts'
@@ -10,6 +10,7 @@ import { createChangelogReader } from './changelog.ts'
 import { type KafkaClient, protocolTypeOf, retryOf } from './client.ts'
 import { KAFKA_ERRORS } from './errors.ts'
 import { toMessage } from './message.ts'
+import { oversizeOf } from './outgoing.ts'
 import { createSender, type Sender } from './sender.ts'
 import { createTransactionalSender, type TransactionalSender } from './transactional-sender.ts'
 
@@ -19,6 +20,8 @@ const { KafkaJSNonRetriableError, KafkaJSProtocolError } = kafkajs
 export interface StageDependencies {
   readonly log: Logger
   readonly health?: Pick<Health, 'progress' | 'addDependency'>
+  /** Of Weir, for dead letters. */
+  readonly version: string
 }
 
 export interface RunningStage extends Running {
@@ -43,8 +46,10 @@ interface Owned {
   sender: TransactionalSender | null
   /** With transactions: the next offset to be handled, where known. kafkajs may believe in an older one, see `onJoin`. */
   position: bigint | null
-  /** The batch in hand. */
+  /** Ends with the batch in hand. Never rejects. */
   work: Promise<void>
+  /** Ends when the partition is ready for its first batch, or lost. Never rejects. */
+  preparation: Promise<void>
   /** Failed transactions since the last that was committed. */
   failures: number
 }
@@ -52,6 +57,8 @@ interface Owned {
 /** After this many failed transactions in a row, trying again does not help. */
 const MAX_TRANSACTION_FAILURES = 5
 const WATCH_INTERVAL_MS = 5_000
+/** After so long without an answer of a broker, a stage is not ready. */
+const READY_SILENCE_MS = 20_000
 /** How long a batch may take to notice that it was aborted while stopping. */
 const ABORT_GRACE_MS = 5_000
 
@@ -60,7 +67,7 @@ const LOST_MEMBERSHIP = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FEN
 
 /** Makes kafkajs join the group again. */
 const rejoin = (message: string) =>
-  new KafkaJSProtocolError({ type: 'REBALANCE_IN_PROGRESS', message, retriable: false } as never)
+  Object.assign(new KafkaJSProtocolError(message), { type: 'REBALANCE_IN_PROGRESS', retriable: false })
 
 /**
  * Runs a stage on Kafka until it is stopped or fails. Batches of one partition are handled one after the other, those of
@@ -82,6 +89,8 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
   const prepares = transactional || stage.onAssigned !== undefined
 
   const owned = new Map<string, Owned>()
+  /** Of partitions that are lost while the stage still has something in hand for them. */
+  const releases = new Map<string, Promise<void>>()
   const keyOf = (topic: string, partition: number) => `${topic}/${partition}`
   const failure = Promise.withResolvers<never>()
   const joined = Promise.withResolvers<void>()
@@ -127,17 +136,31 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
     joined.reject(error)
   }
 
-  /** Forgets a partition that is no longer ours. */
+  /** Forgets a partition that is no longer ours; the stage does so when what it has in hand for it has ended. */
   function lose(one: Owned, reason: string): void {
     if (one.state === 'lost') return
-    const wasWorking = one.state === 'working' || !transactional
+    const { topic, partition } = one
+    const key = keyOf(topic, partition)
     one.state = 'lost'
-    owned.delete(keyOf(one.topic, one.partition))
-    one.controller.abort(new WeirError(KAFKA_ERRORS, 'KAFKA_FENCED', `${one.topic}/${one.partition}: ${reason}`))
+    owned.delete(key)
+    one.controller.abort(new WeirError(KAFKA_ERRORS, 'KAFKA_FENCED', `${topic}/${partition}: ${reason}`))
     void one.sender?.close()
     one.sender = null
-    if (wasWorking || stage.onAssigned !== undefined) stage.onRevoked?.(one.topic, one.partition)
-    log.info({ topic: one.topic, partition: one.partition, reason }, 'partition lost')
+    const released = Promise.all([one.work, one.preparation]).then(() => {
+      if (releases.get(key) === released) releases.delete(key)
+      revoke(one)
+    })
+    releases.set(key, released)
+    log.info({ topic, partition, reason }, 'partition lost')
+  }
+
+  function revoke({ topic, partition }: Owned): void {
+    try {
+      stage.onRevoked?.(topic, partition)
+    } catch (cause) {
+      const text = `${topic}/${partition} could not be given up: ${messageOf(cause)}`
+      fail(new WeirError(KAFKA_ERRORS, 'KAFKA_STAGE_FAILED', text, { cause }))
+    }
   }
 
   const loseAll = (reason: string) => {
@@ -163,6 +186,7 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
     const { topic, partition, controller } = one
     const isLost = () => controller.signal.aborted
     try {
+      await releases.get(keyOf(topic, partition))
       if (transactional) {
         const sender = createTransactionalSender(client, `${group}.${topic}.${partition}`)
         one.sender = sender
@@ -195,13 +219,14 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
       sender: null,
       position: null,
       work: Promise.resolve(),
+      preparation: Promise.resolve(),
       failures: 0
     }
     owned.set(keyOf(topic, partition), one)
     if (!prepares) return
     // kafkajs calls listeners before it fetches for the new assignment.
     consumer.pause([{ topic, partitions: [partition] }])
-    void prepare(one)
+    one.preparation = prepare(one)
   }
 
   /** Takes up a new assignment. */
@@ -240,8 +265,8 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
     one.position = null
     void one.sender?.close()
     one.sender = null
-    stage.onRevoked?.(topic, partition)
-    void prepare(one)
+    revoke(one)
+    one.preparation = prepare(one)
   }
 
   /** Deals with a transaction that was not committed, or perhaps was. */
@@ -261,8 +286,37 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
     recover(one, error)
   }
 
-  /** Publishes the outputs of a batch and commits it. */
-  async function settle(one: Owned, payload: EachBatchPayload, outputs: readonly OutgoingMessage[]): Promise<void> {
+  /**
+   * Puts a dead letter without value in the place of each output that its topic would refuse for its size, so that one of
+   * them does not hold up its partition for ever. Not with transactions: there, an output may be state.
+   */
+  function withoutOversize(batch: Batch, outputs: readonly OutgoingMessage[]): readonly OutgoingMessage[] {
+    if (transactional) return outputs
+    const [first] = batch.messages
+    return outputs.map((output) => {
+      const error = oversizeOf(output, options.message_max_bytes)
+      if (error === null || first === undefined) return output
+      log.error({ error, topic: output.topic }, `output dropped: ${error.message}`)
+      const { code, message } = error
+      const { version } = dependencies
+      const reason = {
+        stage: 'publish',
+        service: stage.name,
+        version,
+        code,
+        message,
+        attempts: 1,
+        failed_at_ms: Date.now()
+      }
+      return toDeadLetter(first, reason, null)
+    })
+  }
+
+  /**
+   * Publishes the outputs of a batch and commits it.
+   * @returns whether it is committed
+   */
+  async function settle(one: Owned, payload: EachBatchPayload, outputs: readonly OutgoingMessage[]): Promise<boolean> {
     const { topic, partition } = one
     const { batch, resolveOffset, commitOffsetsIfNecessary } = payload
     const last = batch.messages.at(-1)?.offset ?? batch.lastOffset()
@@ -272,17 +326,17 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
       try {
         await one.sender.commit(outputs, { group, topic, partition, next: String(next) })
       } catch (error) {
-        if (one.state === 'lost') return
-        return onTransactionFailure(one, error)
+        if (one.state !== 'lost') onTransactionFailure(one, error)
+        return false
       }
       one.failures = 0
-      if (one.state === 'lost') return
+      if (one.state === 'lost') return true
       one.position = next
       resolveOffset(last)
     } else {
       if (sharedSender === null) throw new WeirError(KAFKA_ERRORS, 'KAFKA_CLOSED', 'the producer is not running')
       await sharedSender.send(outputs)
-      if (one.state === 'lost') return
+      if (one.state === 'lost') return false
       resolveOffset(last)
       await commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset: String(next) }] }] })
     }
@@ -290,6 +344,7 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
       const code = headers?.[DLQ_CODE_HEADER]
       if (code !== undefined) deadLetters.inc({ topic, code })
     }
+    return true
   }
 
   /** Handles one batch, saying meanwhile that we live. */
@@ -326,14 +381,14 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
       const outputs = await stage.handle(batch, context)
       // After a long time without a heartbeat (the process was frozen) this tells whether the partition is still ours.
       await beat()
-      if (signal.aborted) return
-      await settle(one, payload, outputs)
-      messagesIn.inc({ topic }, messages.length)
-      batchSeconds.observe({ stage: stage.name, topic }, (performance.now() - started) / 1000)
-      progress()
+      if (!signal.aborted && (await settle(one, payload, withoutOversize(batch, outputs)))) {
+        messagesIn.inc({ topic }, messages.length)
+        batchSeconds.observe({ stage: stage.name, topic }, (performance.now() - started) / 1000)
+        progress()
+      }
     } catch (error) {
-      if (signal.aborted && !(error instanceof KafkaJSProtocolError)) return
-      throw error
+      // What a stage throws because it was told to stop is not of interest.
+      if (!signal.aborted || error instanceof kafkajs.KafkaJSError) throw error
     } finally {
       clearInterval(timer)
     }
@@ -372,10 +427,9 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
   }
 
   function listen(): void {
-    const { GROUP_JOIN, CRASH, FETCH, FETCH_START, HEARTBEAT, CONNECT } = consumer.events
+    const { GROUP_JOIN, CRASH, FETCH, HEARTBEAT, CONNECT } = consumer.events
     consumer.on(GROUP_JOIN, ({ payload }) => onJoin(payload))
     consumer.on(FETCH, progress)
-    consumer.on(FETCH_START, active)
     consumer.on(HEARTBEAT, active)
     consumer.on(CONNECT, active)
     consumer.on(CRASH, ({ payload: { error, restart } }) => {
@@ -439,7 +493,7 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
     }
     loseAll('the service stops')
     const parts = [consumer.disconnect(), sharedSender?.close(), admin?.disconnect()]
-    const closed = await within(Promise.allSettled(parts), ABORT_GRACE_MS)
+    const closed = await within(Promise.allSettled([...parts, ...releases.values()]), ABORT_GRACE_MS)
     if (done && closed) return
     throw new WeirError(KAFKA_ERRORS, 'KAFKA_NOT_DRAINED', `stage ${stage.name} did not stop in time`)
   }
@@ -447,6 +501,8 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
   health?.addDependency(`kafka: ${stage.name}`, async () => {
     if (failed !== null) throw failed
     if (memberId === null) throw new Error('has not joined its consumer group')
+    const silence = performance.now() - lastActivity
+    if (silence > READY_SILENCE_MS) throw new Error(`has not heard of its brokers for ${Math.round(silence)} ms`)
     const unready = [...owned.values()].filter(({ state }) => state !== 'working')
     if (unready.length > 0) throw new Error(`${unready.length} partitions are being prepared`)
   })

@@ -67,6 +67,7 @@ function follow(path: string, options: Partial<FollowOptions> = {}) {
       start: 'beginning',
       line_max_bytes: 100,
       poll_interval_ms: 100,
+      rotate_wait_ms: 5000,
       signal: stop.signal,
       report: (problem) => {
         problems.push(problem)
@@ -305,7 +306,7 @@ describe('whatever the sequence of writes, rotations and restarts', () => {
         let partial = ''
         let mayRepeat = false
         const received: string[] = []
-        let follower = follow(path, { poll_interval_ms: 30 })
+        let follower = follow(path, { poll_interval_ms: 30, rotate_wait_ms: 20 })
         await follower.until(() => follower.position !== null)
         let saved = follower.position
         const expected: string[] = []
@@ -313,7 +314,7 @@ describe('whatever the sequence of writes, rotations and restarts', () => {
         const restart = async (position: TailPosition | null) => {
           await follower.stop()
           received.push(...follower.lines)
-          follower = follow(path, { position, poll_interval_ms: 30 })
+          follower = follow(path, { position, poll_interval_ms: 30, rotate_wait_ms: 20 })
         }
         for (const step of steps) {
           if (step === 'write') {

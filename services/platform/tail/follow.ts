@@ -17,8 +17,6 @@ import { createWaker } from './waker.ts'
 
 const CHUNK_BYTES = 256 * 1024
 const LINE_FEED = 10
-/** How long the old file is still read after a rotation while nobody has written to the new one yet. */
-const ROTATE_WAIT_MS = 5000
 
 export interface FollowOptions {
   readonly path: string
@@ -29,6 +27,8 @@ export interface FollowOptions {
   readonly line_max_bytes: number
   /** How often to look where the kernel does not tell of changes. */
   readonly poll_interval_ms: number
+  /** How long the old file is still read after a rotation while nobody has written to the new one. */
+  readonly rotate_wait_ms: number
   readonly signal: AbortSignal
   /** Told of everything that may have cost lines, and of what keeps the file from being read. */
   readonly report: (problem: WeirError<TailErrorCode>) => void
@@ -89,7 +89,7 @@ export async function* followFile(options: FollowOptions): AsyncGenerator<TailCh
           yield chunk
           continue
         }
-        const next = await successor(log, path)
+        const next = await successor(log, options)
         if (next === null) {
           await waker.wait(poll_interval_ms)
           continue
@@ -235,16 +235,16 @@ function told(chunk: TailChunk, log: OpenLog, { report, line_max_bytes }: Follow
 }
 
 /** The file to go on with when this one is finished; null as long as it may still be written to. */
-async function successor(log: OpenLog, path: string): Promise<LogFile | null> {
+async function successor(log: OpenLog, { path, rotate_wait_ms }: FollowOptions): Promise<LogFile | null> {
   const next = await successorOf(path, { file: log.id, created_ns: log.created_ns })
   if (next === null || fileIdOf(next.stats) === log.id) {
     log.rotated_since = null
     return null
   }
-  if (next.stats.size > 0n) return next
+  if (next.path !== path || next.stats.size > 0n) return next
   // Who rotates makes the new file first and tells the writer to change over then.
   log.rotated_since ??= Date.now()
-  return Date.now() - log.rotated_since >= ROTATE_WAIT_MS ? next : null
+  return Date.now() - log.rotated_since >= rotate_wait_ms ? next : null
 }
 
 /** What was written between the last look and the rotation being noticed, with a last line that nothing ended. */

@@ -95,6 +95,7 @@ function attack(world: World): void {
   startPandora(world, terminal)
   mineInNotebook(world, terminal)
   mineInCluster(world, peirates, cast)
+  end(attackStep(world, 12, 'peirates-end'), peirates, at('21:30'))
   exfiltrateSecrets(world, terminal)
   cleanUp(world, terminal, '23:20', ['/tmp/.x'])
   end(attackStep(world, 7, 'terminal-end'), terminal, at('23:40'))

@@ -2,12 +2,18 @@ import { activity, type World } from '../api.ts'
 import type { Pod } from '../cluster.ts'
 import { podOf } from '../cluster.ts'
 import type { Process, Program } from '../processes.ts'
-import { offset_us } from '../timeline.ts'
+import { offset_us, SECOND_US } from '../timeline.ts'
 import { START_US } from './cluster.ts'
 
-/** A moment of the story, such as `3:07`, in microseconds since the epoch. */
+/** Nothing happens on the full second: everything lies this far behind it, and a little more that differs from second to second. */
+const BEHIND_US = 318_204
+const SPREAD_US = 80_000
+
+/** A moment of the story, such as `3:07`, in microseconds since the epoch. Moments of the same second keep their distances. */
 export function at(text: string): number {
-  return START_US + offset_us(text)
+  const exact_us = offset_us(text)
+  const spread_us = Math.imul(Math.floor(exact_us / SECOND_US), 2_654_435_761) >>> 0
+  return START_US + exact_us + BEHIND_US + (spread_us % SPREAD_US)
 }
 
 /** The world for a step of the attack, numbered as in the README's table. */
