@@ -159,13 +159,19 @@ function installedNode(folder) {
 }
 
 function installNode() {
-  say(`Node ${process.versions.node} is older than ${NODE_MAJOR}: fetching Node ${NODE_VERSION} from npm (about 60 MB, 190 MB on disk)`)
+  say(
+    `Node ${process.versions.node} is older than ${NODE_MAJOR}: fetching Node ${NODE_VERSION} from npm (190 MB on disk)`
+  )
   const started_ms = Date.now()
   // Beside the final place and then renamed: an interrupted installation is never taken for a whole one.
   const part = `${toolchain()}.part`
   rmSync(part, { recursive: true, force: true })
   needSpace(weirHome(), NODE_BYTES)
-  npm(['install', '--no-save', '--no-package-lock', '--prefix', part, `node@${NODE_VERSION}`], part, `Node ${NODE_VERSION}`)
+  npm(
+    ['install', '--no-save', '--no-package-lock', '--prefix', part, `node@${NODE_VERSION}`],
+    part,
+    `Node ${NODE_VERSION}`
+  )
   const program = installedNode(part)
   const answer = program === null ? null : spawnSync(program, ['--version'], { encoding: 'utf8' })
   if (answer?.stdout?.trim() !== `v${NODE_VERSION}`) {
@@ -219,20 +225,36 @@ function installPackages() {
   const started_ms = Date.now()
   needSpace(ROOT, PACKAGES_BYTES)
   // The tests and the type checker are part of a checkout, whatever NODE_ENV says.
-  npm(['ci', '--include=dev'], ROOT, 'the packages')
+  const problem = npm(['ci', '--include=dev'], ROOT, 'the packages', OUT_OF_STEP)
+  if (problem) {
+    say('package-lock.json does not cover package.json: installing with `npm install` instead, which fills the gaps')
+    npm(['install', '--no-save', '--include=dev'], ROOT, 'the packages')
+  }
   writeFileSync(join(ROOT, 'node_modules', '.weir-lock-sha256'), digest)
   say(`packages are ready (${seconds(started_ms)})`)
 }
 
-/** @param {readonly string[]} args @param {string} folder to run in @param {string} what for messages */
-function npm(args, folder, what) {
+/** npm's words when the lock file lacks a package: also when a registry did not serve one for another platform. */
+const OUT_OF_STEP = /EUSAGE/
+
+/**
+ * @param {readonly string[]} args
+ * @param {string} folder to run in
+ * @param {string} what for messages
+ * @param {RegExp} [tolerated] failures that the caller deals with
+ * @returns {boolean} whether it failed in the tolerated way
+ */
+function npm(args, folder, what, tolerated) {
   mkdirSync(folder, { recursive: true })
   const [command, ...first] = npmCommand()
   /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env }
   for (const name of Object.keys(env)) {
     // Inside `npm start` and `npx` these tell an npm about the outer call, and would misdirect ours.
-    if (/^npm_(lifecycle|package|command|config_(local_prefix|prefix|global|global_prefix|package|call|yes))/i.test(name)) delete env[name]
+    if (
+      /^npm_(lifecycle|package|command|config_(local_prefix|prefix|global|global_prefix|package|call|yes))/i.test(name)
+    )
+      delete env[name]
   }
   const result = spawnSync(command, [...first, ...args, '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: folder,
@@ -244,11 +266,15 @@ function npm(args, folder, what) {
     shell: WINDOWS && command === 'npm'
   })
   if (result.error && 'code' in result.error && result.error.code === 'ENOENT') {
-    throw new BootstrapError('npm is not on the PATH: install Node.js together with npm (https://nodejs.org), then run again')
+    throw new BootstrapError(
+      'npm is not on the PATH: install Node.js together with npm (https://nodejs.org), then run again'
+    )
   }
   if (result.error) throw explain(`npm could not be started to install ${what}`, result.error)
   if (result.signal) throw new BootstrapError(`npm was ended by ${result.signal} while it installed ${what}: run again`)
-  if (result.status !== 0) throw new BootstrapError(npmFailure(result.stderr, what, folder))
+  if (result.status === 0) return false
+  if (tolerated?.test(result.stderr)) return true
+  throw new BootstrapError(npmFailure(result.stderr, what, folder))
 }
 
 /** @returns {[string, ...string[]]} the npm that runs us, else the one beside this Node, else the one on the PATH */
@@ -262,7 +288,8 @@ function npmCommand() {
 
 /** @param {string} stderr @param {string} what @param {string} folder */
 function npmFailure(stderr, what, folder) {
-  const words = stderr.trim().split('\n').slice(-12).join('\n')
+  // The cause comes first, help and the name of a log file last.
+  const words = stderr.trim().split('\n').slice(0, 12).join('\n')
   const mend = /ENOSPC|no space left/i.test(stderr)
     ? `the disk of ${folder} is full: make room and run again (downloads can go elsewhere with WEIR_HOME)`
     : /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|network/i.test(stderr)
@@ -271,9 +298,7 @@ function npmFailure(stderr, what, folder) {
         ? `npm may not write to ${folder}: look at its owner and permissions`
         : /EBADENGINE|Unsupported engine/i.test(stderr)
           ? 'this Node is too old: install Node 20 or newer'
-          : /EUSAGE|in sync/.test(stderr)
-            ? 'package-lock.json and package.json do not agree: run `npm install` and commit the lock file'
-            : 'npm says why:'
+          : 'npm says why:'
   return `${what} could not be installed: ${mend}\n${words}`
 }
 

@@ -136,7 +136,8 @@ export const OPENSEARCH: ServerDefinition = {
     ]
     const env = { OPENSEARCH_PATH_CONF: config }
     if (!user) return { command: java, args, cwd: context.run, env }
-    const test = await run('test', ['-r', join(folder, 'lib')], { timeout_ms: CHECK_TIMEOUT_MS, user, cwd: '/' })
+    const access = ['-r', join(folder, 'lib'), '-a', '-w', context.data]
+    const test = await run('test', access, { timeout_ms: CHECK_TIMEOUT_MS, user, cwd: '/' })
     if (test.code === 0) return { command: java, args, cwd: context.run, env, user }
     // A checkout under /root, say: nobody may not enter. One capability lets the process through closed folders.
     const setpriv = which('setpriv')
@@ -145,7 +146,7 @@ export const OPENSEARCH: ServerDefinition = {
       '--ambient-caps=+dac_read_search'
     ])
     const probe = setpriv
-      ? await run(setpriv, [...command, 'test', '-r', join(folder, 'lib')], { timeout_ms: CHECK_TIMEOUT_MS, cwd: '/' })
+      ? await run(setpriv, [...command, 'test', ...access], { timeout_ms: CHECK_TIMEOUT_MS, cwd: '/' })
       : null
     if (!setpriv || probe?.code !== 0) {
       throw new WeirError(

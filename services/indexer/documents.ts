@@ -45,12 +45,15 @@ export function actionWrite(action: Action, context: DocumentContext): DocumentW
   return bucketed('actions', identity, action.time, actionDocument(action), context)
 }
 
+/** OpenSearch takes no negative versions; one that is nonsense loses against every real one. */
+const externalVersion = (value: number) => Math.max(0, value)
+
 export function incidentWrite(incident: Incident, { prefix }: DocumentContext): DocumentWrite {
   return {
     index: plainIndex(prefix, 'incidents'),
     id: documentId(incident.id),
     document: incidentDocument(incident),
-    version: incident.revision
+    version: externalVersion(incident.revision)
   }
 }
 
@@ -60,7 +63,6 @@ export function containerWrites(record: InventoryRecord, { prefix }: DocumentCon
     index: plainIndex(prefix, 'containers'),
     id: documentId(id),
     document,
-    // Versions must not be negative; an unknown time loses against every known one.
-    version: Math.max(0, record.observed)
+    version: externalVersion(record.observed)
   }))
 }

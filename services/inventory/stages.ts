@@ -5,6 +5,7 @@ import { WeirError } from '../core/errors.ts'
 import { toDeadLetter } from '../platform/dead-letter.ts'
 import type { FactsStore } from '../platform/facts-store.ts'
 import type { Message, OutgoingMessage, Stage } from '../platform/stage.ts'
+import { VERSION } from '../platform/version.ts'
 
 export interface InventoryPorts {
   readonly codec: Codec
@@ -23,14 +24,21 @@ export function inventoryMessage(codec: Codec, record: InventoryRecord): Outgoin
 /** A message that cannot be decoded, as a dead letter; anything else that is thrown stays thrown. */
 function deadLetter(message: Message, stage: string, error: unknown, now_ms: number): OutgoingMessage {
   if (!(error instanceof WeirError) || error.retriable) throw error
-  return toDeadLetter(message, { stage, code: error.code, message: error.message, attempts: 1, failed_at_ms: now_ms })
+  return toDeadLetter(message, {
+    stage,
+    service: 'inventory',
+    version: VERSION,
+    code: error.code,
+    message: error.message,
+    attempts: 1,
+    failed_at_ms: now_ms
+  })
 }
 
 /** weir.audit.v1 → weir.inventory.v1: what the bodies of API requests tell of pods and workloads, without any agent. */
-export function createAuditInventoryStage({ codec, now_ms }: InventoryPorts): Stage {
-  const name = 'inventory-audit'
+export function createAuditInventoryStage({ codec }: InventoryPorts): Stage {
   return {
-    name,
+    name: 'inventory-audit',
     inputs: ['weir.audit.v1'],
     handle: async ({ messages }) => {
       const outputs: OutgoingMessage[] = []

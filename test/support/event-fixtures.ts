@@ -42,6 +42,14 @@ export function reversedKeys(value: unknown): unknown {
   )
 }
 
+/** JSON text of a value with a key `__proto__` in each of its objects. */
+export function poisonedText(value: unknown, poison: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((item) => poisonedText(item, poison)).join(',')}]`
+  if (!isObject(value)) return JSON.stringify(value)
+  const entries = Object.keys(value).map((key) => `,${JSON.stringify(key)}:${poisonedText(value[key], poison)}`)
+  return `{"__proto__":${JSON.stringify(poison)}${entries.join('')}}`
+}
+
 /** Places in a JSON value, as paths of keys and indices. */
 function pathsOf(value: unknown, path: readonly (string | number)[] = []): (readonly (string | number)[])[] {
   const below = Array.isArray(value)
@@ -77,11 +85,40 @@ const hostile = fc.oneof(
   fc.constantFrom<unknown>(
     JSON.parse('{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}'),
     JSON.parse('{"__proto__":["a"],"toString":"x","hasOwnProperty":1}'),
-    JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`),
+    JSON.parse(`${'['.repeat(400)}${']'.repeat(400)}`),
     Array.from({ length: 3_000 }, (_, index) => String(index)),
     Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`key${index}`, 'v'.repeat(200)]))
   )
 )
+
+/**
+ * Each place of the fixtures' records once, with everything it could hold by mistake put there: one record a place and value.
+ * Records of a file are alike, so a place counts once a file.
+ */
+export function* recordsDamagedEverywhere(): Generator<readonly [where: string, record: unknown]> {
+  const parts: readonly unknown[] = [
+    null,
+    true,
+    -1,
+    4_294_967_295,
+    2 ** 53,
+    1e308,
+    '',
+    '9007199254740993',
+    [],
+    {},
+    [[{}]]
+  ]
+  const seen = new Set<string>()
+  for (const [name, record] of allEventRecords()) {
+    for (const path of pathsOf(record)) {
+      const place = `${name.split(' ')[0]} ${path.join('/')}`
+      if (seen.has(place)) continue
+      seen.add(place)
+      for (const part of parts) yield [`${place} = ${JSON.stringify(part)}`, replaced(record, path, part)]
+    }
+  }
+}
 
 /** Records of the fixtures with one to three parts replaced by something hostile: wrong types at every place. */
 export function damagedRecords(): fc.Arbitrary<unknown> {

@@ -5,9 +5,9 @@ import { DEFAULT_CORRELATE_SETTINGS } from '../../core/correlate/settings.ts'
 import { messageOf } from '../../core/errors.ts'
 import { createHunt, severityRank } from '../../core/hunt.ts'
 import { loadInventoryFile } from '../../inventory/load-file.ts'
-import { loadRules } from '../rules.ts'
 import { type HuntLine, incidentLine, signalLine, timeText } from '../hunt/output.ts'
 import { type Input, openInput, readRecords } from '../hunt/read-records.ts'
+import { loadRules } from '../rules.ts'
 import { print, progressLine, styleFor, widthOf } from '../terminal.ts'
 
 const LEVELS: readonly Severity[] = ['informational', 'low', 'medium', 'high', 'critical']
@@ -37,7 +37,12 @@ export function huntCommand(): Command {
     .argument('<file...>', 'files of JSON lines or one JSON document; .gz is unpacked; - is standard input')
     .addOption(new Option('--format <format>', 'what to print').choices(['text', 'ndjson']).default('text'))
     .addOption(new Option('--level <level>', 'print signals from this severity on').choices(LEVELS).default('low'))
-    .addOption(new Option('--fail-on <level>', `exit with ${EXIT_FOUND} when an incident or signal is at least this severe`).choices(LEVELS))
+    .addOption(
+      new Option(
+        '--fail-on <level>',
+        `exit with ${EXIT_FOUND} when an incident or signal is at least this severe`
+      ).choices(LEVELS)
+    )
     .option('--inventory <file>', 'what `kubectl get pods,… -A -o json` printed; may be given again', collect, [])
     .option('--rules <folder>', 'more Sigma rules; may be given again', collect, [])
     .option('--no-builtin-rules', 'leave out the rules that come with Weir')
@@ -66,7 +71,9 @@ function nonEmpty(value: string): string {
 async function hunt(files: readonly string[], options: Options): Promise<number> {
   const started_ms = performance.now()
   const cluster: Cluster = { id: options.cluster, name: options.cluster }
-  const rules = await loadRules({ folders: options.rules, builtin: options.builtinRules })
+  const { rules } = await loadRules({ folders: options.rules, builtin: options.builtinRules }, (message) =>
+    console.error(message)
+  )
   const engine = createHunt({ rules, correlate: DEFAULT_CORRELATE_SETTINGS, cluster, instance: 'hunt' })
   for (const file of options.inventory) engine.learn(await loadInventoryFile(file, cluster, Date.now() * 1000))
 
@@ -80,7 +87,9 @@ async function hunt(files: readonly string[], options: Options): Promise<number>
     }
   }
 
-  const total_bytes = inputs.some(({ size_bytes }) => size_bytes === null) ? null : inputs.reduce((sum, { size_bytes }) => sum + (size_bytes ?? 0), 0)
+  const total_bytes = inputs.some(({ size_bytes }) => size_bytes === null)
+    ? null
+    : inputs.reduce((sum, { size_bytes }) => sum + (size_bytes ?? 0), 0)
   const style = styleFor(process.stdout)
   const progress = progressLine()
   const count = { events: 0, signals: 0, rejected: 0 }
@@ -95,7 +104,9 @@ async function hunt(files: readonly string[], options: Options): Promise<number>
   }
   const reject = async (source: string, line: number, code: string, reason: string) => {
     count.rejected += 1
-    await emit({ kind: 'rejected', source, line, code, reason }, () => style('dim', `${source}:${line}: left out, ${code}: ${reason}\n`))
+    await emit({ kind: 'rejected', source, line, code, reason }, () =>
+      style('dim', `${source}:${line}: left out, ${code}: ${reason}\n`)
+    )
   }
 
   for (const input of inputs) {
@@ -129,7 +140,10 @@ async function hunt(files: readonly string[], options: Options): Promise<number>
   const incidents = engine.incidents(Date.now() * 1000)
   for (const incident of incidents) {
     worst = Math.max(worst, severityRank(incident.severity))
-    await emit(incidentLine(incident), () => `\n${renderIncident(incident, { style, width: widthOf(process.stdout) })}\n`)
+    await emit(
+      incidentLine(incident),
+      () => `\n${renderIncident(incident, { style, width: widthOf(process.stdout) })}\n`
+    )
   }
   const seconds = Number(((performance.now() - started_ms) / 1000).toFixed(3))
   await emit({ kind: 'summary', ...count, incidents: incidents.length, seconds }, () => {

@@ -1,5 +1,5 @@
-import { isoTime } from '../../core/export/bounds.ts'
 import type { Incident, Signal } from '../../../schemas/generated/types.ts'
+import { isoTime } from '../../core/export/bounds.ts'
 
 /** What `weir hunt --format ndjson` prints, one object a line. A contract with scripts: fields are only ever added. */
 export type HuntLine =
@@ -8,7 +8,12 @@ export type HuntLine =
       readonly id: string
       readonly time: string
       readonly severity: string
-      readonly rule: { readonly id: string; readonly code: string | null; readonly title: string; readonly level: string }
+      readonly rule: {
+        readonly id: string
+        readonly code: string | null
+        readonly title: string
+        readonly level: string
+      }
       readonly title: string
       readonly event: { readonly id: string; readonly file: string; readonly line: number }
       readonly entities: Signal['entities']
@@ -28,7 +33,13 @@ export type HuntLine =
       readonly last: string
       readonly narrative: string
     }
-  | { readonly kind: 'rejected'; readonly source: string; readonly line: number; readonly code: string; readonly reason: string }
+  | {
+      readonly kind: 'rejected'
+      readonly source: string
+      readonly line: number
+      readonly code: string
+      readonly reason: string
+    }
   | {
       readonly kind: 'summary'
       readonly events: number

@@ -107,9 +107,11 @@ export function keywordValues(view: EventView): FieldValues {
   if (view.keywords !== null) return view.keywords
   const { audit, runtime } = view.event
   const values: EventValue[] = []
-  const pending: unknown[] = [runtime ?? audit]
+  const pending: unknown[] = [runtime]
   if (audit !== null) {
-    pending.push(bodyOf(view, 'request'), bodyOf(view, 'response'))
+    // Bodies are searched for what they mean; only one that cannot be read is searched as it is written.
+    const { requestObject, responseObject, ...rest } = audit
+    pending.push(rest, bodyOf(view, 'request') ?? requestObject, bodyOf(view, 'response') ?? responseObject)
   }
   for (let steps = 0; pending.length > 0; steps += 1) {
     if (steps > EVENT_LIMITS.keyword_values || pending.length > EVENT_LIMITS.keyword_values) {

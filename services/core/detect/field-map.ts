@@ -208,6 +208,24 @@ export function matchLogsource(map: FieldMap, logsource: Logsource): readonly Lo
   )
 }
 
+/** The log source that was most likely meant: one attribute written differently. */
+export function suggestLogsource(map: FieldMap, logsource: Logsource): string | null {
+  for (const wrong of ATTRIBUTES) {
+    const written = logsource[wrong]
+    if (written === null) continue
+    const others = ATTRIBUTES.filter((attribute) => attribute !== wrong && logsource[attribute] !== null)
+    const fitting = map.logsources.filter((entry) =>
+      others.every((attribute) => entry[attribute] === logsource[attribute])
+    )
+    const hint = nearest(
+      written,
+      fitting.map((entry) => entry[wrong]).filter((value) => value !== null)
+    )
+    if (hint !== null) return `${wrong}: ${hint}`
+  }
+  return null
+}
+
 /** A log source as text, such as `product: linux, category: process_creation`. */
 export function formatLogsource(logsource: Logsource): string {
   const given = ATTRIBUTES.filter((attribute) => logsource[attribute] !== null)

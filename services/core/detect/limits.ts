@@ -3,8 +3,10 @@
  * is checked, and crossing one is an error (rules) or reported to the observer (events).
  */
 export const RULE_LIMITS = {
-  /** A file of rules; parsing 256 KiB of YAML takes well under a second. */
-  file_bytes: 262_144,
+  /** A file of rules: at its worst (nothing but mistakes) the YAML parser takes some seconds for so much. */
+  file_bytes: 131_072,
+  /** Brackets open at once, seen before parsing because the parser recurses. */
+  brackets: 200,
   documents: 500,
   /** Values of any kind in one document, aliases counted as often as they are used. */
   document_nodes: 20_000,

@@ -10,7 +10,8 @@ import {
   type Logsource,
   matchLogsource,
   parseFieldMap,
-  type RuleFile
+  type RuleFile,
+  suggestLogsource
 } from './field-map.ts'
 import { type FieldTable, fieldTable } from './field-reader.ts'
 import { type EvidenceField, holdsAt, type LoadedFilter, type LoadedRule } from './loaded-rule.ts'
@@ -240,13 +241,12 @@ function compileRule(
   const { document, problems } = rule
   const entries = matchLogsource(map, document.logsource)
   if (entries.length === 0) {
-    const known = map.logsources.map(formatLogsource)
     const written = formatLogsource(document.logsource)
     return problems.report(
       document.logsourceAt,
       'RULE_LOGSOURCE',
       `there are no events of ${written}`,
-      nearest(written, known)
+      suggestLogsource(map, document.logsource)
     )
   }
   const scope = fieldScope(map, entries)

@@ -82,6 +82,8 @@ type Value =
 interface Step {
   readonly problems: Problems
   readonly at: Offset
+  /** Where the text of the value begins, if it stands there as it is. */
+  readonly textAt: Offset | null
   readonly placeholders: Placeholders
   /** Modifiers before this one that change values. */
   readonly before: readonly Modifier[]
@@ -390,9 +392,9 @@ function regexIsFine(pattern: string, flags: RegexFlags, step: Step): boolean {
   } catch (error) {
     if (!(error instanceof RegexProblem)) throw error
     step.problems.report(
-      step.at,
+      step.textAt !== null && pattern === step.original ? step.textAt + error.at : step.at,
       error.refused ? 'RULE_REGEX_REFUSED' : 'RULE_REGEX',
-      `the regular expression is not accepted at character ${error.at + 1}: ${error.message}`
+      `the regular expression is not accepted: ${error.message}`
     )
     return false
   }
@@ -431,12 +433,19 @@ export function valueTest(
   const original = typeof scalar.value === 'string' ? scalar.value : null
   for (const modifier of modifiers) {
     if (modifier === 'all' || modifier === 'neq') continue
-    const applied = applyOne(modifier, value, { problems, at: scalar.at, placeholders, before, original })
+    const applied = applyOne(modifier, value, {
+      problems,
+      at: scalar.at,
+      textAt: scalar.textAt,
+      placeholders,
+      before,
+      original
+    })
     if (applied === null) return null
     value = applied
     before.push(modifier)
   }
-  return finish(value, { problems, at: scalar.at, placeholders, before, original })
+  return finish(value, { problems, at: scalar.at, textAt: scalar.textAt, placeholders, before, original })
 }
 
 /** A value of a rule as it was written, for people. */

@@ -32,12 +32,14 @@ export function editDistance(a: string, b: string, most: number): number {
  */
 export function nearest(written: string, candidates: Iterable<string>): string | null {
   const wanted = written.toLowerCase()
+  if (wanted === '') return null
   let best: string | null = null
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1
   for (const candidate of candidates) {
     const name = candidate.toLowerCase()
     const distance = name.endsWith(`.${wanted}`) ? 1 : editDistance(wanted, name, bestDistance)
-    if (distance < bestDistance) {
+    const shorter = best !== null && distance === bestDistance && candidate.length < best.length
+    if (distance < bestDistance || shorter) {
       best = candidate
       bestDistance = distance
     }

@@ -60,6 +60,18 @@ function scalarOf(node: Scalar, at: Offset, problems: Problems): SourceScalar | 
   return { kind: 'scalar', value, at, textAt }
 }
 
+/** Whether more brackets stand open at some place than any rule needs; brackets in quotes are counted, too. */
+function isBracketBomb(text: string): boolean {
+  let open = 0
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text.charCodeAt(index)
+    if (character === 0x5b || character === 0x7b) open += 1
+    else if ((character === 0x5d || character === 0x7d) && open > 0) open -= 1
+    if (open > RULE_LIMITS.brackets) return true
+  }
+  return false
+}
+
 /**
  * Reads a file of YAML documents.
  * @param text at most `RULE_LIMITS.file_bytes`
@@ -68,6 +80,10 @@ function scalarOf(node: Scalar, at: Offset, problems: Problems): SourceScalar | 
 export function parseYaml(text: string, problems: Problems): readonly Source[] {
   if (Buffer.byteLength(text) > RULE_LIMITS.file_bytes) {
     problems.report(0, 'RULE_TOO_LARGE', `the file has more than ${RULE_LIMITS.file_bytes} bytes`)
+    return []
+  }
+  if (isBracketBomb(text)) {
+    problems.report(0, 'RULE_TOO_LARGE', `more than ${RULE_LIMITS.brackets} brackets are open at once`)
     return []
   }
   let documents: ReturnType<typeof parseAllDocuments>
@@ -82,7 +98,11 @@ export function parseYaml(text: string, problems: Problems): readonly Source[] {
     )
     return []
   }
-  if (!Array.isArray(documents)) return []
+  if ('empty' in documents) {
+    const [wrong] = documents.errors
+    if (wrong !== undefined) problems.report(wrong.pos[0], 'RULE_YAML', wrong.message)
+    return []
+  }
   if (documents.length > RULE_LIMITS.documents) {
     problems.report(0, 'RULE_TOO_LARGE', `the file has more than ${RULE_LIMITS.documents} documents`)
     return []

@@ -81,13 +81,9 @@ describe('gkeEventFrom', () => {
     ['an HTTP status in its place', { status: { code: 422 }, response: undefined }, 422],
     ['an object in the answer', { status: undefined }, 201],
     ['a failure in the answer and no number', { status: undefined, response: { status: 'Failure' } }, null],
-    ['nothing but a refusal', { status: undefined, response: undefined, authorizationInfo: [{ granted: false }] }, 201],
     ['numbers of a wrong type', { status: { code: 'x' }, response: undefined }, undefined]
   ])('with %s', (_, changes, code) => {
-    // The label of the fixture says that the request was allowed: it counts before the list.
-    expect(gkeEventFrom(withPayload(changes), ARRIVAL).audit?.responseStatus?.code).toBe(
-      changes.authorizationInfo === undefined ? code : undefined
-    )
+    expect(gkeEventFrom(withPayload(changes), ARRIVAL).audit?.responseStatus?.code).toBe(code)
   })
 
   it('nothing but a refusal means 403', () => {

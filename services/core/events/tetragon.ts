@@ -133,7 +133,7 @@ export function tetragonEventsFrom(json: JsonObject, arrival: number | null): Ru
   const started = type === 'process_exec' ? microsFrom(process.start_time) : null
   const time = microsFrom(json.time) ?? microsFrom(event.time) ?? started
   const attributes = newAttributes(cuts)
-  addValue(attributes, 'type', type)
+  addValue(attributes, 'event_type', type)
   addProcessAttributes(attributes, process)
   addArguments(attributes, argumentsOf(event))
   for (const key of Object.keys(event)) if (!PLACED.has(key)) addValue(attributes, key, event[key])

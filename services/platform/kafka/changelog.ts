@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { FENCE_HEADER } from '../fence.ts'
 import type { ChangelogReader, Message, OutgoingMessage } from '../stage.ts'
 import type { KafkaClient } from './client.ts'
 import { readPartition } from './partition-reader.ts'
-
-/** Header of the message that ends a reading; such messages carry no state. */
-export const FENCE_HEADER = 'weir.fence'
 
 /**
  * Reads a compacted partition from its start to its end as of now. The end is a message that the reader itself writes with

@@ -56,6 +56,7 @@ describe('every value that the schema allows', () => {
           expect(problems(document, templates.mappings[kind], kind)).toEqual([])
           expect(Buffer.byteLength(write.id)).toBeLessThanOrEqual(512)
           expect(property(document, '@timestamp')).toBeTypeOf('string')
+          expect(write.version ?? 0).toBeGreaterThanOrEqual(0)
         }
       }),
       { numRuns: kind === 'events' ? 300 : 100 }

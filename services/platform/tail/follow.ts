@@ -169,22 +169,29 @@ async function openCurrent(options: FollowOptions, first: boolean): Promise<Open
 /** Opens the file that a position is in, whatever its name is now, and where that is gone, the one that came after it. */
 async function resume(options: FollowOptions, position: TailPosition): Promise<OpenLog | null> {
   const { path } = options
-  const stats = await statOrNull(path)
-  const current = stats === null ? [] : [{ path, stats }]
-  for (const candidate of [...current, ...(await rotatedFiles(path))]) {
-    if (fileIdOf(candidate.stats) !== position.file) continue
-    const log = await openLog(candidate.path, Math.min(position.offset, Number(candidate.stats.size)), options)
-    if (log === null) continue
-    if (log.id === position.file && log.offset === position.offset && (await beginsAsBefore(log.handle, position)))
-      return log
-    await log.handle.close()
-  }
+  // A second time, since the file may have got another name while it was looked for.
+  const log = (await reopen(options, position)) ?? (await reopen(options, position))
+  if (log !== null) return log
   missed(
     options,
     `${path}: the file that was read last is gone or was truncated; lines written to it since may be missed`
   )
   const next = await successorOf(path, { file: position.file, created_ns: BigInt(position.created_ns) })
   return next === null ? null : openLog(next.path, 0, options)
+}
+
+async function reopen(options: FollowOptions, position: TailPosition): Promise<OpenLog | null> {
+  const { path } = options
+  const stats = await statOrNull(path)
+  const current = stats === null ? [] : [{ path, stats }]
+  for (const candidate of [...current, ...(await rotatedFiles(path))]) {
+    if (fileIdOf(candidate.stats) !== position.file || Number(candidate.stats.size) < position.offset) continue
+    const log = await openLog(candidate.path, position.offset, options)
+    if (log === null) continue
+    if (log.id === position.file && (await beginsAsBefore(log.handle, position))) return log
+    await log.handle.close()
+  }
+  return null
 }
 
 function missed({ report }: FollowOptions, message: string): void {

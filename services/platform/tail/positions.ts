@@ -7,8 +7,12 @@ import { isTailPosition, type TailPosition } from './position.ts'
 export interface SavedPositions {
   get(path: string): TailPosition | null
   set(path: string, position: TailPosition): void
-  /** Writes the file if anything changed. @throws WeirError TAIL_STATE_UNWRITABLE */
-  save(): Promise<void>
+  /**
+   * Writes the file if anything changed.
+   * @param first done before, after the positions to be written have been settled: makes safe what was read up to them
+   * @throws WeirError TAIL_STATE_UNWRITABLE, and what `first` throws
+   */
+  save(first?: () => Promise<void>): Promise<void>
   /** There was a file and it could not be read: what it said is not known, so `start: end` must not be followed. */
   readonly damaged: boolean
 }
@@ -49,14 +53,17 @@ export async function openPositions(
       positions.set(path, position)
       changed = true
     },
-    save: async () => {
+    save: async (first) => {
       if (!changed) return
       changed = false
+      const content = JSON.stringify(Object.fromEntries(positions), null, 1)
       try {
-        await writeFile(`${file}.new`, JSON.stringify(Object.fromEntries(positions), null, 1), { flush: true })
+        await first?.()
+        await writeFile(`${file}.new`, content, { flush: true })
         await rename(`${file}.new`, file)
       } catch (error) {
         changed = true
+        if (error instanceof WeirError) throw error
         throw new WeirError(TAIL_ERRORS, 'TAIL_STATE_UNWRITABLE', `cannot write ${file}: ${messageOf(error)}`, {
           cause: error
         })

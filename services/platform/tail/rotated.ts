@@ -28,19 +28,24 @@ export function isRotatedName(name: string, log: string): boolean {
   return /^[-.]/.test(rest) && /\d/.test(rest)
 }
 
+/** How often to list again when names changed meanwhile: rotation renames all old files within a moment. */
+const LIST_ATTEMPTS = 5
+
 /** Files that were this log before, not compressed, the oldest first. */
 export async function rotatedFiles(path: string): Promise<LogFile[]> {
   const directory = dirname(path)
-  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
-  const files: LogFile[] = []
-  for (const name of names) {
-    if (!isRotatedName(name, basename(path)) || COMPRESSED.test(name)) continue
-    const file = join(directory, name)
-    const stats = await statOrNull(file)
-    if (stats?.isFile()) files.push({ path: file, stats })
+  let files: LogFile[] = []
+  for (let attempt = 0; attempt < LIST_ATTEMPTS; attempt += 1) {
+    const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return []
+      throw error
+    })
+    const old = names.filter((name) => isRotatedName(name, basename(path)) && !COMPRESSED.test(name))
+    const found = await Promise.all(
+      old.map(async (name) => ({ path: join(directory, name), stats: await statOrNull(join(directory, name)) }))
+    )
+    files = found.filter((file): file is LogFile => file.stats?.isFile() ?? false)
+    if (found.every(({ stats }) => stats !== null)) break
   }
   return files.sort((a, b) => (a.stats.birthtimeNs < b.stats.birthtimeNs ? -1 : 1))
 }

@@ -1,6 +1,6 @@
 import { auditLevel } from './audit-policy.ts'
 import { type AuditUser, auditRecord, type ObjectReference } from './audit-record.ts'
-import type { Cluster } from './cluster.ts'
+import type { Cluster } from './cluster-model.ts'
 import { compact, type Json, type JsonObject } from './json.ts'
 import type { ProcessTable } from './processes.ts'
 import type { Random } from './random.ts'

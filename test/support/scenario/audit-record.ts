@@ -1,5 +1,5 @@
 import type { AuditLevel } from './audit-policy.ts'
-import type { Cluster, Node, Pod, ServiceAccount } from './cluster.ts'
+import type { Cluster, Node, Pod, ServiceAccount } from './cluster-model.ts'
 import { compact, type Json, type JsonObject } from './json.ts'
 import { rfc3339Micros } from './timeline.ts'
 

@@ -1,156 +1,21 @@
-import { hash } from 'node:crypto'
-import type { JsonObject } from './json.ts'
+import type {
+  Cluster,
+  Container,
+  Namespace,
+  Node,
+  Owner,
+  Pod,
+  PodTemplate,
+  ReplicaSet,
+  Service,
+  ServiceAccount,
+  Workload
+} from './cluster-model.ts'
+import { fullImageName, imageDigest } from './images.ts'
 import type { Random } from './random.ts'
 import { DAY_US, MINUTE_US, rfc3339Seconds, SECOND_US } from './timeline.ts'
 
-/** A cluster as the scenario needs it: which objects exist, with the ids by which the sources name them. */
-
-export interface Node {
-  readonly name: string
-  readonly uid: string
-  readonly ip: string
-  /** First two and a half numbers of its pod range, such as `10.244.1.`. */
-  readonly podPrefix: string
-  readonly controlPlane: boolean
-  readonly boot_us: number
-  readonly bootId: string
-  readonly machineId: string
-  /** Fingerprint of the kubelet's client certificate, as in `user.extra`. */
-  readonly credential: string
-}
-
-export interface Namespace {
-  readonly name: string
-  readonly uid: string
-  readonly created_us: number
-}
-
-export interface ServiceAccount {
-  readonly namespace: string
-  readonly name: string
-  readonly uid: string
-  readonly created_us: number
-}
-
-export interface ContainerTemplate {
-  readonly name: string
-  /** As in the pod spec, such as `nginx:1.27.3`. */
-  readonly image: string
-  readonly command?: readonly string[]
-  readonly args?: readonly string[]
-  readonly port?: number
-  readonly env?: Readonly<Record<string, string>>
-  readonly securityContext?: JsonObject
-  readonly readinessExec?: readonly string[]
-  /** The container's first process as a sensor sees it. */
-  readonly process: ProgramTemplate
-}
-
-export interface ProgramTemplate {
-  readonly binary: string
-  readonly args: readonly string[]
-  readonly cwd?: string
-  readonly uid?: number
-}
-
-export interface PodTemplate {
-  readonly labels: Readonly<Record<string, string>>
-  readonly serviceAccount: string
-  readonly containers: readonly ContainerTemplate[]
-  readonly hostNetwork?: boolean
-  readonly restartPolicy?: 'Always' | 'Never'
-  readonly podSecurityContext?: JsonObject
-}
-
-export type WorkloadKind = 'Deployment' | 'DaemonSet' | 'StatefulSet' | 'CronJob'
-
-/** The object a pod's `ownerReferences` names. */
-export interface Owner {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly name: string
-  readonly uid: string
-}
-
-export interface ReplicaSet {
-  readonly name: string
-  readonly uid: string
-  readonly hash: string
-  readonly revision: number
-  readonly created_us: number
-  readonly template: PodTemplate
-  readonly workload: Workload
-}
-
-export interface Workload {
-  readonly kind: WorkloadKind
-  readonly namespace: string
-  readonly name: string
-  readonly uid: string
-  readonly created_us: number
-  readonly replicas: number
-  readonly template: PodTemplate
-  readonly schedule?: string
-}
-
-export interface Container {
-  readonly template: ContainerTemplate
-  readonly id: string
-  readonly imageName: string
-  readonly imageId: string
-  readonly start_us: number
-}
-
-export interface Pod {
-  readonly namespace: string
-  readonly name: string
-  readonly generateName: string | null
-  readonly uid: string
-  readonly node: Node
-  readonly ip: string
-  readonly labels: Readonly<Record<string, string>>
-  readonly template: PodTemplate
-  readonly owner: Owner | null
-  /** Kind and name of the top owner, as Tetragon's `workload` and `workload_kind` give it. */
-  readonly top: { readonly kind: string; readonly name: string }
-  readonly serviceAccount: ServiceAccount
-  readonly created_us: number
-  readonly containers: readonly Container[]
-  /** Id of the bound token that is mounted now: `JTI=…`. */
-  readonly credential: string
-  /** The directory the kubelet's atomic writer put the token in: `..2026_11_17_06_02_11.1519281840`. */
-  readonly tokenDirectory: string
-  readonly tokenVolume: string
-}
-
-export interface Service {
-  readonly namespace: string
-  readonly name: string
-  readonly uid: string
-  readonly created_us: number
-  readonly type: 'ClusterIP' | 'LoadBalancer'
-  readonly clusterIP: string
-  readonly selector: Readonly<Record<string, string>>
-  readonly port: number
-  readonly targetPort: number
-  readonly ingress?: string
-}
-
-export interface Cluster {
-  readonly name: string
-  /** Start of the recording; pods created later are not in the inventory. */
-  readonly start_us: number
-  readonly random: Random
-  readonly nodes: Node[]
-  readonly namespaces: Namespace[]
-  readonly serviceAccounts: ServiceAccount[]
-  readonly workloads: Workload[]
-  readonly replicaSets: ReplicaSet[]
-  readonly pods: Pod[]
-  readonly services: Service[]
-  readonly addressesUsed: Map<string, number>
-  readonly pidsUsed: Map<string, number>
-}
+/** Builds the cluster of a scenario, and finds things in it. */
 
 /** An empty cluster. */
 export function createCluster(name: string, start_us: number, random: Random): Cluster {
@@ -362,18 +227,4 @@ function nextAddress(cluster: Cluster, node: Node): string {
   const address = last + cluster.random.integer(1, 3)
   cluster.addressesUsed.set(node.name, address)
   return `${node.podPrefix}${address}`
-}
-
-/** The image's name with registry and repository in full, as the container runtime gives it. */
-export function fullImageName(image: string): string {
-  const [first = ''] = image.split('/')
-  if (!image.includes('/')) return `docker.io/library/${image}`
-  return /[.:]/.test(first) || first === 'localhost' ? image : `docker.io/${image}`
-}
-
-/** `repository@sha256:…` of the image: the digest is made up from the name, and the same for the same name. */
-export function imageDigest(image: string): string {
-  const name = fullImageName(image)
-  const repository = name.replace(/(@sha256:[0-9a-f]+|:[^/:]+)$/, '')
-  return `${repository}@sha256:${hash('sha256', name)}`
 }

@@ -1,6 +1,7 @@
 import { type Client, callApi, type World } from './api.ts'
 import { componentUser, controllerUser, nodeUser } from './audit-record.ts'
-import { type Cluster, type Node, type Pod, resourceVersion, serviceAccountOf } from './cluster.ts'
+import { resourceVersion, serviceAccountOf } from './cluster.ts'
+import type { Cluster, Node, Pod } from './cluster-model.ts'
 import { podCreateRequest, podObject } from './pod-objects.ts'
 import { SECOND_US } from './timeline.ts'
 
@@ -25,7 +26,7 @@ export function controllerClient(cluster: Cluster, name: string): Client {
   }
 }
 
-export function schedulerClient(cluster: Cluster): Client {
+function schedulerClient(cluster: Cluster): Client {
   return {
     user: componentUser(cluster, 'system:kube-scheduler'),
     sourceIP: controlPlaneIP(cluster),
@@ -175,7 +176,7 @@ export function deletePod(world: World, at_us: number, client: Client, pod: Pod,
 }
 
 /** The API server asks the kubelet for an exec or attach: the kubelet checks that it may. */
-export function reviewKubeletAccess(world: World, at_us: number, node: Node): void {
+function reviewKubeletAccess(world: World, at_us: number, node: Node): void {
   const spec = {
     resourceAttributes: { verb: 'create', version: 'v1', resource: 'nodes', subresource: 'proxy', name: node.name },
     user: 'kube-apiserver-kubelet-client',

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import type { Cluster } from './cluster.ts'
+import type { Cluster } from './cluster-model.ts'
 import { groundTruth, type StepDescription } from './ground-truth.ts'
 import { inventoryText } from './inventory.ts'
 import { goJsonLine } from './json.ts'

@@ -31,8 +31,11 @@ function placed(records: readonly Recorded[]): readonly Placed[] {
 }
 
 /** `auditID/stage` of an audit record. */
-export function auditIdentity(record: JsonObject): string {
-  return `${record.auditID}/${record.stage}`
+function auditIdentity(record: JsonObject): string {
+  const { auditID, stage } = record
+  if (typeof auditID !== 'string' || typeof stage !== 'string')
+    throw new TypeError('an audit record has an id and a stage')
+  return `${auditID}/${stage}`
 }
 
 function linesOf(records: readonly Placed[], source: Recorded['source']): readonly number[] {

@@ -1,13 +1,9 @@
-import type { Cluster, Namespace, Node, Service, ServiceAccount } from './cluster.ts'
 import { resourceVersion } from './cluster.ts'
+import type { Cluster, Namespace, Node, Service, ServiceAccount } from './cluster-model.ts'
 import { compact, type Json, type JsonObject, withSortedKeys } from './json.ts'
 import { podObject } from './pod-objects.ts'
 import { DAY_US, rfc3339Seconds } from './timeline.ts'
 import { deploymentObject, otherWorkloadObject, replicaSetObject } from './workload-objects.ts'
-
-/** The command whose output `inventoryText` writes. */
-export const INVENTORY_COMMAND =
-  'kubectl get namespaces,nodes,pods,replicasets,deployments,daemonsets,statefulsets,cronjobs,services,serviceaccounts -A -o json'
 
 function nodeObject(cluster: Cluster, node: Node): JsonObject {
   const kinds = node.controlPlane ? { 'node-role.kubernetes.io/control-plane': '' } : {}
@@ -113,7 +109,7 @@ function serviceObject(cluster: Cluster, service: Service): JsonObject {
 }
 
 /** Everything that existed when the recording began, as one `List`. */
-export function inventoryObject(cluster: Cluster): JsonObject {
+function inventoryObject(cluster: Cluster): JsonObject {
   const now_us = cluster.start_us
   const existed = <T extends { readonly created_us: number }>(objects: readonly T[]) =>
     objects.filter(({ created_us }) => created_us <= now_us)
@@ -143,7 +139,10 @@ export function inventoryObject(cluster: Cluster): JsonObject {
   return { apiVersion: 'v1', items, kind: 'List', metadata: { resourceVersion: '' } }
 }
 
-/** The inventory as text, the way kubectl prints it: keys sorted, four spaces. */
+/**
+ * The inventory as text, the way `kubectl get namespaces,nodes,pods,replicasets,deployments,daemonsets,statefulsets,cronjobs,
+ * services,serviceaccounts -A -o json` prints it: keys sorted, four spaces.
+ */
 export function inventoryText(cluster: Cluster): string {
   return `${JSON.stringify(withSortedKeys(inventoryObject(cluster)), null, 4)}\n`
 }

@@ -1,12 +1,10 @@
 import type { World } from './api.ts'
 import type { Process } from './processes.ts'
 import { connect, end, run, start } from './runtime.ts'
-import { SECOND_US } from './timeline.ts'
+import { MS_US, SECOND_US } from './timeline.ts'
 
 /** Address of the package mirror, out of a documentation range. */
-export const MIRROR_IP = '198.51.100.30'
-
-const MS_US = 1000
+const MIRROR_IP = '198.51.100.30'
 
 /** `apt-get update` and `apt-get install`, with the programs apt and dpkg start. */
 export interface AptInstall {

@@ -1,11 +1,5 @@
-import {
-  type Cluster,
-  type Container,
-  type ContainerTemplate,
-  type Pod,
-  type PodTemplate,
-  resourceVersion
-} from './cluster.ts'
+import { resourceVersion } from './cluster.ts'
+import type { Cluster, Container, ContainerTemplate, Pod, PodTemplate } from './cluster-model.ts'
 import { compact, type Json, type JsonObject } from './json.ts'
 import { managedFields } from './managed-fields.ts'
 import { rfc3339Seconds, SECOND_US } from './timeline.ts'

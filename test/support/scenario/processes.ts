@@ -1,12 +1,5 @@
-import {
-  type Cluster,
-  type Container,
-  mainContainer,
-  type Node,
-  nextContainerPid,
-  nextPid,
-  type Pod
-} from './cluster.ts'
+import { mainContainer, nextContainerPid, nextPid } from './cluster.ts'
+import type { Cluster, Container, Node, Pod } from './cluster-model.ts'
 import type { Random } from './random.ts'
 
 /** A process on a node, with what a sensor knows of it. */
@@ -74,7 +67,7 @@ export function createProcessTable(cluster: Cluster, seed: Random): ProcessTable
       cwd: '/',
       binary: '/usr/lib/systemd/systemd',
       args: [],
-      start_us: pod.node.boot_us,
+      start_us: pod.node.boot_us + 1_480_000,
       nanos: 0,
       parent: null
     }

@@ -1,14 +1,6 @@
 import { type Client, callApi, type World } from './api.ts'
-import {
-  addReplicaSet,
-  addReplicaSetPod,
-  type Node,
-  type Pod,
-  type PodTemplate,
-  podsOf,
-  type ReplicaSet,
-  type Workload
-} from './cluster.ts'
+import { addReplicaSet, addReplicaSetPod, podsOf } from './cluster.ts'
+import type { Node, Pod, PodTemplate, ReplicaSet, Workload } from './cluster-model.ts'
 import { bindPod, bringUpPod, controllerClient, createPod, deletePod, recordEvent, versionAt } from './control-plane.ts'
 import type { Json } from './json.ts'
 import { SECOND_US } from './timeline.ts'

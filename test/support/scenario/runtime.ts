@@ -1,5 +1,5 @@
 import type { World } from './api.ts'
-import type { Pod } from './cluster.ts'
+import type { Pod } from './cluster-model.ts'
 import type { Process, Program } from './processes.ts'
 import { type Ending, tetragonConnect, tetragonExec, tetragonExit, tetragonFile } from './tetragon.ts'
 
@@ -11,7 +11,7 @@ function shortRun_us(world: World): number {
 }
 
 function emitted(world: World, process: Process): Process {
-  world.recorder.emit('tetragon', process.start_us, process.nanos, tetragonExec(process, world.cluster.name))
+  world.recorder.emit('tetragon', process.start_us, process.nanos, tetragonExec(process))
   return process
 }
 
@@ -33,7 +33,7 @@ export function startExeced(world: World, pod: Pod, at_us: number, program: Prog
 /** A process ends. */
 export function end(world: World, process: Process, at_us: number, ending: Ending = {}): void {
   const nanos = world.random.integer(0, 999)
-  world.recorder.emit('tetragon', at_us, nanos, tetragonExit(process, world.cluster.name, at_us, nanos, ending))
+  world.recorder.emit('tetragon', at_us, nanos, tetragonExit(process, at_us, nanos, ending))
 }
 
 export interface Run extends Program, Ending {
@@ -59,21 +59,21 @@ export function connect(world: World, process: Process, at_us: number, ip: strin
     destination_port: port,
     cookie: `18446${random.integer(600_000_000_000_000, 699_999_999_999_999)}`
   }
-  world.recorder.emit('tetragon', at_us, nanos, tetragonConnect(process, world.cluster.name, at_us, nanos, connection))
+  world.recorder.emit('tetragon', at_us, nanos, tetragonConnect(process, at_us, nanos, connection))
 }
 
 /** A process reads a watched file. */
 export function read(world: World, process: Process, at_us: number, path: string, permission = '-rw-r--r--'): void {
   const nanos = world.random.integer(0, 999)
   const file = { path, permission, access: 'read' as const }
-  world.recorder.emit('tetragon', at_us, nanos, tetragonFile(process, world.cluster.name, at_us, nanos, file))
+  world.recorder.emit('tetragon', at_us, nanos, tetragonFile(process, at_us, nanos, file))
 }
 
 /** A process writes a watched file. */
 export function write(world: World, process: Process, at_us: number, path: string, permission = '-rw-r--r--'): void {
   const nanos = world.random.integer(0, 999)
   const file = { path, permission, access: 'write' as const }
-  world.recorder.emit('tetragon', at_us, nanos, tetragonFile(process, world.cluster.name, at_us, nanos, file))
+  world.recorder.emit('tetragon', at_us, nanos, tetragonFile(process, at_us, nanos, file))
 }
 
 /** The path at which the kernel sees a read of the pod's token: symbolic links are resolved by then. */

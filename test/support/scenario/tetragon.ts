@@ -10,7 +10,7 @@ import { rfc3339Nanos, rfc3339Seconds } from './timeline.ts'
 const NO_AUDIT_USER = 4294967295
 
 /** Tetragon's key of a process over the cluster: base64 of node, start on the boot clock in nanoseconds, and pid. */
-export function execId(process: Process): string {
+function execId(process: Process): string {
   // kept in two parts: nanoseconds of an uptime of months do not fit a double together with their last digits
   const uptime_us = process.start_us - process.node.boot_us
   const text = `${process.node.name}:${uptime_us}${String(process.nanos).padStart(3, '0')}:${process.pid}`
@@ -18,7 +18,7 @@ export function execId(process: Process): string {
 }
 
 /** The argument vector as one string: arguments with blanks in quotes, as Tetragon joins them. */
-export function joinedArguments(args: readonly string[]): string {
+function joinedArguments(args: readonly string[]): string {
   return args.map((arg) => (arg === '' || arg.includes(' ') ? `"${arg.replaceAll('"', '\\"')}"` : arg)).join(' ')
 }
 
@@ -87,18 +87,18 @@ function parentMember(process: Process): JsonObject | undefined {
   return process.parent === null ? undefined : processMember(process.parent)
 }
 
-function envelope(kind: string, event: JsonObject, process: Process, clusterName: string, time: string): JsonObject {
-  return { [kind]: event, node_name: process.node.name, time, cluster_name: clusterName }
+function envelope(kind: string, event: JsonObject, process: Process, time: string): JsonObject {
+  return { [kind]: event, node_name: process.node.name, time }
 }
 
 /** `process_exec`, at the start of the process. */
-export function tetragonExec(process: Process, clusterName: string): JsonObject {
+export function tetragonExec(process: Process): JsonObject {
   const event = compact({
     process: processMember(process, 1),
     parent: parentMember(process),
     ancestors: ancestorMembers(process)
   })
-  return envelope('process_exec', event, process, clusterName, rfc3339Nanos(process.start_us, process.nanos))
+  return envelope('process_exec', event, process, rfc3339Nanos(process.start_us, process.nanos))
 }
 
 /** How a process ended: exit status, or the signal that killed it. */
@@ -108,13 +108,7 @@ export interface Ending {
 }
 
 /** `process_exit`. */
-export function tetragonExit(
-  process: Process,
-  clusterName: string,
-  time_us: number,
-  nanos: number,
-  end: Ending
-): JsonObject {
+export function tetragonExit(process: Process, time_us: number, nanos: number, end: Ending): JsonObject {
   const time = rfc3339Nanos(time_us, nanos)
   const event = compact({
     process: processMember(process),
@@ -124,7 +118,7 @@ export function tetragonExit(
     time,
     ancestors: ancestorMembers(process)
   })
-  return envelope('process_exit', event, process, clusterName, time)
+  return envelope('process_exit', event, process, time)
 }
 
 interface Kprobe {
@@ -134,13 +128,7 @@ interface Kprobe {
   readonly returns?: number
 }
 
-function tetragonKprobe(
-  process: Process,
-  clusterName: string,
-  time_us: number,
-  nanos: number,
-  kprobe: Kprobe
-): JsonObject {
+function tetragonKprobe(process: Process, time_us: number, nanos: number, kprobe: Kprobe): JsonObject {
   const event = compact({
     process: processMember(process, 1),
     parent: parentMember(process),
@@ -151,7 +139,7 @@ function tetragonKprobe(
     policy_name: kprobe.policy_name,
     return_action: 'KPROBE_ACTION_POST'
   })
-  return envelope('process_kprobe', event, process, clusterName, rfc3339Nanos(time_us, nanos))
+  return envelope('process_kprobe', event, process, rfc3339Nanos(time_us, nanos))
 }
 
 export interface Connection {
@@ -163,13 +151,7 @@ export interface Connection {
 }
 
 /** `process_kprobe` of `tcp_connect`: a process opens a TCP connection. */
-export function tetragonConnect(
-  process: Process,
-  clusterName: string,
-  time_us: number,
-  nanos: number,
-  connection: Connection
-): JsonObject {
+export function tetragonConnect(process: Process, time_us: number, nanos: number, connection: Connection): JsonObject {
   const sock = {
     family: 'AF_INET',
     type: 'SOCK_STREAM',
@@ -181,7 +163,7 @@ export function tetragonConnect(
     cookie: connection.cookie,
     state: 'TCP_SYN_SENT'
   }
-  return tetragonKprobe(process, clusterName, time_us, nanos, {
+  return tetragonKprobe(process, time_us, nanos, {
     function_name: 'tcp_connect',
     args: [{ sock_arg: sock }],
     policy_name: 'tcp-connect'
@@ -194,12 +176,11 @@ const ACCESS_MASK = { write: 2, read: 4 } as const
 /** `process_kprobe` of `security_file_permission`: a process reads or writes a file one of the policies watches. */
 export function tetragonFile(
   process: Process,
-  clusterName: string,
   time_us: number,
   nanos: number,
   file: { readonly path: string; readonly permission: string; readonly access: keyof typeof ACCESS_MASK }
 ): JsonObject {
-  return tetragonKprobe(process, clusterName, time_us, nanos, {
+  return tetragonKprobe(process, time_us, nanos, {
     function_name: 'security_file_permission',
     args: [{ file_arg: { path: file.path, permission: file.permission } }, { int_arg: ACCESS_MASK[file.access] }],
     policy_name: file.access === 'read' ? 'sensitive-file-read' : 'sensitive-file-write',

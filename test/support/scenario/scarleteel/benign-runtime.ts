@@ -1,16 +1,16 @@
 import type { World } from '../api.ts'
-import { mainContainer, type Pod, podOf, podsOf } from '../cluster.ts'
+import { mainContainer, podOf, podsOf } from '../cluster.ts'
+import type { Pod } from '../cluster-model.ts'
 import { aptInstall } from '../packages.ts'
 import type { Process } from '../processes.ts'
 import { connect, end, read, run, start, startExeced, startFirst, tokenPath } from '../runtime.ts'
-import { MINUTE_US, SECOND_US } from '../timeline.ts'
-import { every } from './benign-api.ts'
+import { MINUTE_US, MS_US, SECOND_US } from '../timeline.ts'
+import { every } from './every.ts'
 import { API_SERVER, GITHUB_IP, PYPI_IP } from './indicators.ts'
 import { at, benign, type Cast, jupyterLab, running } from './story.ts'
 
 /** What goes on in the containers while the attack happens: some of it looks like the attack, and is not. */
 
-const MS_US = 1000
 const NPM_IP = '198.51.100.43'
 
 /** Address of one of the shop's services. */

@@ -1,5 +1,5 @@
 import type { World } from '../api.ts'
-import type { Cluster, Workload } from '../cluster.ts'
+import type { Cluster, Workload } from '../cluster-model.ts'
 import { createProcessTable } from '../processes.ts'
 import { createRandom } from '../random.ts'
 import { createRecording, type Recorded } from '../recording.ts'
@@ -19,18 +19,9 @@ import {
   openTerminal
 } from './attack-foothold.ts'
 import { mineInCluster, mineInNotebook } from './attack-miner.ts'
-import {
-  adminLooks,
-  aliceDebugs,
-  aliceRollsOut,
-  ciBuild,
-  controllerLoops,
-  heartbeats,
-  kubeletRounds,
-  LENGTH_US,
-  monitoringWatches,
-  reportRuns
-} from './benign-api.ts'
+import { controllerLoops, heartbeats, kubeletRounds, monitoringWatches } from './benign-control-plane.ts'
+import { ciBuild, reportRuns } from './benign-jobs.ts'
+import { adminLooks, aliceDebugs, aliceRollsOut } from './benign-people.ts'
 import {
   aliceInWeb,
   buildProcesses,
@@ -43,6 +34,7 @@ import {
   shopTraffic
 } from './benign-runtime.ts'
 import { createScarleteelCluster, START_US } from './cluster.ts'
+import { LENGTH_US } from './every.ts'
 import { at, attackStep, castOf, jupyterLab } from './story.ts'
 
 export interface Scenario {

@@ -1,6 +1,6 @@
 import { activity, type World } from '../api.ts'
-import type { Pod } from '../cluster.ts'
 import { podOf } from '../cluster.ts'
+import type { Pod } from '../cluster-model.ts'
 import type { Process, Program } from '../processes.ts'
 import { offset_us, SECOND_US } from '../timeline.ts'
 import { START_US } from './cluster.ts'

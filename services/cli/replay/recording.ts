@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
+import type { Cluster } from '../../../schemas/generated/types.ts'
+import { recordTime } from '../../core/replay/record-time.ts'
+import { shiftTimes, shiftToEndAt } from '../../core/replay/shift-time.ts'
+
+/** A recorded attack amid benign work, as its sources wrote it. */
+export interface Recording {
+  readonly title: string
+  readonly cluster: Cluster
+  /** What kubectl printed of the cluster. */
+  readonly inventory: unknown
+  /** In order of time. */
+  readonly records: readonly ReplayRecord[]
+}
+
+export interface ReplayRecord {
+  /** Microseconds since the epoch. */
+  readonly time: number
+  readonly source: 'audit' | 'tetragon'
+  readonly json: unknown
+}
+
+/** ScarletEEL 2.0, reconstructed; see the README beside the files. */
+export const SCARLETEEL = fileURLToPath(new URL('../../../test/fixtures/scarleteel', import.meta.url))
+
+/** The recorded cluster: the UID of its kube-system namespace is in its inventory. */
+function clusterOf(inventory: unknown): Cluster {
+  const { items } = inventory as { items: ReadonlyArray<{ kind: string; metadata: { name: string; uid: string } }> }
+  const system = items.find(({ kind, metadata }) => kind === 'Namespace' && metadata.name === 'kube-system')
+  if (system === undefined) throw new Error('the recording has no kube-system namespace')
+  return { id: system.metadata.uid, name: 'demo' }
+}
+
+async function readRecords(folder: string, source: ReplayRecord['source']): Promise<ReplayRecord[]> {
+  const text = gunzipSync(await readFile(join(folder, `${source}.ndjson.gz`))).toString('utf8')
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const json: unknown = JSON.parse(line)
+      const time = recordTime(json)
+      if (time === null) throw new Error(`a record of ${source} has no time`)
+      return { time, source, json }
+    })
+}
+
+/**
+ * Reads a recording and moves it in time, so that its last event happens at `end`. Ids do not depend on it.
+ * @param end microseconds since the epoch
+ */
+export async function loadRecording(folder: string, end: number): Promise<Recording> {
+  const [inventory, ...sources] = await Promise.all([
+    readFile(join(folder, 'inventory.json'), 'utf8').then((text) => JSON.parse(text) as unknown),
+    readRecords(folder, 'audit'),
+    readRecords(folder, 'tetragon')
+  ])
+  const records = sources.flat().toSorted((a, b) => a.time - b.time)
+  const delta = shiftToEndAt(records.at(-1)?.time ?? end, end)
+  return {
+    title: 'ScarletEEL 2.0 (reconstruction of the attack published by Sysdig in 2023) amid benign traffic',
+    cluster: clusterOf(inventory),
+    inventory: shiftTimes(inventory, delta),
+    records: records.map(({ time, source, json }) => ({ time: time + delta, source, json: shiftTimes(json, delta) }))
+  }
+}
+
+/** Cuts records into pieces of equal event time, for sending one after the other. Empty pieces are left out. */
+export function piecesOf(records: readonly ReplayRecord[], pieces: number): readonly (readonly ReplayRecord[])[] {
+  const start = records[0]?.time ?? 0
+  const span = Math.max(1, (records.at(-1)?.time ?? start) - start + 1)
+  const cut: ReplayRecord[][] = Array.from({ length: pieces }, () => [])
+  for (const record of records) cut[Math.floor(((record.time - start) / span) * pieces)]?.push(record)
+  return cut.filter((piece) => piece.length > 0)
+}

@@ -1,0 +1,164 @@
+import { readFileSync } from 'node:fs'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import createApi from '@kafkajs/confluent-schema-registry/dist/api/index.js'
+import { messageOf, WeirError } from '../../core/errors.ts'
+import { COMPATIBILITIES, type Compatibility } from '../topics.ts'
+import { REGISTRY_ERRORS } from './errors.ts'
+import type { RegistryOptions } from './options.ts'
+import type { SchemaRegistry } from './registry.ts'
+
+type ApiOptions = Parameters<typeof createApi.default>[0]
+type Middleware = NonNullable<ApiOptions['middlewares']>[number]
+
+/** Status that the client sees when there was no answer at all, or none of a schema registry. */
+const NO_ANSWER = 599
+const NOT_A_REGISTRY = 598
+
+function readSetting(path: string, setting: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const message = `${setting}: ${path} cannot be read: ${messageOf(error)}`
+    throw new WeirError(REGISTRY_ERRORS, 'REGISTRY_FILE_UNREADABLE', message, { cause: error })
+  }
+}
+
+function agentOf(options: RegistryOptions): HttpAgent {
+  if (!options.url.startsWith('https:')) return new HttpAgent({ keepAlive: true })
+  const { tls_ca_file, tls_cert_file, tls_key_file } = options
+  return new HttpsAgent({
+    keepAlive: true,
+    ...(tls_ca_file !== undefined && { ca: readSetting(tls_ca_file, 'registry.tls_ca_file') }),
+    ...(tls_cert_file !== undefined && { cert: readSetting(tls_cert_file, 'registry.tls_cert_file') }),
+    ...(tls_key_file !== undefined && { key: readSetting(tls_key_file, 'registry.tls_key_file') })
+  })
+}
+
+/**
+ * Sets the time limit, which there is none of otherwise, and tells apart what the library reports alike: a refused
+ * connection comes as status 400, and a 404 of some other server, for a base URL that is wrong, as that of an unknown
+ * schema, which would turn every message into a dead letter.
+ */
+function clarify(timeout_ms: number): Middleware {
+  return () => ({
+    prepareRequest: async (next) => (await next()).enhance({ timeout: timeout_ms }),
+    response: async (next) => {
+      try {
+        return await next()
+      } catch (response) {
+        throw clarified(response as Awaited<ReturnType<typeof next>>)
+      }
+    }
+  })
+}
+
+function clarified<
+  Response extends Awaited<ReturnType<Parameters<NonNullable<ReturnType<Middleware>['response']>>[0]>>
+>(response: Response) {
+  const error = response.error()
+  if (error !== null) return response.enhance({ status: NO_ANSWER, rawData: messageOf(error) })
+  if (response.status() !== 404) return response
+  const body: unknown = response.data()
+  const isOfRegistry = typeof body === 'object' && body !== null && 'error_code' in body
+  if (isOfRegistry) return response
+  return response.enhance({ status: NOT_A_REGISTRY, rawData: 'there is no schema registry at this URL' })
+}
+
+const statusOf = (error: unknown) =>
+  typeof error === 'object' && error !== null && 'status' in error ? Number(error.status) : 0
+
+/**
+ * Client of a registry with Confluent's API. The library `@kafkajs/confluent-schema-registry` speaks to it; its own caches,
+ * its defaults for subjects and compatibility, and its coding of messages are not used.
+ * @throws REGISTRY_FILE_UNREADABLE; the registry is not spoken to yet
+ */
+export function createRegistry(options: RegistryOptions): SchemaRegistry {
+  const { url, username, password_file, request_timeout_ms } = options
+  const login =
+    username === undefined || password_file === undefined
+      ? undefined
+      : { username, password: readSetting(password_file, 'registry.password_file').trimEnd() }
+  const api = createApi.default({
+    host: url,
+    clientId: 'weir',
+    agent: agentOf(options),
+    ...(login !== undefined && { auth: login }),
+    middlewares: [clarify(request_timeout_ms)]
+  })
+
+  function failure(error: unknown, what: string): WeirError {
+    const status = statusOf(error)
+    const reason = messageOf(error).replace(/^weir - /, '')
+    const cause = { cause: error }
+    if (status === 401 || status === 403) {
+      return new WeirError(REGISTRY_ERRORS, 'REGISTRY_REFUSED', `${url} refuses to ${what}: ${reason}`, cause)
+    }
+    if (status === 409 || status === 422) {
+      return new WeirError(REGISTRY_ERRORS, 'REGISTRY_INCOMPATIBLE', `${url} cannot ${what}: ${reason}`, cause)
+    }
+    return new WeirError(REGISTRY_ERRORS, 'REGISTRY_UNREACHABLE', `cannot ${what} at ${url}: ${reason}`, cause)
+  }
+
+  /** @returns the body of the answer, null when what was asked for is not there */
+  async function ask(
+    what: string,
+    request: () => Promise<{ data(): unknown }>
+  ): Promise<Record<string, unknown> | null> {
+    try {
+      const body = (await request()).data()
+      if (typeof body === 'object' && body !== null) return body as Record<string, unknown>
+      throw new Error('the answer is not a JSON object')
+    } catch (error) {
+      if (statusOf(error) === 404) return null
+      throw failure(error, what)
+    }
+  }
+
+  function numberIn(body: Record<string, unknown>, what: string): number {
+    if (Number.isSafeInteger(body.id)) return Number(body.id)
+    throw failure(new Error('the answer has no id'), what)
+  }
+
+  return {
+    async find(subject, schema) {
+      const what = `look up ${subject}`
+      const body = { schema: JSON.stringify(schema) }
+      const answer = await ask(what, () => api.Subject.registered({ subject, body }))
+      return answer === null ? null : numberIn(answer, what)
+    },
+
+    async register(subject, schema) {
+      const what = `register ${subject}`
+      const body = { schema: JSON.stringify(schema) }
+      const answer = await ask(what, () => api.Subject.register({ subject, body }))
+      if (answer === null) throw failure(new Error('the answer is 404'), what)
+      return numberIn(answer, what)
+    },
+
+    async compatibility(subject) {
+      const answer = await ask(`read the compatibility of ${subject}`, () => api.Subject.config({ subject }))
+      const level = String(answer?.compatibilityLevel ?? answer?.compatibility ?? '').toUpperCase()
+      return COMPATIBILITIES.find((known) => known === level) ?? null
+    },
+
+    async setCompatibility(subject, level: Compatibility) {
+      const what = `set the compatibility of ${subject}`
+      const answer = await ask(what, () => api.Subject.updateConfig({ subject, body: { compatibility: level } }))
+      if (answer === null) throw failure(new Error('there is no such subject'), what)
+    },
+
+    async schema(id) {
+      const what = `read schema ${id}`
+      const answer = await ask(what, () => api.Schema.find({ id }))
+      if (answer === null) return undefined
+      // What is not Avro, or not JSON, is not unknown but unreadable, and found to be so where it is compiled.
+      if (answer.schemaType !== undefined && answer.schemaType !== 'AVRO') return { type: String(answer.schemaType) }
+      try {
+        return JSON.parse(String(answer.schema)) as unknown
+      } catch {
+        return { type: 'not JSON' }
+      }
+    }
+  }
+}
