@@ -49,7 +49,7 @@ describe('dashboards.ndjson', () => {
       for (const [key, value] of Object.entries(attributes))
         if (key.endsWith('JSON') || key === 'visState') JSON.parse(String(value))
       const source = property(attributes['kibanaSavedObjectMeta'], 'searchSourceJSON')
-      if (source !== undefined) JSON.parse(String(source))
+      if (typeof source === 'string') JSON.parse(source)
     }
   })
 

@@ -11,6 +11,7 @@ import { toDeadLetter } from '../platform/dead-letter.ts'
 import type { Logger } from '../platform/log.ts'
 import { enrichments, eventsIn, signalsOut } from '../platform/metrics.ts'
 import type { Batch, HandleContext, Message, OutgoingMessage, Stage } from '../platform/stage.ts'
+import { untilAvailable } from '../platform/until-available.ts'
 import { VERSION } from '../platform/version.ts'
 import type { CachedFacts } from './cached-facts.ts'
 import { ENRICH_ERRORS } from './errors.ts'
@@ -56,7 +57,15 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
   const givenUp = new LRUCache<string, true>({ max: GIVEN_UP_MAX_ENTRIES, ttl: GIVEN_UP_TTL_MS })
 
   function deadLetter(stage: string, message: Message, error: WeirError, attempts: number): OutgoingMessage {
-    return toDeadLetter(message, { stage, service: 'enricher', version: VERSION, code: error.code, message: error.message, attempts, failed_at_ms: now_ms() })
+    return toDeadLetter(message, {
+      stage,
+      service: 'enricher',
+      version: VERSION,
+      code: error.code,
+      message: error.message,
+      attempts,
+      failed_at_ms: now_ms()
+    })
   }
 
   /** Runs `work` on something untrusted: what it throws becomes a dead letter of `message()`, unless a retry can help. */
@@ -113,9 +122,13 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
     context: HandleContext
   ): Promise<void> {
     const keys = works.map(({ event }) => lookupKeys(event))
-    const known = await facts.fetch(
-      keys.flat(),
-      works.some(({ attempts }) => attempts > 0)
+    const fresh = works.some(({ attempts }) => attempts > 0)
+    const known = await untilAvailable(
+      () => facts.fetch(keys.flat(), fresh),
+      context,
+      (error, attempt) => {
+        if (attempt === 1) log.warn({ error }, 'look-ups fail; waiting until they work again')
+      }
     )
     await context.heartbeat()
     for (const [index, work] of works.entries()) {

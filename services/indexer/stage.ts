@@ -92,7 +92,7 @@ export function createIndexerStage({ codec, search, options, index_prefix, versi
   return {
     name: INDEXER,
     inputs: Object.keys(projections),
-    handle: async ({ topic, messages }, { signal, heartbeat }) => {
+    handle: async ({ topic, messages }, waiting) => {
       const project = projections[topic]
       if (project === undefined) throw new TypeError(`the indexer does not read ${topic}`)
       const context: DocumentContext = { prefix: index_prefix, now_ms: now_ms() }
@@ -132,7 +132,7 @@ export function createIndexerStage({ codec, search, options, index_prefix, versi
       }
       if (writes.length === 0) return outputs
 
-      const { written, unchanged, refused } = await search.write(writes, { signal, heartbeat })
+      const { written, unchanged, refused } = await search.write(writes, waiting)
       const kind = topic.split('.')[1] ?? topic
       documentsOut.inc({ kind, result: 'written' }, written)
       documentsOut.inc({ kind, result: 'unchanged' }, unchanged)

@@ -4,12 +4,15 @@ import { inventoryFromAudit } from '../core/enrich/inventory.ts'
 import { WeirError } from '../core/errors.ts'
 import { toDeadLetter } from '../platform/dead-letter.ts'
 import type { FactsStore } from '../platform/facts-store.ts'
+import type { Logger } from '../platform/log.ts'
 import type { Message, OutgoingMessage, Stage } from '../platform/stage.ts'
+import { untilAvailable } from '../platform/until-available.ts'
 import { VERSION } from '../platform/version.ts'
 
 export interface InventoryPorts {
   readonly codec: Codec
   readonly now_ms: () => number
+  readonly log: Logger
 }
 
 /** Message of weir.inventory.v1 for a record. */
@@ -36,7 +39,7 @@ function deadLetter(message: Message, stage: string, error: unknown, now_ms: num
 }
 
 /** weir.audit.v1 → weir.inventory.v1: what the bodies of API requests tell of pods and workloads, without any agent. */
-export function createAuditInventoryStage({ codec }: InventoryPorts): Stage {
+export function createAuditInventoryStage({ codec }: Pick<InventoryPorts, 'codec'>): Stage {
   return {
     name: 'inventory-audit',
     inputs: ['weir.audit.v1'],
@@ -61,11 +64,11 @@ export function createAuditInventoryStage({ codec }: InventoryPorts): Stage {
  * weir.inventory.v1 → the facts store. Reads the topic from its start each time it is started, since the store may be new.
  * @param name consumer group; a fresh one each time makes the loop start at the beginning
  */
-export function createFactsStage(name: string, store: FactsStore, { codec, now_ms }: InventoryPorts): Stage {
+export function createFactsStage(name: string, store: FactsStore, { codec, now_ms, log }: InventoryPorts): Stage {
   return {
     name,
     inputs: ['weir.inventory.v1'],
-    handle: async ({ messages }, { heartbeat }) => {
+    handle: async ({ messages }, context) => {
       const records: InventoryRecord[] = []
       const outputs: OutgoingMessage[] = []
       for (const message of messages) {
@@ -76,8 +79,13 @@ export function createFactsStage(name: string, store: FactsStore, { codec, now_m
           outputs.push(deadLetter(message, name, error, now_ms()))
         }
       }
-      await store.apply(records)
-      await heartbeat()
+      await untilAvailable(
+        () => store.apply(records),
+        context,
+        (error, attempt) => {
+          if (attempt === 1) log.warn({ error }, 'inventory cannot be stored; waiting until it can')
+        }
+      )
       return outputs
     }
   }

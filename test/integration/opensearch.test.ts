@@ -66,6 +66,8 @@ async function count(index: string, query: unknown = { match_all: {} }): Promise
   return property(await demand(client, { method: 'POST', path: `/${index}/_count`, body: { query } }), 'count')
 }
 
+const byText = (a: unknown, b: unknown) => String(a).localeCompare(String(b))
+
 function stageOn(port: SearchPort, index_prefix = PREFIX) {
   const stage = createIndexerStage({
     codec,
@@ -535,7 +537,7 @@ describe('queries', () => {
 
   it('give the events of an incident from both sources, by time', async () => {
     const events = await eventsOf(search, PREFIX, incident)
-    expect(events.map(({ document }) => property(document['event'], 'dataset')).sort()).toEqual([
+    expect(events.map(({ document }) => property(document['event'], 'dataset')).toSorted(byText)).toEqual([
       'weir.audit',
       'weir.runtime',
       'weir.runtime'

@@ -72,7 +72,11 @@ const signals: fc.Arbitrary<readonly Signal[]> = fc
 
 /** Delays of arrival within the allowed lateness, and repetitions, per signal. */
 const delivery = fc.record({
-  delays: fc.array(fc.integer({ min: 0, max: SMALL.allowed_lateness_ms * 1000 }), { minLength: 60, maxLength: 60, size: 'max' }),
+  delays: fc.array(fc.integer({ min: 0, max: SMALL.allowed_lateness_ms * 1000 }), {
+    minLength: 60,
+    maxLength: 60,
+    size: 'max'
+  }),
   repeats: fc.array(fc.integer({ min: 0, max: 1 }), { minLength: 60, maxLength: 60, size: 'max' }),
   sizes: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 20 })
 })
@@ -134,7 +138,10 @@ function surviving({ last }: Run, statuses: readonly string[]): readonly string[
 
 const sortedEntries = (entries: readonly StateEntry[]) => entries.map((entry) => JSON.stringify(entry)).sort()
 
-describe('correlating', () => {
+/** A run takes about 10 ms; thousands have been run when this was written. */
+const RUNS = 100
+
+describe('correlating', { timeout: 60_000 }, () => {
   it('ordered, late, shuffled, repeated and re-batched input end in the same open incidents', () => {
     fc.assert(
       fc.property(signals, delivery, (list, how) => {
@@ -145,7 +152,7 @@ describe('correlating', () => {
         const other = run(batchesOf(delivered(list, how), how.sizes), SMALL)
         expect(surviving(other, ['open'])).toEqual(surviving(ordered, ['open']))
       }),
-      { numRuns: 300 }
+      { numRuns: RUNS }
     )
   })
 
@@ -156,7 +163,7 @@ describe('correlating', () => {
         const other = run(batchesOf(delivered(list, how), how.sizes), WITHOUT_HUBS)
         expect(surviving(other, ['open', 'closed'])).toEqual(surviving(ordered, ['open', 'closed']))
       }),
-      { numRuns: 300 }
+      { numRuns: RUNS }
     )
   })
 
@@ -169,7 +176,7 @@ describe('correlating', () => {
           if (status === 'open') expect(revision).toBe(timeline.flatMap((entry) => entry.signals).length)
         }
       }),
-      { numRuns: 100 }
+      { numRuns: RUNS }
     )
   })
 
@@ -188,7 +195,7 @@ describe('correlating', () => {
           if (status === 'merged') expect(last.has(merged_into ?? '')).toBe(true)
         }
       }),
-      { numRuns: 200 }
+      { numRuns: RUNS }
     )
   })
 
@@ -198,7 +205,8 @@ describe('correlating', () => {
         const { state } = run([list], SMALL)
         const remembered = list.filter(({ id }) => state.signals.has(id))
         expect(correlate(state, remembered, NOW_US, SMALL)).toMatchObject({ incidents: [], entries: [], refused: [] })
-      })
+      }),
+      { numRuns: RUNS }
     )
   })
 
@@ -225,7 +233,7 @@ describe('correlating', () => {
           expect(twin?.counts).toEqual(output.counts)
         }
       }),
-      { numRuns: 300 }
+      { numRuns: RUNS }
     )
   })
 
@@ -243,7 +251,7 @@ describe('correlating', () => {
           for (const stored of chain.signals) expect(growing.has(stored)).toBe(true)
         }
       }),
-      { numRuns: 100 }
+      { numRuns: RUNS }
     )
   })
 })

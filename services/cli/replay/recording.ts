@@ -1,8 +1,10 @@
+import { hash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import type { Cluster } from '../../../schemas/generated/types.ts'
+import { isObject } from '../../core/json.ts'
 import { recordTime } from '../../core/replay/record-time.ts'
 import { shiftTimes, shiftToEndAt } from '../../core/replay/shift-time.ts'
 
@@ -26,6 +28,18 @@ export interface ReplayRecord {
 /** ScarletEEL 2.0, reconstructed; see the README beside the files. */
 export const SCARLETEEL = fileURLToPath(new URL('../../../test/fixtures/scarleteel', import.meta.url))
 
+/** A UUID made of another and the time of the replay. */
+function renewed(uuid: string, end: number): string {
+  const digits = hash('sha256', `${uuid}/${end}`)
+  return [
+    digits.slice(0, 8),
+    digits.slice(8, 12),
+    digits.slice(12, 16),
+    digits.slice(16, 20),
+    digits.slice(20, 32)
+  ].join('-')
+}
+
 /** The recorded cluster: the UID of its kube-system namespace is in its inventory. */
 function clusterOf(inventory: unknown): Cluster {
   const { items } = inventory as { items: ReadonlyArray<{ kind: string; metadata: { name: string; uid: string } }> }
@@ -48,7 +62,9 @@ async function readRecords(folder: string, source: ReplayRecord['source']): Prom
 }
 
 /**
- * Reads a recording and moves it in time, so that its last event happens at `end`. Ids do not depend on it.
+ * Reads a recording and moves it in time, so that its last event happens at `end`. A replay for another time is another attack on
+ * another cluster: audit ids and the cluster's id are renewed, or the second of two replays would be taken for duplicates of the
+ * first. For the same time everything is the same.
  * @param end microseconds since the epoch
  */
 export async function loadRecording(folder: string, end: number): Promise<Recording> {
@@ -58,12 +74,19 @@ export async function loadRecording(folder: string, end: number): Promise<Record
     readRecords(folder, 'tetragon')
   ])
   const records = sources.flat().toSorted((a, b) => a.time - b.time)
+  const cluster = clusterOf(inventory)
+  const renewId = (json: unknown): unknown =>
+    isObject(json) && typeof json['auditID'] === 'string' ? { ...json, auditID: renewed(json['auditID'], end) } : json
   const delta = shiftToEndAt(records.at(-1)?.time ?? end, end)
   return {
     title: 'ScarletEEL 2.0 (reconstruction of the attack published by Sysdig in 2023) amid benign traffic',
-    cluster: clusterOf(inventory),
+    cluster: { ...cluster, id: renewed(cluster.id, end) },
     inventory: shiftTimes(inventory, delta),
-    records: records.map(({ time, source, json }) => ({ time: time + delta, source, json: shiftTimes(json, delta) }))
+    records: records.map(({ time, source, json }) => ({
+      time: time + delta,
+      source,
+      json: renewId(shiftTimes(json, delta))
+    }))
   }
 }
 

@@ -115,7 +115,8 @@ function addRuntime(forest: Forest, signal: Signal, canonical: Canonical): void 
   const container = first(signal, 'container')
   const workload = first(signal, 'workload')
   // A bare pod is its own workload.
-  const owner = workload !== undefined && pod !== undefined && workload.id === pod.id ? undefined : workload
+  const isBare = workload !== undefined && (workload.id === pod?.id || workload.name.startsWith('Pod/'))
+  const owner = isBare ? undefined : workload
   let cause = below(below(below(null, owner), pod), container)
   if (cause === null) cause = below(null, first(signal, 'node'))
   for (const ancestor of processTree(signal.ancestry, pod !== undefined))

@@ -276,6 +276,39 @@ describe('a key that everybody shares', () => {
     expect(contents(crowd(80).toReversed())).toEqual(contents(crowd(80)))
   })
 
+  it('a late signal that shows it takes apart what had been tied by it', () => {
+    const settings = { hub_signals: 3, hub_workloads: 1 }
+    const at = (minute: number): SignalSketch => ({
+      id: `m${minute}`,
+      minute,
+      source: 'audit',
+      severity: 'medium',
+      entities: [account, entityOf('workload', `w${minute}`, 'target')]
+    })
+    const contents = (minutes: readonly number[]) => {
+      const { state, open } = run(
+        minutes.map((minute) => [at(minute)]),
+        settings
+      )
+      for (const stored of state.signals.values())
+        expect(stored.group !== null && state.groups.has(stored.group)).toBe(true)
+      return open.map(signalsOf).sort()
+    }
+    expect(contents([0, 1, 2, 3, 63])).toEqual([
+      ['m0', 'm1', 'm2'],
+      ['m3', 'm63']
+    ])
+    const whole = [['m0', 'm1', 'm2'], ['m10', 'm63'], ['m3']]
+    expect(contents([0, 1, 2, 3, 10, 63])).toEqual(whole)
+    expect(contents([0, 1, 2, 3, 63, 10])).toEqual(whole)
+    // The late one ties itself to nothing here, and still there is one too many before the last.
+    expect(contents([0, 1, 2, 3, 61.5])).toEqual([
+      ['m0', 'm1', 'm2'],
+      ['m3', 'm61.5']
+    ])
+    expect(contents([0, 1, 2, 3, 61.5, 2.5])).toEqual([['m0', 'm1', 'm2'], ['m2.5'], ['m3'], ['m61.5']])
+  })
+
   it('stays one after the signals that showed it were forgotten', () => {
     const noise = crowd(80).map((sketch) => ({ ...sketch, severity: 'low' as const, tactics: ['discovery'] }))
     const attacks: SignalSketch[] = [
@@ -414,6 +447,37 @@ describe('limits', () => {
       { max_groups_per_cluster: 2 }
     )
     expect([...incidents.values()].map(({ status }) => status)).toEqual(['closed', 'closed', 'open', 'open'])
+  })
+
+  it('a weak signal waits for what is late by as much as is allowed, and no longer', () => {
+    const a: SignalSketch = { id: 'a', minute: 0, entities: [web] }
+    const b: SignalSketch = { id: 'b', minute: 1439, severity: 'medium', entities: [web] }
+    const tick = (minute: number): SignalSketch => ({ id: `t${minute}`, minute, entities: [entityOf('pod', 'other')] })
+    expect(run([[a], [tick(1450)], [b]]).open.map(signalsOf)).toEqual([['a', 'b']])
+    expect(run([[a], [tick(1451)], [b]]).open.map(signalsOf)).toEqual([['b']])
+  })
+
+  it('time does not start anew after a restart', () => {
+    const { outputs, state } = run([
+      [{ id: 'a', minute: 0, entities: [web] }],
+      [{ id: 'b', minute: 30, entities: [web] }]
+    ])
+    const restored = restore(
+      CLUSTER.id,
+      outputs.flatMap(({ entries }) => entries),
+      DEFAULT_CORRELATE_SETTINGS
+    )
+    expect(restored.watermark).toBe(START_US + 30 * 60_000_000)
+    expect(restored.watermark).toBe(state.watermark)
+  })
+
+  it('a changelog entry that does not hold what it says is refused by name', () => {
+    const { outputs } = run([[{ id: 'a', minute: 0, entities: [web] }]])
+    const broken = (outputs[0]?.entries ?? []).map(({ key, value }) => ({
+      key,
+      value: value === null ? null : { ...value, signal: null }
+    }))
+    expect(() => restore(CLUSTER.id, broken, DEFAULT_CORRELATE_SETTINGS)).toThrow(/signal\/a/)
   })
 
   it('weak signals do not fill the memory for ever', () => {

@@ -52,20 +52,17 @@ export interface Score {
   readonly reasons: readonly string[]
 }
 
-const COLLECTION_VERBS: ReadonlySet<string> = new Set(['list', 'watch', 'deletecollection'])
-
-/** Whether a request reads, watches or deletes the secrets of all namespaces. */
-function spansAllSecrets({ action, entities }: Signal): boolean {
-  const [resource, verb] = action.split(':')
-  if (resource !== 'secrets' || verb === undefined || !COLLECTION_VERBS.has(verb)) return false
-  return !entities.some(
-    ({ type, role, id, name }) => type === 'secret' && role === 'target' && `${id} ${name}`.includes('/')
+/** Whether a request is about the secrets of all namespaces: the enricher names their collection `*`. */
+function spansAllSecrets({ entities, outcome }: Signal): boolean {
+  return (
+    outcome !== 'failure' && entities.some(({ type, role, id }) => type === 'secret' && role === 'target' && id === '*')
   )
 }
 
 const KUBE_SYSTEM = /(?:^|\/)kube-system(?:\/|$)/
 
-function touchesKubeSystem({ entities }: Signal): boolean {
+function touchesKubeSystem({ entities, outcome }: Signal): boolean {
+  if (outcome === 'failure') return false
   return entities.some(({ role, id, name }) => role === 'target' && (KUBE_SYSTEM.test(id) || KUBE_SYSTEM.test(name)))
 }
 

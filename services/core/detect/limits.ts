@@ -28,8 +28,8 @@ export const RULE_LIMITS = {
 export const EVENT_LIMITS = {
   /** Characters of a value that a regular expression looks at. */
   regex_input_characters: 65_536,
-  /** Steps taken to find one path in a body: bodies may hold keys that contain dots at every level. */
-  path_steps: 10_000,
+  /** Values looked at to find one path in a body: a list of all pods has tens of thousands. */
+  path_steps: 100_000,
   /** Values of one event that keywords are searched in. */
   keyword_values: 20_000,
   /** Fields and characters of a signal's evidence and title. */

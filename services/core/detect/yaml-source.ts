@@ -99,8 +99,7 @@ export function parseYaml(text: string, problems: Problems): readonly Source[] {
     return []
   }
   if ('empty' in documents) {
-    const [wrong] = documents.errors
-    if (wrong !== undefined) problems.report(wrong.pos[0], 'RULE_YAML', wrong.message)
+    if (/^\s*[^\s#]/m.test(text)) problems.report(0, 'RULE_YAML', 'there is no document in the text')
     return []
   }
   if (documents.length > RULE_LIMITS.documents) {

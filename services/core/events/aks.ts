@@ -1,12 +1,13 @@
 import type { AuditEvent, AuditUser, ResponseStatus } from '../../../schemas/generated/types.ts'
 import { isObject, type JsonObject } from '../json.ts'
 import { auditEventFrom } from './audit.ts'
-import { auditIdFrom, NOTE_OPERATION, noteInto, timeOr } from './audit-parts.ts'
+import { auditIdFrom } from './audit-parts.ts'
 import { azureObjectOf, azureOperationOf, azurePlaceOf } from './azure-resource.ts'
 import { auditOf, type DecodedEvent, type DecodedEvents, decodeEach } from './decoded-event.ts'
 import { describe, eventError } from './errors.ts'
 import { type Cuts, integerOf, textOf, textsOf } from './fields.ts'
 import { parseJsonText } from './json-text.ts'
+import { NOTE_OPERATION, noteInto, timeOr } from './notes.ts'
 import { microsFrom } from './timestamp.ts'
 
 /** Categories of a cluster's diagnostic logs that hold audit events; the second leaves out get and list. */

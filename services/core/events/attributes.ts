@@ -1,6 +1,6 @@
 import { isObject } from '../json.ts'
-import { NOTE_CUT, NOTE_PREFIX, NOTE_TIME } from './audit-parts.ts'
 import { type Cuts, jsonTextOf } from './fields.ts'
+import { NOTE_PREFIX, noteInto } from './notes.ts'
 
 /** Bounds of what a sensor said beyond the fields of a runtime event. */
 const LIMITS = { entries: 250, value: 4_096, sum: 65_536, depth: 5 } as const
@@ -49,8 +49,5 @@ export function addValue(attributes: Attributes, name: string, value: unknown, d
 
 /** The finished attributes, with our notes on what was cut and where the time is from. */
 export function attributesOf(attributes: Attributes, timed: boolean): Record<string, string> {
-  const { map, cuts } = attributes
-  if (cuts.length > 0) map[NOTE_CUT] = [...new Set(cuts)].slice(0, 50).join(',')
-  if (!timed) map[NOTE_TIME] = 'arrival'
-  return map
+  return noteInto(attributes.map, attributes.cuts, timed)
 }

@@ -1,20 +1,8 @@
 import type { AuditUser, ObjectReference, ResponseStatus } from '../../../schemas/generated/types.ts'
 import { isObject } from '../json.ts'
 import { contentId } from './canonical.ts'
-import { eventError } from './errors.ts'
 import { type Cuts, intOf, textMapOf, textOf, textsMapOf, textsOf } from './fields.ts'
-
-/** Annotations under this prefix are Weir's own; a record cannot bring any. */
-export const NOTE_PREFIX = 'weir.io/'
-
-/** Annotation that names, separated by commas, the fields that were cut or left out because of their size. */
-export const NOTE_CUT = `${NOTE_PREFIX}cut`
-
-/** Annotation, with the value `arrival`, of events whose record has no time, so that the time of arrival stands for it. */
-export const NOTE_TIME = `${NOTE_PREFIX}time`
-
-/** Annotation with the name the cloud has for the operation, where it is translated into an API request. */
-export const NOTE_OPERATION = `${NOTE_PREFIX}operation`
+import { NOTE_PREFIX } from './notes.ts'
 
 const NO_USER: AuditUser = { username: '', uid: null, groups: [], extra: {} }
 
@@ -75,13 +63,6 @@ export function annotationsFrom(value: unknown, cuts: Cuts): Record<string, stri
   return annotations
 }
 
-/** Adds our notes to annotations that no one else has seen yet. */
-export function noteInto(annotations: Record<string, string>, cuts: Cuts, timed: boolean): Record<string, string> {
-  if (cuts.length > 0) annotations[NOTE_CUT] = [...new Set(cuts)].join(',')
-  if (!timed) annotations[NOTE_TIME] = 'arrival'
-  return annotations
-}
-
 /**
  * The identity of a request. Clients may choose it (header Audit-ID), so what could not serve as a part of a document id
  * is replaced by its hash, and a missing one by a hash of the content.
@@ -95,11 +76,4 @@ export function auditIdFrom(value: unknown, content: () => unknown): string {
 export function stageFrom(value: unknown, answered: boolean): string {
   if (typeof value === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(value)) return value
   return answered ? 'ResponseComplete' : 'RequestReceived'
-}
-
-/** The event's time: the record's, else the time of arrival, else there is no event. */
-export function timeOr(time: number | null, arrival: number | null, what: string): number {
-  const found = time ?? arrival
-  if (found === null) throw eventError('EVENT_TIME_MISSING', `${what} has no time that can be read`)
-  return found
 }

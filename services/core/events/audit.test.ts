@@ -66,7 +66,7 @@ describe('auditEventFrom', () => {
   })
 
   it('an event without any time takes the time of arrival and says so, with the same id', () => {
-    const { stageTimestamp, auditID, ...timeless } = MINIMAL
+    const { stageTimestamp: _stageTimestamp, auditID: _auditID, ...timeless } = MINIMAL
     const first = auditEventFrom(timeless, ARRIVAL)
     const second = auditEventFrom(timeless, ARRIVAL + 1)
     expect(first.stageTimestamp).toBe(ARRIVAL)
@@ -119,7 +119,7 @@ describe('auditEventFrom', () => {
   )
 
   it('an event without id gets one from its content, not from what a shipper added', () => {
-    const { auditID, ...bare } = MINIMAL
+    const { auditID: _auditID, ...bare } = MINIMAL
     const id = auditEventFrom(bare).auditID
     expect(id).toMatch(/^content-[0-9a-f]{32}$/)
     expect(auditEventFrom({ ...bare, p_parse_time: 'now' }).auditID).toBe(id)

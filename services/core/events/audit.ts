@@ -1,17 +1,9 @@
 import type { AuditEvent } from '../../../schemas/generated/types.ts'
 import { isObject, type JsonObject } from '../json.ts'
-import {
-  annotationsFrom,
-  auditIdFrom,
-  noteInto,
-  objectRefFrom,
-  responseStatusFrom,
-  stageFrom,
-  timeOr,
-  userFrom
-} from './audit-parts.ts'
+import { annotationsFrom, auditIdFrom, objectRefFrom, responseStatusFrom, stageFrom, userFrom } from './audit-parts.ts'
 import { describe, eventError, isEventError } from './errors.ts'
 import { bodyOf, type Cuts, LIMITS, textOf, textsOf } from './fields.ts'
+import { noteInto, timeOr } from './notes.ts'
 import { microsFrom } from './timestamp.ts'
 
 const API_GROUP = 'audit.k8s.io/'

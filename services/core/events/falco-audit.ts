@@ -1,9 +1,10 @@
 import type { AuditEvent } from '../../../schemas/generated/types.ts'
 import type { JsonObject } from '../json.ts'
 import { apiObjectOfUri } from './api-path.ts'
-import { noteInto, stageFrom, timeOr } from './audit-parts.ts'
+import { stageFrom } from './audit-parts.ts'
 import type { FalcoFields } from './falco-fields.ts'
 import { type Cuts, textOf } from './fields.ts'
+import { noteInto, timeOr } from './notes.ts'
 
 /** Lists come as text with commas, at times in parentheses. */
 function listOf(text: string | null): string[] {

@@ -1,7 +1,6 @@
 import type { PodReference, RuntimeEvent } from '../../../schemas/generated/types.ts'
 import { isObject, type JsonObject } from '../json.ts'
 import { addText, addValue, attributesOf, newAttributes } from './attributes.ts'
-import { timeOr } from './audit-parts.ts'
 import { contentId } from './canonical.ts'
 import type { DecodedEvent } from './decoded-event.ts'
 import { eventError } from './errors.ts'
@@ -9,6 +8,7 @@ import { falcoAuditEventFrom } from './falco-audit.ts'
 import { type FalcoFields, falcoFieldsOf, isAbsent } from './falco-fields.ts'
 import { falcoContainerOf, falcoFileOf, falcoNetworkOf, falcoPodOf, falcoProcessOf } from './falco-process.ts'
 import { type Cuts, textOf, textsOf } from './fields.ts'
+import { timeOr } from './notes.ts'
 import { microsFrom } from './timestamp.ts'
 
 /** Whether an object is an alert of Falco. */

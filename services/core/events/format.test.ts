@@ -109,7 +109,7 @@ describe('decodeRecords', () => {
   })
 
   it('the time of a wrapper stands in for a missing one', () => {
-    const { stageTimestamp, requestReceivedTimestamp, ...timeless } = EXEC
+    const { stageTimestamp: _stage, requestReceivedTimestamp: _received, ...timeless } = EXEC
     const [event] = decodeRecords(
       { '@timestamp': '2026-11-24T05:44:50Z', message: JSON.stringify(timeless) },
       DEFAULTS

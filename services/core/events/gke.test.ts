@@ -92,7 +92,7 @@ describe('gkeEventFrom', () => {
       response: undefined,
       authorizationInfo: [{ granted: true }, { granted: false }]
     }
-    const { labels, ...entry } = withPayload(payload)
+    const { labels: _labels, ...entry } = withPayload(payload)
     expect(gkeEventFrom(entry, ARRIVAL).audit).toMatchObject({
       responseStatus: { code: 403, status: 'Failure' },
       annotations: { 'authorization.k8s.io/decision': 'forbid' }
@@ -100,7 +100,11 @@ describe('gkeEventFrom', () => {
   })
 
   it('nothing at all about the answer stays unknown', () => {
-    const { labels, ...entry } = withPayload({ status: undefined, response: undefined, authorizationInfo: undefined })
+    const { labels: _labels, ...entry } = withPayload({
+      status: undefined,
+      response: undefined,
+      authorizationInfo: undefined
+    })
     const event = gkeEventFrom(entry, ARRIVAL)
     expect(event.audit?.responseStatus).toBeNull()
     expect(event.audit?.annotations).toEqual({})

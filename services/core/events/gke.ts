@@ -7,11 +7,12 @@ import type {
 } from '../../../schemas/generated/types.ts'
 import { isObject, type JsonObject } from '../json.ts'
 import { apiObjectOfGoogleName } from './api-path.ts'
-import { annotationsFrom, auditIdFrom, noteInto, timeOr } from './audit-parts.ts'
+import { annotationsFrom, auditIdFrom } from './audit-parts.ts'
 import { auditOf, type DecodedEvent } from './decoded-event.ts'
 import { describe, eventError } from './errors.ts'
 import { bodyOf, type Cuts, integerOf, LIMITS, textOf, textsOf } from './fields.ts'
 import { type GoogleMethod, googleMethodOf, httpStatusOf } from './google-method.ts'
+import { noteInto, timeOr } from './notes.ts'
 import { microsFrom } from './timestamp.ts'
 
 const DECISION = 'authorization.k8s.io/decision'

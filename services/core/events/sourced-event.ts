@@ -13,9 +13,18 @@ export interface SourcedEvent {
   readonly received: number
 }
 
-/** Identity of an event, the same however often and whichever way it arrives. */
+/**
+ * Identity of an event, the same however often and whichever way it arrives.
+ *
+ * An audit event is told by its id and stage, and by the time its request was received: kube-apiserver takes the id from the
+ * client's header `Audit-ID` if there is one, so an attacker could give his requests the ids of harmless ones and have them
+ * passed over as duplicates. The time is the server's, to the microsecond.
+ */
 export function eventId(event: Pick<SourcedEvent, 'audit' | 'runtime'>): string {
-  if (event.audit !== null) return `${event.audit.auditID}/${event.audit.stage}`
+  if (event.audit !== null) {
+    const { auditID, stage, requestReceivedTimestamp } = event.audit
+    return requestReceivedTimestamp === null ? `${auditID}/${stage}` : `${auditID}/${stage}/${requestReceivedTimestamp}`
+  }
   if (event.runtime !== null) return event.runtime.id
   throw new TypeError('an event is an audit event or a runtime event')
 }

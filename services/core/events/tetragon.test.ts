@@ -114,7 +114,7 @@ describe('an exec', () => {
   })
 
   it('without a time happened when the process started', () => {
-    const { time, ...record } = eventRecord('tetragon.ndjson')
+    const { time: _time, ...record } = eventRecord('tetragon.ndjson')
     const [found] = tetragonEventsFrom(record, ARRIVAL)
     expect(found?.time).toBe(parseTimestamp('2026-11-20T14:00:00Z'))
     expect(found?.attributes['weir.io/time']).toBeUndefined()

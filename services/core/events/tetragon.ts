@@ -1,12 +1,12 @@
 import type { Process, RuntimeCategory, RuntimeEvent } from '../../../schemas/generated/types.ts'
 import { isObject, type JsonObject } from '../json.ts'
 import { addValue, attributesOf, newAttributes } from './attributes.ts'
-import { timeOr } from './audit-parts.ts'
 import { contentId } from './canonical.ts'
 import type { DecodedEvents } from './decoded-event.ts'
 import { describe, eventError } from './errors.ts'
 import { type Cuts, integerOf, textOf } from './fields.ts'
 import { asksForWriting, kernelActionOf } from './kernel-function.ts'
+import { timeOr } from './notes.ts'
 import {
   addArguments,
   argumentsOf,

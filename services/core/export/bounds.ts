@@ -64,10 +64,9 @@ export function isoTime(micros: number | null | undefined): string | undefined {
   return new Date(milliseconds).toISOString().replace('Z', `${rest}Z`)
 }
 
-/** An object without its undefined values; undefined when nothing is left. */
+/** The object, or undefined when none of its values is defined: writing JSON leaves undefined values out by itself. */
 export function compact(draft: Draft): Draft | undefined {
-  const entries = Object.entries(draft).filter(([, value]) => value !== undefined)
-  return entries.length === 0 ? undefined : Object.fromEntries(entries)
+  return Object.values(draft).some((value) => value !== undefined) ? draft : undefined
 }
 
 /**

@@ -1,7 +1,7 @@
-import { isUtf8 } from 'node:buffer'
+import { messageOf, WeirError } from '../../core/errors.ts'
+import { isAuditEvent } from '../../core/events/audit.ts'
 import { decodeRecords, type SourceDefaults } from '../../core/events/format.ts'
 import type { SourcedEvent } from '../../core/events/sourced-event.ts'
-import { messageOf, WeirError } from '../../core/errors.ts'
 import { isObject } from '../../core/json.ts'
 import { INGEST_ERRORS } from './errors.ts'
 
@@ -28,7 +28,7 @@ export interface Converted {
  */
 export function piecesOf(json: unknown): unknown[] {
   if (Array.isArray(json)) return json.flatMap(piecesOf)
-  if (!isObject(json)) return [json]
+  if (!isObject(json) || isAuditEvent(json)) return [json]
   const { items, logEvents, records, apiVersion } = json
   if (json['kind'] === 'EventList' && Array.isArray(items)) {
     return items.map((item) => (isObject(item) ? { kind: 'Event', apiVersion, ...item } : item))
@@ -75,9 +75,11 @@ export function convertLines(body: Buffer, defaults: SourceDefaults): Converted 
   return result
 }
 
-/** JSON of bytes, or the error. Invalid UTF-8 is not repaired here: a sensor's export has none. */
+/**
+ * JSON of bytes, or the error. Bytes that are not UTF-8 are read as U+FFFD: arguments of a process may be any bytes, and who
+ * chooses them must not be able to hide the event.
+ */
 export function parseBytes(bytes: Buffer): unknown {
-  if (!isUtf8(bytes)) return new WeirError(INGEST_ERRORS, 'INGEST_NOT_UTF8', `${bytes.length} bytes that are not UTF-8`)
   try {
     return JSON.parse(bytes.toString('utf8'))
   } catch (error) {
@@ -90,5 +92,7 @@ export function parseBytes(bytes: Buffer): unknown {
 /** An error for what should not have been possible, so that it costs one event and not the service. */
 export function unexpected(error: unknown): WeirError {
   if (error instanceof WeirError) return error
-  return new WeirError(INGEST_ERRORS, 'INGEST_UNEXPECTED', `failed on this event: ${messageOf(error)}`, { cause: error })
+  return new WeirError(INGEST_ERRORS, 'INGEST_UNEXPECTED', `failed on this event: ${messageOf(error)}`, {
+    cause: error
+  })
 }

@@ -20,8 +20,16 @@ function spoolGauge(name: string, help: string, read: (spool: Spool) => number |
 spoolGauge('weir_spool_bytes', 'Size of the segment files of the spool.', (spool) => spool.stats().bytes)
 spoolGauge('weir_spool_records', 'Records in the spool that have not been published.', (spool) => spool.stats().records)
 spoolGauge('weir_spool_lost_records', 'Records lost to damage since the start.', (spool) => spool.stats().lost_records)
-spoolGauge('weir_spool_corrupt_bytes', 'Damaged bytes passed over since the start.', (spool) => spool.stats().corrupt_bytes)
-spoolGauge('weir_spool_torn_bytes', 'Bytes of an unfinished append removed at the start.', (spool) => spool.stats().torn_bytes)
+spoolGauge(
+  'weir_spool_corrupt_bytes',
+  'Damaged bytes passed over since the start.',
+  (spool) => spool.stats().corrupt_bytes
+)
+spoolGauge(
+  'weir_spool_torn_bytes',
+  'Bytes of an unfinished append removed at the start.',
+  (spool) => spool.stats().torn_bytes
+)
 spoolGauge('weir_spool_oldest_seconds', 'Age of the oldest record that has not been published.', async (spool) => {
   const oldest = await spool.oldest().catch(() => null)
   return oldest === null ? 0 : Math.max(0, Date.now() - oldest) / 1000

@@ -47,6 +47,13 @@ function matches({ ids, prefix, terms }: SearchQuery, id: string, document: Sear
   )
 }
 
+/** Numbers by size, everything else by its text. */
+function compare(a: unknown, b: unknown): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b
+  const [left, right] = [a, b].map((value) => (typeof value === 'string' ? value : (JSON.stringify(value) ?? '')))
+  return (left ?? '') < (right ?? '') ? -1 : left === right ? 0 : 1
+}
+
 /**
  * The search port in this process's memory, for the embedded pipeline and tests: documents written once stay as they are,
  * versioned ones are replaced by higher versions only, as in OpenSearch with `create` and external versions.
@@ -115,9 +122,9 @@ export function createMemorySearch(options: MemorySearchOptions = {}): MemorySea
       const { sort } = query
       if (sort !== undefined) {
         const path = sort.field.split('.')
-        const key = ({ document }: StoredDocument) => String(valuesAt(document, path)[0] ?? '')
+        const key = ({ document }: StoredDocument) => valuesAt(document, path)[0]
         const direction = sort.order === 'asc' ? 1 : -1
-        found.sort((a, b) => direction * (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0))
+        found.sort((a, b) => direction * compare(key(a), key(b)))
       }
       return found.slice(0, query.size)
     },

@@ -78,6 +78,11 @@ export function loadTemplates(prefix: string): Templates {
   }
 }
 
+/** Settings come back as strings, whatever they were put as. */
+function scalar(value: unknown): unknown {
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : value
+}
+
 /** Whether `actual` has all of `expected`: what a server adds by itself is no difference. */
 export function covers(actual: unknown, expected: unknown): boolean {
   if (Array.isArray(expected)) {
@@ -88,6 +93,5 @@ export function covers(actual: unknown, expected: unknown): boolean {
   if (isObject(expected)) {
     return isObject(actual) && Object.entries(expected).every(([key, value]) => covers(property(actual, key), value))
   }
-  // Settings come back as strings, whatever they were put as.
-  return actual === expected || (actual !== undefined && String(actual) === String(expected))
+  return actual === expected || (actual !== undefined && scalar(actual) === scalar(expected))
 }

@@ -1,19 +1,24 @@
 import { readFileSync } from 'node:fs'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
-import createApi from '@kafkajs/confluent-schema-registry/dist/api/index.js'
+import { createRequire } from 'node:module'
+import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf, WeirError } from '../../core/errors.ts'
 import { COMPATIBILITIES, type Compatibility } from '../topics.ts'
 import { REGISTRY_ERRORS } from './errors.ts'
 import type { RegistryOptions } from './options.ts'
 import type { SchemaRegistry } from './registry.ts'
 
-type ApiOptions = Parameters<typeof createApi.default>[0]
+/** The HTTP client inside of the library. Loaded in the manner of CommonJS, since module loaders disagree on its default. */
+type Api = typeof import('@kafkajs/confluent-schema-registry/dist/api/index.js')
+const { default: createApi } = createRequire(import.meta.url)(
+  '@kafkajs/confluent-schema-registry/dist/api/index.js'
+) as Api['default'] extends { default: infer Create } ? { default: Create } : Api
+type ApiOptions = Parameters<typeof createApi>[0]
 type Middleware = NonNullable<ApiOptions['middlewares']>[number]
 
-/** Status that the client sees when there was no answer at all, or none of a schema registry. */
-const NO_ANSWER = 599
-const NOT_A_REGISTRY = 598
+/** How long to wait before trying again, milliseconds; twice as long each time. */
+const FIRST_WAIT_MS = 100
 
 function readSetting(path: string, setting: string): string {
   try {
@@ -35,35 +40,17 @@ function agentOf(options: RegistryOptions): HttpAgent {
   })
 }
 
-/**
- * Sets the time limit, which there is none of otherwise, and tells apart what the library reports alike: a refused
- * connection comes as status 400, and a 404 of some other server, for a base URL that is wrong, as that of an unknown
- * schema, which would turn every message into a dead letter.
- */
-function clarify(timeout_ms: number): Middleware {
-  return () => ({
-    prepareRequest: async (next) => (await next()).enhance({ timeout: timeout_ms }),
-    response: async (next) => {
-      try {
-        return await next()
-      } catch (response) {
-        throw clarified(response as Awaited<ReturnType<typeof next>>)
-      }
-    }
-  })
+/** Sets the time limit, which there is none of otherwise. */
+function limit(timeout_ms: number): Middleware {
+  return () => ({ prepareRequest: async (next) => (await next()).enhance({ timeout: timeout_ms }) })
 }
 
-function clarified<
-  Response extends Awaited<ReturnType<Parameters<NonNullable<ReturnType<Middleware>['response']>>[0]>>
->(response: Response) {
-  const error = response.error()
-  if (error !== null) return response.enhance({ status: NO_ANSWER, rawData: messageOf(error) })
-  if (response.status() !== 404) return response
-  const body: unknown = response.data()
-  const isOfRegistry = typeof body === 'object' && body !== null && 'error_code' in body
-  if (isOfRegistry) return response
-  return response.enhance({ status: NOT_A_REGISTRY, rawData: 'there is no schema registry at this URL' })
-}
+/**
+ * How the library's message begins when the answer was none of a schema registry, whose errors all have a text of their own:
+ * there was no connection (the library calls that status 400), or something else answers here. A 404 of that sort must not
+ * pass for an unknown schema, or every message would become a dead letter.
+ */
+const NOT_ITS_OWN = /^weir - Error, status \d+/
 
 const statusOf = (error: unknown) =>
   typeof error === 'object' && error !== null && 'status' in error ? Number(error.status) : 0
@@ -74,22 +61,24 @@ const statusOf = (error: unknown) =>
  * @throws REGISTRY_FILE_UNREADABLE; the registry is not spoken to yet
  */
 export function createRegistry(options: RegistryOptions): SchemaRegistry {
-  const { url, username, password_file, request_timeout_ms } = options
+  const { url, username, password_file, request_timeout_ms, retry_for_ms } = options
   const login =
     username === undefined || password_file === undefined
       ? undefined
       : { username, password: readSetting(password_file, 'registry.password_file').trimEnd() }
-  const api = createApi.default({
+  const api = createApi({
     host: url,
     clientId: 'weir',
     agent: agentOf(options),
     ...(login !== undefined && { auth: login }),
-    middlewares: [clarify(request_timeout_ms)]
+    // A refused connection is no reason for the library to try again, so we do that.
+    retry: { retries: 0 },
+    middlewares: [limit(request_timeout_ms)]
   })
 
   function failure(error: unknown, what: string): WeirError {
     const status = statusOf(error)
-    const reason = messageOf(error).replace(/^weir - /, '')
+    const reason = messageOf(error).replace(/^weir - (Error, status (400|404): )?/, '')
     const cause = { cause: error }
     if (status === 401 || status === 403) {
       return new WeirError(REGISTRY_ERRORS, 'REGISTRY_REFUSED', `${url} refuses to ${what}: ${reason}`, cause)
@@ -100,8 +89,7 @@ export function createRegistry(options: RegistryOptions): SchemaRegistry {
     return new WeirError(REGISTRY_ERRORS, 'REGISTRY_UNREACHABLE', `cannot ${what} at ${url}: ${reason}`, cause)
   }
 
-  /** @returns the body of the answer, null when what was asked for is not there */
-  async function ask(
+  async function once(
     what: string,
     request: () => Promise<{ data(): unknown }>
   ): Promise<Record<string, unknown> | null> {
@@ -110,8 +98,25 @@ export function createRegistry(options: RegistryOptions): SchemaRegistry {
       if (typeof body === 'object' && body !== null) return body as Record<string, unknown>
       throw new Error('the answer is not a JSON object')
     } catch (error) {
-      if (statusOf(error) === 404) return null
+      if (statusOf(error) === 404 && !NOT_ITS_OWN.test(messageOf(error))) return null
       throw failure(error, what)
+    }
+  }
+
+  /** @returns the body of the answer, null when what was asked for is not there */
+  async function ask(
+    what: string,
+    request: () => Promise<{ data(): unknown }>
+  ): Promise<Record<string, unknown> | null> {
+    const deadline = performance.now() + retry_for_ms
+    for (let wait = FIRST_WAIT_MS; ; wait *= 2) {
+      try {
+        return await once(what, request)
+      } catch (error) {
+        const isOutage = error instanceof WeirError && error.code === 'REGISTRY_UNREACHABLE'
+        if (!isOutage || performance.now() + wait > deadline) throw error
+        await delay(wait)
+      }
     }
   }
 

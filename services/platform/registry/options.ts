@@ -13,6 +13,7 @@ export const registryOptions = z
     tls_cert_file: z.string().optional().describe('Client certificate, where the server asks for one.'),
     tls_key_file: z.string().optional().describe('Key of the client certificate.'),
     request_timeout_ms: z.number().int().positive().default(10_000).describe('How long a request may take.'),
+    retry_for_ms: z.number().int().nonnegative().default(10_000).describe('How long to try again before giving up.'),
     unknown_id_ttl_ms: z
       .number()
       .int()

@@ -61,9 +61,7 @@ export async function registrySchemas(
     fetchMethod: async (id) => {
       const schema = await registry.schema(id)
       return schema === undefined ? undefined : { schema }
-    },
-    // A failed look-up is thrown, not kept.
-    ignoreFetchAbort: true
+    }
   })
   const unknown = new LRUCache<number, true>({ max: KEPT_UNKNOWN_IDS, ttl: options.unknown_id_ttl_ms })
 

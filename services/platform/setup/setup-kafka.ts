@@ -1,6 +1,7 @@
 import { SCHEMAS } from '../../../schemas/generated/schemas.ts'
 import { WeirError } from '../../core/errors.ts'
 import { KAFKA_ERRORS } from '../kafka/errors.ts'
+import { DEAD_LETTER_EXTRA_BYTES } from '../kafka/outgoing.ts'
 import { type SchemaRegistry, subjectOf } from '../registry/registry.ts'
 import type { TopicDefinition } from '../topics.ts'
 import type { ActualTopic, TopicAdmin } from './topic-admin.ts'
@@ -15,8 +16,6 @@ export interface SetupKafkaOptions {
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
-/** Dead letters are original messages with more headers. */
-const DEAD_LETTER_EXTRA_BYTES = 64 * 1024
 
 /** Configuration of a topic: the entries that are ours; others are left as they are. */
 function configsOf(topic: TopicDefinition, { message_max_bytes }: SetupKafkaOptions): Record<string, string> {

@@ -30,6 +30,8 @@ export interface FollowOptions {
   /** How long the old file is still read after a rotation while nobody has written to the new one. */
   readonly rotate_wait_ms: number
   readonly signal: AbortSignal
+  /** Called at every turn, also when there was nothing to read: shows that the loop is alive. */
+  readonly turn?: () => void
   /** Told of everything that may have cost lines, and of what keeps the file from being read. */
   readonly report: (problem: WeirError<TailErrorCode>) => void
 }
@@ -70,6 +72,7 @@ export async function* followFile(options: FollowOptions): AsyncGenerator<TailCh
   let lastTrouble = ''
   try {
     while (!signal.aborted) {
+      options.turn?.()
       try {
         if (log === null) {
           log = await (position !== null ? resume(options, position) : openCurrent(options, first))

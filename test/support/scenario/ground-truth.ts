@@ -4,7 +4,7 @@ import { MINUTE_US, SECOND_US } from './timeline.ts'
 
 /**
  * Which records of a recording belong to the attack. Records are named by their line (1-based) in the file of their source, audit
- * records also by `auditID/stage`, which is their identity downstream.
+ * records also by `auditID/stage`.
  */
 
 /** A step of the attack, as the README tells it. */

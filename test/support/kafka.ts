@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto'
+import type { Admin } from 'kafkajs'
+import { createKafka, type KafkaClient } from '../../services/platform/kafka/client.ts'
+import { kafkaOptions } from '../../services/platform/kafka/options.ts'
+import { readPartition } from '../../services/platform/kafka/partition-reader.ts'
+import { createSender } from '../../services/platform/kafka/sender.ts'
+import { type Logger, silentLogger } from '../../services/platform/log.ts'
+import type { Message, OutgoingMessage } from '../../services/platform/stage.ts'
+
+/** Settings with times short enough for tests. */
+export function testKafkaOptions(endpoint: string, more: object = {}) {
+  return kafkaOptions.parse({
+    brokers: [endpoint],
+    group_prefix: `test-${randomUUID().slice(0, 8)}`,
+    fetch_max_wait_ms: 50,
+    session_timeout_ms: 6_000,
+    rebalance_timeout_ms: 6_000,
+    heartbeat_interval_ms: 500,
+    ...more
+  })
+}
+
+/** A part of a cluster for one test: topics and groups with names of their own. */
+export interface TestKafka {
+  readonly client: KafkaClient
+  readonly admin: Admin
+  /** Makes a topic with a name that begins with `name`. */
+  topic(name: string, settings?: { partitions?: number; configs?: Record<string, string> }): Promise<string>
+  send(messages: readonly OutgoingMessage[]): Promise<void>
+  /** All committed messages there are now, partition by partition. */
+  readAll(topic: string): Promise<Message[]>
+  /** Offset from which a stage goes on, by partition; -1 where it has not committed any. */
+  committed(stage: string, topic: string): Promise<number[]>
+  close(): Promise<void>
+}
+
+export async function createTestKafka(endpoint: string, more: object = {}, log: Logger = silentLogger): Promise<TestKafka> {
+  const client = createKafka(testKafkaOptions(endpoint, more), log)
+  const admin = client.kafka.admin()
+  await admin.connect()
+  const sender = createSender(client)
+  const topics: string[] = []
+
+  return {
+    client,
+    admin,
+
+    async topic(name, { partitions = 2, configs = {} } = {}) {
+      const topic = `${client.options.group_prefix}.${name}.${topics.length}`
+      const configEntries = Object.entries(configs).map(([entry, value]) => ({ name: entry, value }))
+      await admin.createTopics({
+        topics: [topic, `${topic}.dlq`].map((one) => ({ topic: one, numPartitions: partitions, configEntries }))
+      })
+      topics.push(topic, `${topic}.dlq`)
+      return topic
+    },
+
+    send: (messages) => sender.send(messages),
+
+    async readAll(topic) {
+      const messages: Message[] = []
+      for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+        for await (const batch of readPartition(client, { topic, partition, from: low, end: high })) messages.push(...batch)
+      }
+      return messages
+    },
+
+    async committed(stage, topic) {
+      const groupId = `${client.options.group_prefix}.${stage}`
+      const [offsets] = await admin.fetchOffsets({ groupId, topics: [topic] })
+      const partitions = [...(offsets?.partitions ?? [])].sort((a, b) => a.partition - b.partition)
+      return partitions.map(({ offset }) => Number(offset))
+    },
+
+    async close() {
+      await sender.close()
+      await admin.deleteTopics({ topics }).catch(() => {})
+      await admin.disconnect()
+    }
+  }
+}
+
+/** Waits until a condition holds. @throws Error after `limit_ms`, naming the condition */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, limit_ms = 60_000): Promise<void> {
+  const deadline = performance.now() + limit_ms
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`after ${limit_ms} ms not yet: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+}
