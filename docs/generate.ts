@@ -6,6 +6,8 @@
  */
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { z } from 'zod'
+import { settingsSchema } from '../services/cli/settings.ts'
 import type { ErrorDefinition } from '../services/core/errors.ts'
 import { metrics } from '../services/platform/metrics.ts'
 
@@ -56,7 +58,47 @@ ${table(
 )}`
 }
 
+interface JsonSchema {
+  readonly type?: string
+  readonly description?: string
+  readonly default?: unknown
+  readonly enum?: readonly unknown[]
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly items?: JsonSchema
+  readonly anyOf?: readonly JsonSchema[]
+}
+
+function typeName({ type, enum: values, items, anyOf }: JsonSchema): string {
+  if (values !== undefined) return values.map((value) => `\`${String(value)}\``).join(', ')
+  if (type === 'array') return `list of ${items === undefined ? 'values' : typeName(items)}`
+  return type ?? anyOf?.map(typeName).join(' or ') ?? 'any'
+}
+
+function settingRows(schema: JsonSchema, path: string): string[][] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, setting]) => {
+    const name = path === '' ? key : `${path}.${key}`
+    if (setting.properties !== undefined) return settingRows(setting, name)
+    const fallback = setting.default === undefined ? '' : `\`${JSON.stringify(setting.default)}\``
+    return [[`\`${name}\``, typeName(setting), fallback, setting.description ?? '']]
+  })
+}
+
+function settingsPage(): string {
+  const schema = z.toJSONSchema(settingsSchema, { io: 'input' }) as JsonSchema
+  const rows = settingRows(schema, '')
+  const unsaid = rows.find(([, , , description]) => description === '')
+  if (unsaid !== undefined) throw new Error(`setting ${unsaid[0]} has no description`)
+  return `${NOTE}
+# Settings
+
+One YAML file serves every service (\`weir serve NAME -c weir.yml\`); each reads what concerns it. \`WEIR_KAFKA__REQUEST_TIMEOUT_MS=5000\`
+in the environment sets \`kafka.request_timeout_ms\` and wins over the file. Unknown keys are errors. Secrets are only ever named by file.
+
+${table(['Setting', 'Type', 'Default', 'Meaning'], rows)}`
+}
+
 const pages = new Map([
+  ['settings.md', settingsPage()],
   ['errors.md', await errorsPage()],
   ['metrics.md', await metricsPage()]
 ])

@@ -9,6 +9,9 @@ import { run, which } from './run.ts'
 /** OpenSearch 3 and Apicurio 3.3 are compiled for Java 21; Kafka 4 would do with 17. */
 export const LOWEST_JAVA = 21
 
+/** Debian packages that would do, best first. */
+export const JAVA_PACKAGES = ['openjdk-25-jre-headless', 'openjdk-21-jre-headless']
+
 export interface Java {
   readonly home: string
   readonly major: number
@@ -45,7 +48,7 @@ export async function needJava(progress: Pick<Progress, 'note'>, signal?: AbortS
   const found = await findJava()
   if (found) return found
   if (canInstallPackages()) {
-    const name = await firstInstallable(['openjdk-25-jre-headless', 'openjdk-21-jre-headless'], signal)
+    const name = await firstInstallable(JAVA_PACKAGES, signal)
     if (name) {
       await installPackages(
         [name],

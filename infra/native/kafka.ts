@@ -30,6 +30,9 @@ export const KAFKA_SETTINGS = {
   'share.coordinator.state.topic.replication.factor': '1',
   'share.coordinator.state.topic.min.isr': '1',
   'group.initial.rebalance.delay.ms': '0',
+  // After a crash the broker may not come back before the session of the one that died has ended; the default is 9 s.
+  'broker.session.timeout.ms': '4000',
+  'broker.heartbeat.interval.ms': '1000',
   'auto.create.topics.enable': 'false',
   // The default of 128 MB for cleaning compacted topics is for busier brokers.
   'log.cleaner.dedupe.buffer.size': '16777216'

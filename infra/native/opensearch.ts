@@ -4,7 +4,7 @@ import { WeirError } from '../../services/core/errors.ts'
 import { SERVER_ERRORS } from '../errors.ts'
 import { fetchArchive } from './maven.ts'
 import { LOOPBACK } from './ports.ts'
-import { run, which } from './run.ts'
+import { run } from './run.ts'
 import { jvmOptions, type ServerContext, type ServerDefinition } from './server.ts'
 import { unzip } from './unzip.ts'
 
@@ -118,7 +118,6 @@ export const OPENSEARCH: ServerDefinition = {
       ...jvmOptions(join(archives, 'opensearch.jsa'), context.settings.memory_mb.opensearch, context.throughput),
       // The start script would run four JVMs before this one and attach an agent that confines plug-ins; there are none here.
       // Its classes must be there all the same. The other options are those that the script sets.
-      '--enable-native-access=ALL-UNNAMED',
       `-Djava.io.tmpdir=${temporary}`,
       '-Djava.locale.providers=SPI,CLDR',
       '-Dio.netty.noUnsafe=true',
@@ -136,30 +135,23 @@ export const OPENSEARCH: ServerDefinition = {
     ]
     const env = { OPENSEARCH_PATH_CONF: config }
     if (!user) return { command: java, args, cwd: context.run, env }
-    const access = ['-r', join(folder, 'lib'), '-a', '-w', context.data]
-    const test = await run('test', access, { timeout_ms: CHECK_TIMEOUT_MS, user, cwd: '/' })
-    if (test.code === 0) return { command: java, args, cwd: context.run, env, user }
-    // A checkout under /root, say: nobody may not enter. One capability lets the process through closed folders.
-    const setpriv = which('setpriv')
-    const command = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'].concat([
-      '--inh-caps=+dac_read_search',
-      '--ambient-caps=+dac_read_search'
-    ])
-    const probe = setpriv
-      ? await run(setpriv, [...command, 'test', ...access], { timeout_ms: CHECK_TIMEOUT_MS, cwd: '/' })
-      : null
-    if (!setpriv || probe?.code !== 0) {
+    const test = ['sh', '-c', 'test -r "$1" && test -w "$2"', 'sh', join(folder, 'lib'), context.data]
+    const asNobody = await run('sh', test.slice(1), { timeout_ms: CHECK_TIMEOUT_MS, user, cwd: '/' })
+    if (asNobody.code === 0) return { command: java, args, cwd: context.run, env, user }
+    // A checkout under /root, say, which nobody may not enter. In a user namespace our own user has another number.
+    const unshare = ['unshare', '--user', `--map-user=${user.uid}`, `--map-group=${user.gid}`]
+    for (const path of [context.run, archives, context.data]) await own(path, { uid: 0, gid: 0 })
+    const asRenamed = await run('unshare', [...unshare.slice(1), ...test], { timeout_ms: CHECK_TIMEOUT_MS, cwd: '/' })
+    if (asRenamed.code !== 0) {
       throw new WeirError(
         SERVER_ERRORS,
         'SERVER_DATA_UNUSABLE',
-        `OpenSearch refuses to run as root, and the user nobody cannot read ${folder}: set WEIR_HOME to a folder that every user ` +
-          'can enter (for example /var/lib/weir), or start as another user'
+        `OpenSearch refuses to run as root, and the user nobody cannot enter ${context.home}: set WEIR_HOME to a folder that ` +
+          'every user can enter (for example /var/lib/weir), or start as another user'
       )
     }
-    context.progress.note(
-      `the user nobody cannot enter ${folder}: OpenSearch gets the capability to read through closed folders`
-    )
-    return { command: setpriv, args: [...command, java, ...args], cwd: '/', env }
+    context.progress.note(`the user nobody cannot enter ${context.home}: OpenSearch runs in a user namespace instead`)
+    return { command: 'unshare', args: [...unshare.slice(1), java, ...args], cwd: context.run, env }
   },
 
   async isReady(context) {

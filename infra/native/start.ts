@@ -5,7 +5,8 @@ import { lock, tryLock } from '../../bin/lock.js'
 import { messageOf, WeirError } from '../../services/core/errors.ts'
 import { SERVER_ERRORS } from '../errors.ts'
 import type { Progress } from '../progress.ts'
-import { readServerSettings, SERVER_NAMES, type ServerName, type ServerPorts } from '../settings.ts'
+import type { RunningServers, ServerDeath, StartOptions } from '../running-servers.ts'
+import { readServerSettings, SERVER_NAMES, type ServerName } from '../settings.ts'
 import { rotateLog, type ServerProcess, startServerProcess } from './child.ts'
 import { type Java, needJava } from './java.ts'
 import { KAFKA } from './kafka.ts'
@@ -17,51 +18,18 @@ import { lastLines } from './run.ts'
 import type { ServerContext, ServerDefinition } from './server.ts'
 import { startWatchdog, type Watchdog } from './watchdog.ts'
 
-/** A server that ended though nobody asked it to. */
-export interface ServerDeath {
-  readonly name: ServerName
-  /** What happened, with the end of its log. */
-  readonly reason: string
-}
-
-/** Servers that run, whichever way they were started. */
-export interface RunningServers<Name extends ServerName = ServerName> {
-  /** kafka `host:port`, registry and opensearch base URLs, redis `redis://host:port`. */
-  readonly endpoints: Readonly<Record<Name, string>>
-  /** Process id of a server that runs, for tests that do worse things to it than to end it. Null in containers. */
-  pid(name: Name): number | null
-  /** Ends one server, as an outage; the others go on. */
-  halt(name: Name, options?: { signal?: NodeJS.Signals }): Promise<void>
-  /** Starts a halted server again on the same port and data. */
-  resume(name: Name): Promise<void>
-  /** `halt`, then `resume`. */
-  restart(name: Name, options?: { signal?: NodeJS.Signals }): Promise<void>
-  /** Resolves when a server ends though nobody asked it to; never rejects. */
-  readonly died: Promise<ServerDeath>
-  /** Ends all of them. May be called more than once. */
-  stop(): Promise<void>
-}
-
-export interface NativeOptions<Name extends ServerName = ServerName> {
-  /** Folder for downloads, caches, data and logs: `weirHome()`. */
-  readonly home: string
-  /** Ports that must be as given; `'free'` takes free ones throughout. */
-  readonly ports?: Partial<ServerPorts> | 'free'
+export interface NativeOptions<Name extends ServerName = ServerName> extends StartOptions {
   readonly only?: readonly Name[]
-  readonly progress: Progress
-  /** Start with no data. */
-  readonly fresh?: boolean
   /** Where data and logs go, default `home`: for runs beside another one. */
   readonly data?: string
   /** Compile fully, for measurements; the servers start more slowly. */
   readonly throughput?: boolean
-  /** Gives the start up and stops what was started. */
-  readonly signal?: AbortSignal
 }
 
 const READY_TIMEOUT_MS = 180_000
 const POLL_MS = 60
 const STOP_GRACE_MS = 30_000
+const SLOW_STOP_MS = 1_500
 const DATA_MARK = '.weir-data'
 const LOG_LINES = 15
 
@@ -304,6 +272,9 @@ function asStartError(error: unknown, asked: AbortSignal | undefined): unknown {
 }
 
 async function stopAll(servers: readonly Running[], progress: Progress): Promise<void> {
+  const slow = setTimeout(() => {
+    progress.note('stopping the servers (after the first start they also store what makes the next one quicker)')
+  }, SLOW_STOP_MS)
   await Promise.all(
     servers.map(async (server) => {
       const running = server.process
@@ -314,6 +285,7 @@ async function stopAll(servers: readonly Running[], progress: Progress): Promise
       }
     })
   )
+  clearTimeout(slow)
 }
 
 function lockData(folder: string): () => void {

@@ -5,7 +5,8 @@ import { property } from '../../services/core/json.ts'
 import type { IndexKind } from '../../services/platform/opensearch/index-names.ts'
 import { loadTemplates } from '../../services/platform/opensearch/templates.ts'
 import { columnsOf, termsFieldsOf } from '../../test/support/saved-objects.ts'
-import { type SavedObject, savedObjects, savedObjectsFile } from './saved-objects.ts'
+import type { SavedObject } from './saved-object-shapes.ts'
+import { savedObjects, savedObjectsFile } from './saved-objects.ts'
 
 const committed = readFileSync(join(import.meta.dirname, 'dashboards.ndjson'), 'utf8')
 const objects = savedObjects()

@@ -10,7 +10,7 @@ import { WEBHOOK_ERRORS, type WebhookErrorCode } from './errors.ts'
 import { elementsAt, isDeeperThan, membersAt, type Span } from './json-spans.ts'
 
 /** Kubernetes refuses JSON nested deeper than 10,000; the list and the event around an object add a few levels. */
-const DEPTH_MAX = 10_100
+export const DEPTH_MAX = 10_100
 /** Events of one request; an API server sends 400 unless told otherwise. */
 const EVENTS_MAX = 20_000
 const VERSIONS = ['audit.k8s.io/v1', 'audit.k8s.io/v1beta1']

@@ -7,10 +7,10 @@ import { isObject, type JsonObject } from '../core/json.ts'
 import { WEBHOOK_ERRORS, type WebhookErrorCode } from './errors.ts'
 
 const unzip = promisify(gunzip)
-/** CloudWatch, Pub/Sub and Event Hubs nest a few levels; an audit event inside is text, or bounded by Kubernetes. */
-export const CLOUD_DEPTH_MAX = 10_200
 const RECORDS_MAX = 10_000
 const GZIP_MAGIC = [0x1f, 0x8b]
+const LINE_FEED = Buffer.from('\n')
+const SUBSCRIPTION_START = Buffer.from('{"messageType"')
 
 export type Cloud = 'eks' | 'gke' | 'aks'
 
@@ -31,27 +31,37 @@ export async function gunzipWithin(bytes: Buffer, maxBytes: number): Promise<Buf
   }
 }
 
+/** What came out of a delivery, as the spool takes it. */
+export interface CloudBody {
+  readonly form: 'lines' | 'json'
+  readonly body: Buffer
+}
+
 /**
- * What is inside a delivery of a managed cloud: JSON texts to be spooled as they are.
+ * What is inside a delivery of a managed cloud. Only the envelope is looked at: what is wrong inside becomes a dead letter later,
+ * since a cloud that is refused would deliver the same again and again.
  *
  * - `eks`: a request of Amazon Data Firehose to an HTTP endpoint, whose records are what a CloudWatch Logs subscription wrote
- *   (gzip), one JSON object or several one after the other; or such an object itself
+ *   (gzip), or what Firehose has unpacked or extracted from it; or one such object itself
  * - `gke`: a push request of Pub/Sub around a LogEntry, or the LogEntry itself (payload unwrapping)
  * - `aks`: the body of an Event Hubs message as a function forwards it: `{"records": […]}`, one record, or an array of either
  *
  * @param maxBytes bound for all that comes out together
- * @throws WEBHOOK_WRONG_ENVELOPE, WEBHOOK_BODY_TOO_LARGE, WEBHOOK_TOO_MANY_EVENTS
+ * @throws WEBHOOK_WRONG_ENVELOPE, WEBHOOK_BODY_TOO_LARGE, WEBHOOK_BODY_TRUNCATED, WEBHOOK_TOO_MANY_EVENTS
  */
-export async function readCloudBody(cloud: Cloud, json: unknown, maxBytes: number): Promise<Buffer[]> {
-  if (cloud === 'eks' && isObject(json) && Array.isArray(json.records)) return firehoseRecords(json.records, maxBytes)
-  if (cloud === 'gke' && isObject(json) && isObject(json.message)) return [pubSubData(json.message)]
+export async function readCloudBody(cloud: Cloud, json: unknown, maxBytes: number): Promise<CloudBody> {
+  if (cloud === 'eks' && isObject(json) && Array.isArray(json.records)) {
+    return { form: 'lines', body: await firehoseRecords(json.records, maxBytes) }
+  }
+  if (cloud === 'gke' && isObject(json) && isObject(json.message))
+    return { form: 'json', body: pubSubData(json.message) }
   if (detectFormat(json) !== cloud) {
     refuse('WEBHOOK_WRONG_ENVELOPE', `the body is ${describe(json)} that is no delivery of ${cloud}`)
   }
-  return [Buffer.from(JSON.stringify(json))]
+  return { form: 'json', body: Buffer.from(JSON.stringify(json)) }
 }
 
-async function firehoseRecords(records: readonly unknown[], maxBytes: number): Promise<Buffer[]> {
+async function firehoseRecords(records: readonly unknown[], maxBytes: number): Promise<Buffer> {
   if (records.length > RECORDS_MAX) {
     refuse('WEBHOOK_TOO_MANY_EVENTS', `the request has ${records.length} records, at most ${RECORDS_MAX} are read`)
   }
@@ -61,12 +71,13 @@ async function firehoseRecords(records: readonly unknown[], maxBytes: number): P
     const data = isObject(record) ? record.data : undefined
     if (typeof data !== 'string') refuse('WEBHOOK_WRONG_ENVELOPE', `record ${index} has ${describe(data)} for data`)
     const bytes = Buffer.from(data, 'base64')
-    const text = bytes[0] === GZIP_MAGIC[0] && bytes[1] === GZIP_MAGIC[1] ? await gunzipWithin(bytes, Math.max(left, 1)) : bytes
+    const text =
+      bytes[0] === GZIP_MAGIC[0] && bytes[1] === GZIP_MAGIC[1] ? await gunzipWithin(bytes, Math.max(left, 1)) : bytes
     left -= text.length
     if (left < 0) refuse('WEBHOOK_BODY_TOO_LARGE', `the records are larger than ${maxBytes} bytes when unpacked`)
-    texts.push(...concatenated(text))
+    for (const part of concatenated(text)) texts.push(part, LINE_FEED)
   }
-  return texts
+  return Buffer.concat(texts)
 }
 
 function pubSubData(message: JsonObject): Buffer {
@@ -83,9 +94,8 @@ function concatenated(text: Buffer): Buffer[] {
   const parts: Buffer[] = []
   let start = 0
   for (let at = text.indexOf('}'); at !== -1; at = text.indexOf('}', at + 1)) {
-    let next = at + 1
-    while (text[next] === 0x0a || text[next] === 0x0d) next += 1
-    // Only the start of a subscription record, so that text inside of a message is not taken for one.
+    const next = at + 1
+    // Inside of a string the quote would be escaped, so this is the start of another record.
     if (!text.subarray(next, next + SUBSCRIPTION_START.length).equals(SUBSCRIPTION_START)) continue
     parts.push(text.subarray(start, at + 1))
     start = next
@@ -93,4 +103,3 @@ function concatenated(text: Buffer): Buffer[] {
   parts.push(text.subarray(start))
   return parts.filter((part) => part.length > 0)
 }
-const SUBSCRIPTION_START = Buffer.from('{"messageType"')

@@ -48,6 +48,10 @@ export const WEBHOOK_ERRORS = {
     retriable: false
   },
   WEBHOOK_INTERNAL: { description: 'Weir itself failed: a mistake in the program, worth a report.', retriable: true },
+  WEBHOOK_TLS_REFUSED: {
+    description: 'The TLS handshake failed, for instance because the client has no certificate.',
+    retriable: false
+  },
   WEBHOOK_TLS_UNREADABLE: { description: 'A certificate, key or token file cannot be read or used.', retriable: false }
 } as const satisfies ErrorList<string>
 
@@ -77,5 +81,6 @@ export const WEBHOOK_STATUS: Readonly<Record<WebhookErrorCode, number>> = {
   WEBHOOK_SPOOL_FAILED: 503,
   WEBHOOK_BAD_REQUEST: 400,
   WEBHOOK_INTERNAL: 500,
+  WEBHOOK_TLS_REFUSED: 400,
   WEBHOOK_TLS_UNREADABLE: 500
 }

@@ -1,4 +1,4 @@
-import type { Cluster, Incident, InventoryRecord, Severity, Signal } from '../../schemas/generated/types.ts'
+import type { Cluster, Incident, InventoryRecord, Signal } from '../../schemas/generated/types.ts'
 import { correlate } from './correlate/reducer.ts'
 import type { CorrelateSettings } from './correlate/settings.ts'
 import { type ClusterState, emptyState } from './correlate/state.ts'
@@ -10,6 +10,7 @@ import type { PodFacts } from './enrich/pod-facts.ts'
 import { decodeRecords } from './events/format.ts'
 import { eventId } from './events/sourced-event.ts'
 import { createRecentIds } from './recent-ids.ts'
+import { severityRank } from './severity.ts'
 
 /** A record that could not be used, wholly or in part. */
 export interface Rejection {
@@ -51,13 +52,6 @@ export interface HuntOptions {
 
 /** Events remembered to pass over duplicates; about 200 MB when full. */
 const REMEMBERED_EVENTS = 1_000_000
-
-const SEVERITY_ORDER: readonly Severity[] = ['informational', 'low', 'medium', 'high', 'critical']
-
-/** Rank of a severity, 0 for informational to 4 for critical. */
-export function severityRank(severity: Severity): number {
-  return SEVERITY_ORDER.indexOf(severity)
-}
 
 /** The same core as the services run, wired together in memory: decode → join → match → stitch. */
 export function createHunt({ rules, correlate: settings, cluster, instance }: HuntOptions): Hunt {

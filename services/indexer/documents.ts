@@ -7,7 +7,7 @@ import { type BucketedKind, bucketIndex, plainIndex } from '../platform/opensear
 import type { DocumentWrite, SearchDocument } from '../platform/opensearch/search-port.ts'
 
 /** Mark on documents whose time is too far from the present for an index of its own. */
-export const TAG_OUT_OF_WINDOW = 'event_time_out_of_window'
+const TAG_OUT_OF_WINDOW = 'event_time_out_of_window'
 
 export interface DocumentContext {
   readonly prefix: string

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** Classes of events: the audit log, and the categories of runtime events. */
-export const EVENT_CLASSES = ['audit', 'process', 'network', 'file', 'privilege', 'alert', 'sensor'] as const
+const EVENT_CLASSES = ['audit', 'process', 'network', 'file', 'privilege', 'alert', 'sensor'] as const
 export type EventClass = (typeof EVENT_CLASSES)[number]
 
 /** Settings of the indexer. */

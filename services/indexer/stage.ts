@@ -16,7 +16,7 @@ import {
 } from './documents.ts'
 import type { EventClass, IndexerOptions } from './options.ts'
 
-export const INDEXER = 'indexer'
+const INDEXER = 'indexer'
 
 export interface IndexerPorts {
   readonly codec: Codec

@@ -34,7 +34,11 @@ export interface TestKafka {
   close(): Promise<void>
 }
 
-export async function createTestKafka(endpoint: string, more: object = {}, log: Logger = silentLogger): Promise<TestKafka> {
+export async function createTestKafka(
+  endpoint: string,
+  more: object = {},
+  log: Logger = silentLogger
+): Promise<TestKafka> {
   const client = createKafka(testKafkaOptions(endpoint, more), log)
   const admin = client.kafka.admin()
   await admin.connect()
@@ -60,7 +64,8 @@ export async function createTestKafka(endpoint: string, more: object = {}, log: 
     async readAll(topic) {
       const messages: Message[] = []
       for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
-        for await (const batch of readPartition(client, { topic, partition, from: low, end: high })) messages.push(...batch)
+        for await (const batch of readPartition(client, { topic, partition, from: low, end: high }))
+          messages.push(...batch)
       }
       return messages
     },

@@ -1,4 +1,4 @@
-import type { SavedObject } from '../../infra/opensearch/saved-objects.ts'
+import type { SavedObject } from '../../infra/opensearch/saved-object-shapes.ts'
 
 /** Columns of a saved search. */
 export function columnsOf({ attributes }: SavedObject): readonly string[] {

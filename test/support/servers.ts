@@ -6,8 +6,9 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { tryLock } from '../../bin/lock.js'
-import { type RunningServers, startNativeServers } from '../../infra/native/start.ts'
+import { startNativeServers } from '../../infra/native/start.ts'
 import { plainProgress } from '../../infra/progress.ts'
+import type { RunningServers } from '../../infra/running-servers.ts'
 import { SERVER_NAMES, type ServerName, weirHome } from '../../infra/settings.ts'
 
 export type ServerEndpoints = Readonly<Record<ServerName, string>>

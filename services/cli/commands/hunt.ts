@@ -3,14 +3,14 @@ import type { Cluster, Severity } from '../../../schemas/generated/types.ts'
 import { renderIncident } from '../../core/correlate/render-incident.ts'
 import { DEFAULT_CORRELATE_SETTINGS } from '../../core/correlate/settings.ts'
 import { messageOf } from '../../core/errors.ts'
-import { createHunt, severityRank } from '../../core/hunt.ts'
+import { createHunt } from '../../core/hunt.ts'
+import { SEVERITIES, severityRank } from '../../core/severity.ts'
 import { loadInventoryFile } from '../../inventory/load-file.ts'
 import { type HuntLine, incidentLine, signalLine, timeText } from '../hunt/output.ts'
 import { type Input, openInput, readRecords } from '../hunt/read-records.ts'
 import { loadRules } from '../rules.ts'
 import { print, progressLine, styleFor, widthOf } from '../terminal.ts'
 
-const LEVELS: readonly Severity[] = ['informational', 'low', 'medium', 'high', 'critical']
 /** Exit code when --fail-on found something: neither success nor an error of the program. */
 const EXIT_FOUND = 3
 
@@ -36,12 +36,12 @@ export function huntCommand(): Command {
     )
     .argument('<file...>', 'files of JSON lines or one JSON document; .gz is unpacked; - is standard input')
     .addOption(new Option('--format <format>', 'what to print').choices(['text', 'ndjson']).default('text'))
-    .addOption(new Option('--level <level>', 'print signals from this severity on').choices(LEVELS).default('low'))
+    .addOption(new Option('--level <level>', 'print signals from this severity on').choices(SEVERITIES).default('low'))
     .addOption(
       new Option(
         '--fail-on <level>',
         `exit with ${EXIT_FOUND} when an incident or signal is at least this severe`
-      ).choices(LEVELS)
+      ).choices(SEVERITIES)
     )
     .option('--inventory <file>', 'what `kubectl get pods,… -A -o json` printed; may be given again', collect, [])
     .option('--rules <folder>', 'more Sigma rules; may be given again', collect, [])

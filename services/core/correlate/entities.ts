@@ -64,10 +64,23 @@ export function mergedEntities(signals: readonly Signal[], canonical: Canonical)
   return [...merged.values()].sort((a, b) => rank(a) - rank(b)).slice(0, MAX_ENTITIES)
 }
 
-/** An entity as it reads in a sentence: `pod shop/web-1`, `Deployment shop/web`, `service account shop/web`. */
+/** An entity as it reads in a sentence: `pod shop/web-1`, `Deployment shop/web`, `secrets of all namespaces`. */
 export function phrase({ type, name }: Pick<Entity, 'type' | 'name'>): string {
-  const [kind, ...rest] = name.split('/')
-  if (type === 'workload' && rest.length > 0 && kind !== undefined && /^[A-Z][A-Za-z]*$/.test(kind))
-    return `${kind} ${rest.join('/')}`
-  return type === 'object' ? name : `${type.replaceAll('_', ' ')} ${name}`
+  switch (type) {
+    case 'workload': {
+      const [kind, ...rest] = name.split('/')
+      const isQualified = rest.length > 0 && kind !== undefined && /^[A-Z][A-Za-z]*$/.test(kind)
+      return isQualified ? `${kind} ${rest.join('/')}` : `workload ${name}`
+    }
+    case 'secret':
+      if (name === '*') return 'secrets of all namespaces'
+      return name.endsWith('/*') ? `secrets of namespace ${name.slice(0, -2)}` : `secret ${name}`
+    case 'source_address':
+      return `address ${name}`
+    case 'object':
+    case 'indicator':
+      return name
+    default:
+      return `${type.replaceAll('_', ' ')} ${name}`
+  }
 }

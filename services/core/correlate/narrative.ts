@@ -3,7 +3,7 @@ import { phrase } from './entities.ts'
 import type { Score } from './score.ts'
 import { severityRank } from './score.ts'
 import { tacticWords } from './tactics.ts'
-import { clockText, counted, listed, plainText } from './text.ts'
+import { clockText, counted, laterText, listed, plainText } from './text.ts'
 
 const MAX_TITLE_BYTES = 240
 const MAX_NARRATIVE_BYTES = 6000
@@ -55,14 +55,20 @@ function mostNamed(signals: readonly Signal[], types: readonly EntityType[]): st
   return best
 }
 
+/** How far it went along the kill chain, in words. */
+function stretchOf(tactics: readonly string[]): string {
+  const words = tactics.map(tacticWords)
+  return words.length <= 4 ? listed(words) : `${words[0]} to ${words.at(-1)}, ${words.length} tactics`
+}
+
 /** One line: what was attacked, how far it went, who did it. */
 export function titleOf({ signals, timeline, entities, tactics }: Facts): string {
   const [only] = timeline
   if (only !== undefined && timeline.length === 1) return plainText(only.title, MAX_TITLE_BYTES)
   const subject = mostNamed(signals, ['workload']) ?? mostNamed(signals, ['pod'])
   const actors = actorsOf(entities)
-  const what = tactics.length > 0 ? listed(tactics.map(tacticWords), 6) : counted(timeline.length, 'finding')
-  const by = actors.length > 0 ? ` by ${listed(actors, 3)}` : ''
+  const what = tactics.length > 0 ? stretchOf(tactics) : counted(timeline.length, 'finding')
+  const by = actors.length > 0 ? `, by ${listed(actors, 3)}` : ''
   const title = subject === null ? `${what}${by}` : `${subject}: ${what}${by}`
   return plainText(title.charAt(0).toUpperCase() + title.slice(1), MAX_TITLE_BYTES)
 }
@@ -86,10 +92,9 @@ export function narrativeOf(facts: Facts, notes: readonly string[] = []): string
   const last = signals.at(-1)
   if (first === undefined || last === undefined) return ''
   const rules = new Set(signals.map(({ rule }) => rule.id)).size
-  const when =
-    clockText(first.time) === clockText(last.time)
-      ? `At ${clockText(first.time)} UTC`
-      : `Between ${clockText(first.time)} and ${clockText(last.time)} UTC`
+  const from = clockText(first.time)
+  const to = clockText(last.time)
+  const when = from === to ? `At ${from} UTC` : `Between ${from} and ${laterText(from, to)} UTC`
   const sentences = [
     `${when}, ${counted(signals.length, 'signal')} of ${counted(rules, 'rule')} tell of one course of events in cluster ${first.cluster.name || first.cluster.id}, seen by ${sources.map((source) => SOURCE_NAMES[source]).join(' and ')}.`
   ]
@@ -97,8 +102,8 @@ export function narrativeOf(facts: Facts, notes: readonly string[] = []): string
   const actors = actorsOf(entities)
   const addresses = phrases(entities, ['source_address'], ['actor', 'target', 'context'])
   if (actors.length > 0) {
-    const from = addresses.length > 0 ? `, from ${listed(addresses, 4)}` : ''
-    sentences.push(`Acting through the API: ${listed(actors)}${from}.`)
+    const origin = addresses.length > 0 ? `, from ${listed(addresses, 4)}` : ''
+    sentences.push(`Acting through the API: ${listed(actors)}${origin}.`)
   }
   const places = phrases(entities, ['workload', 'pod', 'image', 'node'], ['actor', 'context', 'target'])
   if (places.length > 0) sentences.push(`It took place in ${listed(places, 8)}.`)
@@ -110,7 +115,7 @@ export function narrativeOf(facts: Facts, notes: readonly string[] = []): string
   )
 
   const touched = phrases(entities, ['secret', 'role_binding', 'service_account', 'object', 'indicator'], ['target'])
-  if (touched.length > 0) sentences.push(`Touched: ${listed(touched, 10)}.`)
+  if (touched.length > 0) sentences.push(`It reached for ${listed(touched, 10)}.`)
   sentences.push(`Score ${score.score} of 100, ${score.severity}: ${score.reasons.join('; ')}.`, ...notes)
   return plainText(sentences.join(' '), MAX_NARRATIVE_BYTES)
 }

@@ -8,7 +8,7 @@ import type {
 } from '../../../schemas/generated/types.ts'
 import { columnsOf, fitted, padded, type Rendering, type StyleName, wrapped } from '../terminal-text.ts'
 import { phrase } from './entities.ts'
-import { clockText, counted } from './text.ts'
+import { clockText, counted, laterText } from './text.ts'
 
 const SEVERITY_STYLE: Readonly<Record<Severity, StyleName>> = {
   informational: 'dim',
@@ -27,7 +27,9 @@ function headLines(incident: Incident, { width, style }: Rendering): readonly st
   const { severity, score, status, revision, cluster, sources, first, last } = incident
   const label = severity.toUpperCase()
   const [title = '', ...more] = wrapped(incident.title, width - label.length - 2)
-  const span = first === last ? clockText(first) : `${clockText(first)} – ${clockText(last)}`
+  const from = clockText(first)
+  const to = clockText(last)
+  const span = from === to ? from : `${from} – ${laterText(from, to)}`
   const facts = [
     `score ${score}`,
     incident.merged_into === null ? status : `merged into ${incident.merged_into}`,
@@ -47,7 +49,7 @@ function timelineLine(entry: TimelineEntry, withDate: boolean, { width, style }:
   const time = withDate ? clockText(entry.time) : clockText(entry.time).slice(11)
   const times = entry.signals.length > 1 ? ` ×${entry.signals.length}` : ''
   const before = `  ${time}  ${padded(entry.source, 7)}  `
-  const severity = padded(entry.severity, 13)
+  const severity = padded(entry.severity === 'informational' ? 'info' : entry.severity, 9)
   const code = padded(entry.code ?? '', 5)
   const used = columnsOf(before) + severity.length + code.length + 1 + columnsOf(times)
   const title = fitted(entry.title, Math.max(20, width - used))

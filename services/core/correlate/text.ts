@@ -51,3 +51,8 @@ export function clockText(time: number): string {
   const date = new Date(Math.floor(time / 1000))
   return Number.isNaN(date.getTime()) ? String(time) : date.toISOString().slice(0, 19).replace('T', ' ')
 }
+
+/** The later of two clock texts, without its date where that is the same. */
+export function laterText(from: string, to: string): string {
+  return from.slice(0, 10) === to.slice(0, 10) ? to.slice(11) : to
+}

@@ -3,17 +3,27 @@
 const MAPPED = 0xffff_0000_0000n
 
 function parseV4(text: string): bigint | null {
-  const parts = text.split('.')
-  if (parts.length !== 4) return null
-  let value = 0n
-  for (const part of parts) {
-    // Leading zeros are refused: some readers take them for octal.
-    if (!/^(?:0|[1-9][0-9]{0,2})$/.test(part)) return null
-    const byte = Number(part)
-    if (byte > 255) return null
-    value = (value << 8n) | BigInt(byte)
+  let value = 0
+  let byte = 0
+  let digits = 0
+  let parts = 1
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index)
+    if (code === 0x2e) {
+      if (digits === 0) return null
+      value = value * 256 + byte
+      byte = 0
+      digits = 0
+      parts += 1
+    } else {
+      // Leading zeros are refused: some readers take them for octal.
+      if (code < 0x30 || code > 0x39 || (digits > 0 && byte === 0)) return null
+      byte = byte * 10 + code - 0x30
+      digits += 1
+      if (byte > 255) return null
+    }
   }
-  return MAPPED | value
+  return parts === 4 && digits > 0 ? MAPPED | BigInt(value * 256 + byte) : null
 }
 
 function parseV6(text: string): bigint | null {
@@ -63,8 +73,7 @@ export function parseRange(text: string): AddressRange | null {
   return { first, last: first | ((1n << free) - 1n) }
 }
 
-/** Whether an address given as text lies in a range; false for what is no address. */
-export function inRange(range: AddressRange, text: string): boolean {
-  const address = parseAddress(text)
-  return address !== null && address >= range.first && address <= range.last
+/** Whether an address, as `parseAddress` gives it, lies in a range. */
+export function inRange(range: AddressRange, address: bigint): boolean {
+  return address >= range.first && address <= range.last
 }

@@ -131,8 +131,13 @@ function variants(): ReadonlyMap<number, readonly number[]> {
 
 function foldCase(set: CharacterSet): CharacterSet {
   const more: [number, number][] = []
-  for (const [code, same] of variants()) {
-    if (set.some(([first, last]) => code >= first && code <= last)) for (const other of same) more.push([other, other])
+  const add = (same: readonly number[]) => {
+    for (const other of same) more.push([other, other])
+  }
+  for (const [first, last] of set) {
+    // Going through the smaller of the two keeps single letters cheap and large ranges bounded.
+    if (last - first < 256) for (let code = first; code <= last; code += 1) add(variants().get(code) ?? [])
+    else for (const [code, same] of variants()) if (code >= first && code <= last) add(same)
   }
   return more.length === 0 ? set : normalise([...set, ...more])
 }

@@ -9,13 +9,13 @@ import type { Placed } from './weir-extension.ts'
 /** Writes the title of a signal. */
 export type TitleTemplate = (view: EventView) => string
 
-type Part = { readonly text: string } | { readonly fields: readonly number[] }
+type Part = { readonly text: string } | { readonly fields: readonly number[]; readonly otherwise: string }
 
 const UNKNOWN = 'unknown'
 
 /**
- * Compiles a title template: text with `{field}` for values, or `{field|other.field}` for the first that has one. Values are put in
- * as text, never looked at again for braces; control characters are removed and lengths are bounded.
+ * Compiles a title template: text with `{field}` for values, `{field|other.field}` for the first that has one, and
+ * `{field|"words"}` for words when none has. Values are put in as text, never looked at again for braces; control characters are removed and lengths are bounded.
  * @returns null when a placeholder is not closed or names no field, which is reported
  */
 export function compileTemplate(
@@ -39,19 +39,25 @@ export function compileTemplate(
     const close = text.indexOf('}', open)
     if (close === -1) return problems.report(at + open, 'RULE_TEMPLATE', 'a placeholder is not closed')
     const fields: number[] = []
-    for (const name of text.slice(open + 1, close).split('|')) {
-      const source = scope.resolve(name.trim())
+    let otherwise = UNKNOWN
+    for (const part of text.slice(open + 1, close).split('|')) {
+      const name = part.trim()
+      if (/^".*"$/.test(name)) {
+        otherwise = name.slice(1, -1)
+        continue
+      }
+      const source = scope.resolve(name)
       if (source === null) {
         return problems.report(
           at + open,
           'RULE_FIELD_UNKNOWN',
-          `the field ${name.trim()} of the title is not known`,
-          scope.suggest(name.trim())
+          `the field ${name} of the title is not known`,
+          scope.suggest(name)
         )
       }
       fields.push(table.numberOf(source))
     }
-    parts.push({ fields })
+    parts.push({ fields, otherwise })
     index = close + 1
   }
   return (view) => {
@@ -61,7 +67,7 @@ export function compileTemplate(
         const value = plainValues(valuesOf(table, field, view).values, EVENT_LIMITS.title_value_characters)
         if (value !== null) return value
       }
-      return UNKNOWN
+      return part.otherwise
     })
     return plainLine(written.join(''), EVENT_LIMITS.title_characters)
   }

@@ -1,5 +1,5 @@
 import { type EventValue, type EventView, type FieldValues, loweredOf, textOfValue } from './event-view.ts'
-import { inRange } from './ip-range.ts'
+import { type AddressRange, inRange, parseAddress } from './ip-range.ts'
 import { EVENT_LIMITS } from './limits.ts'
 import { compileRegex } from './regex-machine.ts'
 import type { Comparison, TimePart, ValueTest } from './rule-tree.ts'
@@ -100,6 +100,14 @@ function regexTest(test: Extract<ValueTest, { kind: 'regex' }>): FieldTest {
   }
 }
 
+/** An address is read once, however many ranges it is compared with. */
+function rangesTest(ranges: readonly AddressRange[]): FieldTest {
+  return some((value) => {
+    const address = typeof value === 'string' ? parseAddress(value) : null
+    return address !== null && ranges.some((range) => inRange(range, address))
+  })
+}
+
 function referenceTest(test: Extract<ValueTest, { kind: 'fieldref' }>, other: OtherField): FieldTest {
   const textsOf = (found: FieldValues) => (test.cased ? found.values.map(textOfValue) : loweredOf(found))
   return (found, view) => {
@@ -134,7 +142,7 @@ export function compileTest(test: ValueTest, other: OtherField): FieldTest {
     case 'regex':
       return regexTest(test)
     case 'range':
-      return some((value) => typeof value === 'string' && inRange(test.range, value))
+      return rangesTest([test.range])
     case 'compare':
       return some((value) => {
         const seen = numberOf(value)
@@ -164,8 +172,13 @@ function exactText(test: ValueTest): string | null {
 /** Makes the test that one of several passes. */
 export function anyOf(tests: readonly ValueTest[], other: OtherField): FieldTest {
   const exact = new Set(tests.map(exactText).filter((text) => text !== null))
-  const rest = tests.filter((test) => exactText(test) === null).map((test) => compileTest(test, other))
-  const all = exact.size === 0 ? rest : [textTest((text) => exact.has(text), false), ...rest]
+  const ranges = tests.flatMap((test) => (test.kind === 'range' ? [test.range] : []))
+  const rest = tests.filter((test) => exactText(test) === null && test.kind !== 'range')
+  const all = [
+    ...(exact.size === 0 ? [] : [textTest((text) => exact.has(text), false)]),
+    ...(ranges.length === 0 ? [] : [rangesTest(ranges)]),
+    ...rest.map((test) => compileTest(test, other))
+  ]
   const [only] = all
   if (all.length === 1 && only !== undefined) return only
   return (found, view) => {

@@ -3,7 +3,7 @@ import { isObject, type JsonObject, parseJson, property } from '../json.ts'
 import { compact, type Draft, freeForm, integer, isoTime, type Tally, text, texts } from './bounds.ts'
 
 /** Bodies of these hold credentials, which have no place in a search index. */
-const SENSITIVE_RESOURCES: ReadonlySet<string> = new Set(['secrets', 'tokenreviews', 'certificatesigningrequests'])
+const SENSITIVE_RESOURCES: ReadonlySet<string> = new Set(['secrets', 'tokenreviews'])
 
 const WRITES: Readonly<Record<string, string>> = {
   create: 'creation',
@@ -68,7 +68,7 @@ function auditUser(user: AuditUser | null, tally: Tally): Draft | undefined {
  * The audit entry under the paths of audit.k8s.io/v1, so that queries and rules written for raw audit logs hold. Bodies,
  * annotations and user extras are free-form; bodies of secrets, token requests and reviews keep the object's identity only.
  */
-export function auditEntry(event: AuditEvent, tally: Tally): Draft {
+function auditEntry(event: AuditEvent, tally: Tally): Draft {
   const sensitive = isSensitive(event)
   const { objectRef, responseStatus } = event
   const entry = compact({

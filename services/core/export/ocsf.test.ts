@@ -110,6 +110,19 @@ describe('a signal as a Detection Finding', () => {
   })
 
   it.each([
+    ['workload', 'Deployment/shop/web', { type: 'Deployment', namespace: 'shop', name: 'web' }],
+    ['workload', 'Deployment/web', { type: 'Deployment', name: 'web' }],
+    ['object', 'configmaps/shop/settings', { type: 'configmaps', namespace: 'shop', name: 'settings' }],
+    ['object', 'clusterroles/admin', { type: 'clusterroles', name: 'admin' }],
+    ['secret', 'shop/db', { type: 'secret', namespace: 'shop', name: 'db' }],
+    ['role_binding', 'admin', { type: 'role_binding', name: 'admin' }],
+    ['image', 'registry.example/shop/web:1', { type: 'image', name: 'registry.example/shop/web:1' }]
+  ] as const)('tells the place of the %s %s', (type, name, expected) => {
+    const finding = json(detectionFinding({ ...signal, entities: [{ type, id: 'x', name, role: 'target' }] }, '1.0.0'))
+    expect(list(finding['resources'])).toEqual([{ uid: 'x', ...expected, role_id: 1, role: 'Target' }])
+  })
+
+  it.each([
     ['203.0.113.77', 2],
     ['203.0.113.777', 1],
     ['2001:db8::1', 2],

@@ -29,6 +29,8 @@ export interface BatchContext {
   readonly service: string
   /** Name of this instance. */
   readonly instance: string
+  /** Topic whose dead letters take what was rejected before it was known what it is; that of audit events unless given. */
+  readonly rejects_topic?: string
   /** Largest message the topics take. */
   readonly message_max_bytes: number
   /** Clock in milliseconds since the epoch. */
@@ -59,7 +61,7 @@ export function toMessages(
   const next = new Map(Object.entries(sequences))
   const letters: Array<{ rejected: Rejected; topic: string }> = rejected.map((item) => ({
     rejected: item,
-    topic: context.service === 'node-agent' ? RUNTIME_TOPIC : AUDIT_TOPIC
+    topic: context.rejects_topic ?? AUDIT_TOPIC
   }))
 
   for (const group of groupsOf(taken)) {

@@ -1,14 +1,12 @@
-// biome-ignore-start assist/source/organizeImports: the mends have to be in place before kafkajs is loaded
-import './kafkajs-mends.ts'
 import { readFileSync } from 'node:fs'
 import type { ConnectionOptions } from 'node:tls'
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
-import kafkajs, { type Kafka, type KafkaConfig, type LogEntry, type RetryOptions, type SASLOptions } from 'kafkajs'
-// biome-ignore-end assist/source/organizeImports: as above
+import type { CompressionTypes as Compression, Kafka, KafkaConfig, LogEntry, RetryOptions, SASLOptions } from 'kafkajs'
 import { messageOf, WeirError } from '../../core/errors.ts'
 import type { Logger } from '../log.ts'
 import { KAFKA_ERRORS } from './errors.ts'
+import { kafkajs } from './kafkajs.ts'
 import type { KafkaOptions } from './options.ts'
 
 /** A Kafka cluster and how it is to be used. */
@@ -39,7 +37,7 @@ CompressionCodecs[CompressionTypes.ZSTD] = () => ({
 })
 
 /** What kafkajs calls the compression of the options. */
-export function compressionOf({ compression }: KafkaOptions): kafkajs.CompressionTypes {
+export function compressionOf({ compression }: KafkaOptions): Compression {
   switch (compression) {
     case 'none':
       return CompressionTypes.None
@@ -90,6 +88,8 @@ function saslOf({ sasl }: KafkaOptions): SASLOptions | undefined {
  */
 const PASSING =
   /coordinator|Connection |Failed to connect|Failed to send messages|not available|Restarting the consumer/
+/** Every error that is an answer of a broker; what comes of it is logged, or thrown, where it is known. */
+const ANSWER = /^Response /
 
 /** Said of every idempotent producer that may give up; we do not use one again that has failed. */
 const UNFOUNDED = /^Limiting retries for the idempotent producer/
@@ -101,9 +101,9 @@ function logThrough(log: Logger): (entry: LogEntry) => void {
     log: { message, timestamp: _timestamp, logger: _logger, stack: _stack, ...details }
   }) => {
     const fields = { kafkajs: { namespace, ...details } }
-    if (level === logLevel.ERROR && !PASSING.test(message)) log.error(fields, message)
-    else if (level > logLevel.WARN || UNFOUNDED.test(message)) log.debug(fields, message)
-    else log.warn(fields, message)
+    if (level > logLevel.WARN || UNFOUNDED.test(message) || ANSWER.test(message)) log.debug(fields, message)
+    else if (level === logLevel.WARN || PASSING.test(message)) log.warn(fields, message)
+    else log.error(fields, message)
   }
 }
 

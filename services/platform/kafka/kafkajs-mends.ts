@@ -47,7 +47,9 @@ export function withoutAborted({ messages, abortedTransactions }: Fetched): Fetc
 
 const require = createRequire(import.meta.url)
 
-function replaceModule(path: string, exports: unknown): void {
+/** @param user the module that takes it up, once, when it is loaded */
+function replaceModule(path: string, user: string, exports: unknown): void {
+  if (require.resolve(user) in require.cache) throw new Error('kafkajs was loaded before its mends: import kafkajs.ts')
   const file = require.resolve(path)
   // Loading the original first makes the entry of the cache complete, and fails here if the file has moved.
   require(file)
@@ -70,5 +72,5 @@ function filterWarning(): void {
   }
 }
 
-replaceModule('kafkajs/src/consumer/filterAbortedMessages', withoutAborted)
+replaceModule('kafkajs/src/consumer/filterAbortedMessages', 'kafkajs/src/consumer/batch', withoutAborted)
 filterWarning()

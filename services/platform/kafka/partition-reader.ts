@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import kafkajs, { type Consumer, type PartitionAssigner } from 'kafkajs'
+import type { Consumer, PartitionAssigner } from 'kafkajs'
 import { messageOf, WeirError } from '../../core/errors.ts'
 import type { Message } from '../stage.ts'
 import { type KafkaClient, retryOf } from './client.ts'
 import { KAFKA_ERRORS } from './errors.ts'
+import { kafkajs } from './kafkajs.ts'
 import { toMessage } from './message.ts'
 
 const { AssignerProtocol } = kafkajs

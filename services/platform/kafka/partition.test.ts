@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { Partitioners } from 'kafkajs'
 import { expect, it } from 'vitest'
+import { kafkajs } from './kafkajs.ts'
 import { murmur2, partitionOf } from './partition.ts'
 
 it.each([
@@ -16,7 +16,7 @@ it.each([
 })
 
 it('a key goes to the partition where other clients put it', () => {
-  const partitioner = Partitioners.DefaultPartitioner()
+  const partitioner = kafkajs.Partitioners.DefaultPartitioner()
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 1, maxLength: 60 }), fc.integer({ min: 1, max: 40 }), (key, count) => {
       const partitionMetadata = Array.from({ length: count }, (_, partitionId) => {

@@ -1,5 +1,6 @@
-import kafkajs, { type Admin } from 'kafkajs'
+import type { Admin } from 'kafkajs'
 import type { ActualTopic, TopicAdmin } from '../setup/topic-admin.ts'
+import { kafkajs } from './kafkajs.ts'
 
 const { ConfigResourceTypes, ConfigSource } = kafkajs
 const TIMEOUT_MS = 30_000

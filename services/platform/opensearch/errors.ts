@@ -22,5 +22,3 @@ export const OPENSEARCH_ERRORS = {
   OPENSEARCH_INCIDENT_NOT_FOUND: { description: 'No incident has this id.', retriable: false },
   OPENSEARCH_INCIDENT_AMBIGUOUS: { description: 'Several incidents have ids that start like this.', retriable: false }
 } as const satisfies ErrorList<string>
-
-export type OpenSearchErrorCode = keyof typeof OPENSEARCH_ERRORS

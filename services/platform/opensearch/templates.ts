@@ -7,7 +7,7 @@ import { INDEX_KINDS, type IndexKind } from './index-names.ts'
 const FOLDER = join(import.meta.dirname, '../../../infra/opensearch')
 const FILE_PREFIX = 'weir-'
 
-export const POLICY_KINDS = ['events', 'signals', 'actions'] as const satisfies readonly IndexKind[]
+const POLICY_KINDS = ['events', 'signals', 'actions'] as const satisfies readonly IndexKind[]
 
 /** A thing to be put into OpenSearch under a name. */
 export interface Named {

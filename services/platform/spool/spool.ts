@@ -1,4 +1,5 @@
-import { mkdir, open, unlink } from 'node:fs/promises'
+import { mkdir, open, unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { messageOf, WeirError } from '../../core/errors.ts'
 import { type Checkpoint, writeCheckpoint } from './checkpoint.ts'
 import { SPOOL_ERRORS, type SpoolErrorCode } from './errors.ts'
@@ -63,6 +64,8 @@ export interface Spool {
   readonly checkpoint: Checkpoint
   /** Makes all that was appended so far survive a power failure. */
   sync(): Promise<void>
+  /** Proves by a real write that the folder takes writes. @throws WeirError SPOOL_DISK_FULL, SPOOL_IO */
+  probe(): Promise<void>
   stats(): SpoolStats
   /** When the oldest record that is not committed was written, milliseconds since the epoch; null when there is none. */
   oldest(): Promise<number | null>
@@ -308,6 +311,16 @@ async function openLocked(options: SpoolOptions, release: () => void): Promise<S
     }
   }
 
+  async function probe(): Promise<void> {
+    const file = join(directory, 'probe')
+    try {
+      await writeFile(file, 'Written to see whether the spool can be written.\n')
+      await unlink(file)
+    } catch (error) {
+      throw spoolError(error, `cannot write into ${directory}`)
+    }
+  }
+
   async function close(): Promise<void> {
     if (closed) return
     closed = true
@@ -330,6 +343,7 @@ async function openLocked(options: SpoolOptions, release: () => void): Promise<S
     commit,
     sync,
     oldest,
+    probe,
     close,
     get checkpoint() {
       return checkpoint

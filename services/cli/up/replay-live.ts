@@ -1,0 +1,61 @@
+import { appendFile } from 'node:fs/promises'
+import { messageOf } from '../../core/errors.ts'
+import { piecesOf, type Recording, type ReplayRecord } from '../replay/recording.ts'
+
+export interface LiveTargets {
+  /** The audit webhook, as an API server would be pointed at it. */
+  readonly webhook_url: string
+  /** Tetragon's export file, which the node agent follows. */
+  readonly tetragon_file: string
+}
+
+export interface ReplayPace {
+  readonly pieces: number
+  readonly pause_ms: number
+  readonly signal: AbortSignal
+  readonly progress: (share: number) => void
+}
+
+/** Events in one request, at most; kube-apiserver's own default is 400. */
+const MAX_ITEMS = 400
+const SEND_TRIES = 60
+const SEND_RETRY_MS = 500
+
+/** Sends as kube-apiserver does: again and again while the webhook is away or says 429. */
+async function sendAudit(url: string, items: readonly unknown[], signal: AbortSignal): Promise<void> {
+  const body = JSON.stringify({ kind: 'EventList', apiVersion: 'audit.k8s.io/v1', metadata: {}, items })
+  let problem = ''
+  for (let tries = 0; tries < SEND_TRIES; tries += 1) {
+    signal.throwIfAborted()
+    try {
+      const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal })
+      if (response.ok) return
+      problem = `${response.status} ${await response.text()}`
+      if (response.status < 500 && response.status !== 429) break
+    } catch (error) {
+      signal.throwIfAborted()
+      problem = messageOf(error)
+    }
+    await new Promise((resolve) => setTimeout(resolve, SEND_RETRY_MS))
+  }
+  throw new Error(`the audit webhook ${url} does not take events: ${problem}`)
+}
+
+const ofSource = (records: readonly ReplayRecord[], source: ReplayRecord['source']) =>
+  records.filter((record) => record.source === source).map(({ json }) => json)
+
+/** Plays a recording into the two inputs of a running pipeline, audit log and sensor, in the order of its time. */
+export async function replayLive(recording: Recording, targets: LiveTargets, pace: ReplayPace): Promise<void> {
+  const pieces = piecesOf(recording.records, pace.pieces)
+  for (const [index, piece] of pieces.entries()) {
+    pace.signal.throwIfAborted()
+    const runtime = ofSource(piece, 'tetragon')
+    if (runtime.length > 0) await appendFile(targets.tetragon_file, runtime.map((json) => `${JSON.stringify(json)}\n`).join(''))
+    const audit = ofSource(piece, 'audit')
+    for (let start = 0; start < audit.length; start += MAX_ITEMS) {
+      await sendAudit(targets.webhook_url, audit.slice(start, start + MAX_ITEMS), pace.signal)
+    }
+    pace.progress((index + 1) / pieces.length)
+    if (index < pieces.length - 1) await new Promise((resolve) => setTimeout(resolve, pace.pause_ms))
+  }
+}
