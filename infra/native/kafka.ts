@@ -8,7 +8,7 @@ import { lastLines, run } from './run.ts'
 import { jvmOptions, type ServerContext, type ServerDefinition } from './server.ts'
 
 /** Any 16 bytes in base64url will do; a fixed id keeps one development cluster's logs and data telling the same story. */
-const CLUSTER_ID = 'd2Vpci1kZXZlbG9wbWVudA'
+export const KAFKA_CLUSTER_ID = 'd2Vpci1kZXZlbG9wbWVudA'
 const FORMAT_TIMEOUT_MS = 120_000
 const DOWNLOAD_BYTES = 46_000_000
 
@@ -117,7 +117,7 @@ export const KAFKA: ServerDefinition = {
           `-XX:SharedArchiveFile=${join(archives, 'kafka.jsa')}`,
           '-Xlog:disable',
           ...['-cp', classPath(context), 'kafka.tools.StorageTool', 'format', '--standalone'],
-          ...['-t', CLUSTER_ID, '-c', file]
+          ...['-t', KAFKA_CLUSTER_ID, '-c', file]
         ],
         { timeout_ms: FORMAT_TIMEOUT_MS, signal: context.signal }
       )

@@ -135,7 +135,15 @@ export const OPENSEARCH: ServerDefinition = {
     ]
     const env = { OPENSEARCH_PATH_CONF: config }
     if (!user) return { command: java, args, cwd: context.run, env }
-    const test = ['sh', '-c', 'test -r "$1" && test -w "$2"', 'sh', join(folder, 'lib'), context.data]
+    const test = [
+      'sh',
+      '-c',
+      'test -r "$1" && test -w "$2" && test -x "$3"',
+      'sh',
+      join(folder, 'lib'),
+      context.data,
+      java
+    ]
     const asNobody = await run('sh', test.slice(1), { timeout_ms: CHECK_TIMEOUT_MS, user, cwd: '/' })
     if (asNobody.code === 0) return { command: java, args, cwd: context.run, env, user }
     // A checkout under /root, say, which nobody may not enter. In a user namespace our own user has another number.

@@ -61,5 +61,6 @@ export async function startAuditCollector(ports: AuditCollectorPorts): Promise<A
     log,
     now_ms
   })
-  return { ...ingest, address: (webhook as Webhook | null)?.address ?? null }
+  const { failed, stop } = ingest
+  return { failed, stop, address: (webhook as Webhook | null)?.address ?? null }
 }

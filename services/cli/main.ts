@@ -1,13 +1,23 @@
 import { Command } from 'commander'
 import { messageOf, WeirError } from '../core/errors.ts'
 import { VERSION } from '../platform/version.ts'
+import { configCommand } from './commands/config.ts'
 import { huntCommand } from './commands/hunt.ts'
+import { incidentsCommand } from './commands/incidents.ts'
+import { serveCommand } from './commands/serve.ts'
+import { setupCommand } from './commands/setup.ts'
+import { upCommand } from './commands/up.ts'
 
 const program = new Command('weir')
   .description('Kubernetes detection and response as a stream pipeline on Kafka')
   .version(VERSION)
   .showHelpAfterError('(weir --help shows what there is)')
+  .addCommand(upCommand())
+  .addCommand(serveCommand())
+  .addCommand(setupCommand())
   .addCommand(huntCommand())
+  .addCommand(incidentsCommand())
+  .addCommand(configCommand())
 
 // `weir … | head` closes the pipe: that is the end, not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

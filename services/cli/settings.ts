@@ -30,7 +30,11 @@ const dashboardsOptions = z.strictObject({
 })
 
 const clusterOptions = z.strictObject({
-  id: z.string().min(1).default('default').describe('UID of the kube-system namespace: `kubectl get ns kube-system -o jsonpath={.metadata.uid}`.'),
+  id: z
+    .string()
+    .min(1)
+    .default('default')
+    .describe('UID of the kube-system namespace: `kubectl get ns kube-system -o jsonpath={.metadata.uid}`.'),
   name: z.string().min(1).default('default').describe('Name of the cluster, for people.')
 })
 

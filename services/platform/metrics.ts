@@ -84,6 +84,20 @@ export const consumerFailures = new Counter({
   registers: [metrics]
 })
 
+export const rulesNotEvaluable = new Counter({
+  name: 'weir_rules_not_evaluable_total',
+  help: 'Evaluations that could not be made because the audit level left out what decides, by rule.',
+  labelNames: ['rule'] as const,
+  registers: [metrics]
+})
+
+export const signalsFiltered = new Counter({
+  name: 'weir_signals_filtered_total',
+  help: 'Matches that an exception (a Sigma filter) silenced, by rule and filter.',
+  labelNames: ['rule', 'filter'] as const,
+  registers: [metrics]
+})
+
 /** Node's own metrics (CPU, memory, event loop), for services that live long. */
 export function collectProcessMetrics(): void {
   collectDefaultMetrics({ register: metrics, prefix: 'weir_' })

@@ -61,7 +61,12 @@ async function consume(topic: string, count: number): Promise<string[]> {
   return values
 }
 
-async function produce(topic: string, transactionalId: string, values: readonly string[], commit: boolean): Promise<void> {
+async function produce(
+  topic: string,
+  transactionalId: string,
+  values: readonly string[],
+  commit: boolean
+): Promise<void> {
   const producer = kafkaClient().producer({ transactionalId, idempotent: true, maxInFlightRequests: 1 })
   await producer.connect()
   const transaction = await producer.transaction()

@@ -3,12 +3,12 @@ import type { Action, Incident, Severity } from '../../../schemas/generated/type
 import { renderIncident } from '../../core/correlate/render-incident.ts'
 import { at, isObject } from '../../core/json.ts'
 import { renderPlan } from '../../core/respond/render-plan.ts'
+import { SEVERITIES, severityRank } from '../../core/severity.ts'
 import { silentLogger } from '../../platform/log.ts'
 import { createOpenSearchClient } from '../../platform/opensearch/client.ts'
 import { actionsOf, getIncident, listIncidents } from '../../platform/opensearch/queries.ts'
 import { createOpenSearch } from '../../platform/opensearch/search.ts'
 import type { SearchPort } from '../../platform/opensearch/search-port.ts'
-import { severityRank, SEVERITIES } from '../../core/severity.ts'
 import { timeText } from '../hunt/output.ts'
 import { loadWeirSettings, type SettingsOptions, withSettings } from '../settings.ts'
 import { print, type Style, styleFor, widthOf } from '../terminal.ts'
@@ -48,19 +48,25 @@ async function list(search: SearchPort, prefix: string, options: Options): Promi
   }
   const style = styleFor(process.stdout)
   for (const incident of incidents) await print(`${incidentRow(incident, style)}\n`)
-  if (incidents.length === 0) await print(`no ${options.all === true ? '' : 'open '}incidents of severity ${options.severity} or above\n`)
+  if (incidents.length === 0)
+    await print(`no ${options.all === true ? '' : 'open '}incidents of severity ${options.severity} or above\n`)
 }
 
 export function incidentsCommand(): Command {
   return withSettings(new Command('incidents'))
     .summary('list incidents, or show one')
-    .description('Without ID lists incidents, the latest first. With ID, or the start of one, shows its story, timeline, causality tree and plan.')
+    .description(
+      'Without ID lists incidents, the latest first. With ID, or the start of one, shows its story, timeline, causality tree and plan.'
+    )
     .argument('[id]', 'incident id, or the start of it')
     .addOption(new Option('--severity <level>', 'list from this severity on').choices(SEVERITIES).default('low'))
     .option('--all', 'list closed and merged ones too')
     .option('--limit <n>', 'list at most this many', Number, 50)
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nExamples:\n  weir incidents --severity high\n  weir incidents 3fa9\n  weir incidents 3fa9 --json | jq .incident.entities')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  weir incidents --severity high\n  weir incidents 3fa9\n  weir incidents 3fa9 --json | jq .incident.entities'
+    )
     .action(async (id: string | undefined, options: Options) => {
       const settings = loadWeirSettings(options)
       const search = createOpenSearch(createOpenSearchClient(settings.opensearch), settings.opensearch, silentLogger)

@@ -1,7 +1,7 @@
-import { Command, Argument } from 'commander'
-import { silentLogger } from '../../platform/log.ts'
+import { Argument, Command } from 'commander'
 import { createKafka } from '../../platform/kafka/client.ts'
 import { createTopicAdmin } from '../../platform/kafka/topic-admin.ts'
+import { silentLogger } from '../../platform/log.ts'
 import { createOpenSearchClient } from '../../platform/opensearch/client.ts'
 import { importDashboards } from '../../platform/opensearch/dashboards.ts'
 import { setupOpenSearch } from '../../platform/opensearch/setup.ts'
@@ -48,7 +48,10 @@ export function setupCommand(): Command {
         'while services do. Nothing is ever removed.'
     )
     .addArgument(new Argument('[part]', 'only this part').choices(['kafka', 'opensearch']))
-    .addHelpText('after', '\nExamples:\n  weir setup -c weir.yml\n  WEIR_KAFKA__BROKERS=\'["kafka:9092"]\' weir setup kafka')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  weir setup -c weir.yml\n  WEIR_KAFKA__BROKERS=\'["kafka:9092"]\' weir setup kafka'
+    )
     .action(async (part: string | undefined, options: SettingsOptions) => {
       const settings = loadWeirSettings(options)
       const lines = [

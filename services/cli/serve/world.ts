@@ -1,4 +1,4 @@
-import { createCodec, type Codec, type SchemaSource } from '../../core/avro/codec.ts'
+import { type Codec, createCodec, type SchemaSource } from '../../core/avro/codec.ts'
 import type { Health } from '../../platform/health.ts'
 import { createKafka, type KafkaClient } from '../../platform/kafka/client.ts'
 import { runStage } from '../../platform/kafka/stage-runner.ts'

@@ -34,16 +34,32 @@ export async function startEmbedded(settings: Settings, log: Logger): Promise<Em
   const store = createMemoryFactsStore()
   const search = createMemorySearch()
   const bus = createMemoryBus({ topics: loadTopics(), now_ms, pump: 'manual' })
-  const { rules } = await loadRules({ folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules }, (message) => log.warn(message))
-  const facts = createCachedFacts(store, { max_entries: settings.enricher.cache_max_entries, ttl_ms: settings.enricher.cache_ttl_ms })
+  const { rules } = await loadRules(
+    { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
+    (message) => log.warn(message)
+  )
+  const facts = createCachedFacts(store, {
+    max_entries: settings.enricher.cache_max_entries,
+    ttl_ms: settings.enricher.cache_ttl_ms
+  })
   const stages = [
     createAuditInventoryStage({ codec }),
     createFactsStage('inventory-facts', store, { codec, now_ms, log }),
     // Nobody waits: what is not known when a piece of the recording has gone through will not become known.
-    ...createEnricherStages({ schemas, codec, rules, facts, log, now_ms, waitUntil: async () => {} }, settings.enricher),
+    ...createEnricherStages(
+      { schemas, codec, rules, facts, log, now_ms, waitUntil: async () => {} },
+      settings.enricher
+    ),
     createCorrelatorStage({ codec, options: settings.correlator, now_ms, log }),
     createResponderStage({ codec, options: settings.responder, now_ms, log }),
-    createIndexerStage({ codec, search, options: settings.indexer, index_prefix: settings.opensearch.index_prefix, version: VERSION, now_ms })
+    createIndexerStage({
+      codec,
+      search,
+      options: settings.indexer,
+      index_prefix: settings.opensearch.index_prefix,
+      version: VERSION,
+      now_ms
+    })
   ]
   for (const stage of stages) bus.run(stage)
 
@@ -60,11 +76,19 @@ export async function startEmbedded(settings: Settings, log: Logger): Promise<Em
       let sequences = {}
       for (const [index, piece] of pieces.entries()) {
         const received = now_ms() * 1000
-        const converted = piece.map(({ json }) => convertJson(json, { cluster, instance: 'embedded', received, clusterOf: () => cluster }))
+        const converted = piece.map(({ json }) =>
+          convertJson(json, { cluster, instance: 'embedded', received, clusterOf: () => cluster })
+        )
         const result = toMessages(
           converted.flatMap(({ taken }) => taken),
           converted.flatMap(({ rejected }) => rejected),
-          { codec, service: 'embedded', instance: 'embedded', message_max_bytes: settings.kafka.message_max_bytes, now: now_ms },
+          {
+            codec,
+            service: 'embedded',
+            instance: 'embedded',
+            message_max_bytes: settings.kafka.message_max_bytes,
+            now: now_ms
+          },
           sequences
         )
         sequences = result.sequences

@@ -3,15 +3,13 @@ import { createWriteStream, mkdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type ErrorList, messageOf, WeirError } from '../../core/errors.ts'
+import { messageOf, WeirError } from '../../core/errors.ts'
 import type { ServiceName } from '../serve/services.ts'
-
-export const UP_ERRORS = {
-  UP_SERVICE_NOT_READY: { description: 'A service did not become ready in time.', retriable: true },
-  UP_REPLAY_UNFINISHED: { description: 'The replay was sent, but not all of it arrived in OpenSearch in time.', retriable: true }
-} as const satisfies ErrorList<string>
+import { UP_ERRORS } from './errors.ts'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
+/** Ends a service when this process is gone, also when it was killed and could do nothing any more. */
+const LIFELINE = new URL('../../../bin/lifeline.js', import.meta.url).href
 const READY_POLL_MS = 200
 const RESTART_FIRST_MS = 250
 const RESTART_LONGEST_MS = 10_000
@@ -74,7 +72,10 @@ function tailOf(file: string): string {
  * Runs services as processes of their own, as a cluster would: each with its log file and health port, and one that dies is
  * started again, sooner or later.
  */
-export async function startServiceProcesses(names: readonly ServiceName[], options: ServiceProcessesOptions): Promise<ServiceProcesses> {
+export async function startServiceProcesses(
+  names: readonly ServiceName[],
+  options: ServiceProcessesOptions
+): Promise<ServiceProcesses> {
   mkdirSync(options.log_directory, { recursive: true })
   const timers = new Set<NodeJS.Timeout>()
   let stopping = false
@@ -92,13 +93,21 @@ export async function startServiceProcesses(names: readonly ServiceName[], optio
 
   function start(service: Supervised): void {
     const log = createWriteStream(service.log_file, { flags: 'a' })
-    const child = spawn(process.execPath, [MAIN, 'serve', service.name, '-c', options.settings_file], {
-      env: { ...process.env, WEIR_HEALTH__PORT: String(service.port), WEIR_HEALTH__HOST: '127.0.0.1' },
-      // The lifeline: services end when their standard input does, also when this process is killed without warning.
-      stdio: ['pipe', 'pipe', 'pipe']
-    })
-    child.stdout.pipe(log, { end: false })
-    child.stderr.pipe(log, { end: false })
+    const child = spawn(
+      process.execPath,
+      ['--import', LIFELINE, MAIN, 'serve', service.name, '-c', options.settings_file],
+      {
+        env: {
+          ...process.env,
+          WEIR_HEALTH__PORT: String(service.port),
+          WEIR_HEALTH__HOST: '127.0.0.1',
+          WEIR_LIFELINE: String(process.pid)
+        },
+        stdio: ['ignore', 'pipe', 'pipe', 'pipe']
+      }
+    )
+    child.stdout?.pipe(log, { end: false })
+    child.stderr?.pipe(log, { end: false })
     service.child = child
     const started_ms = Date.now()
     child.once('exit', (code, signal) => {
@@ -106,7 +115,9 @@ export async function startServiceProcesses(names: readonly ServiceName[], optio
       service.child = null
       if (stopping) return
       if (Date.now() - started_ms > RESTART_LONGEST_MS) service.restart_ms = RESTART_FIRST_MS
-      options.note(`${service.name} ended (${signal ?? `exit code ${code}`}), starting it again in ${service.restart_ms} ms; log: ${service.log_file}`)
+      options.note(
+        `${service.name} ended (${signal ?? `exit code ${code}`}), starting it again in ${service.restart_ms} ms; log: ${service.log_file}`
+      )
       const timer = setTimeout(() => {
         timers.delete(timer)
         if (!stopping) start(service)

@@ -33,35 +33,35 @@ export type Canonical = (entity: Pick<Entity, 'type' | 'id'>) => string
  * stands for it; where a name was used by several (a StatefulSet's pod before and after), it stays itself.
  */
 export function canonicalIds(signals: readonly Signal[]): Canonical {
-  const idsByName = new Map<string, string | null>()
+  const idsByName = { pod: new Map<string, string | null>(), workload: new Map<string, string | null>() }
   for (const { entities } of signals) {
     for (const { type, id, name } of entities) {
       if ((type !== 'pod' && type !== 'workload') || name === id) continue
-      const key = `${type} ${name}`
-      const known = idsByName.get(key)
-      idsByName.set(key, known === undefined || known === id ? id : null)
+      const known = idsByName[type].get(name)
+      idsByName[type].set(name, known === undefined || known === id ? id : null)
     }
   }
-  return ({ type, id }) => idsByName.get(`${type} ${id}`) ?? id
+  return ({ type, id }) => (type === 'pod' || type === 'workload' ? (idsByName[type].get(id) ?? id) : id)
 }
 
 /** @returns each entity once, with its strongest role: by role, then type, then first appearance */
 export function mergedEntities(signals: readonly Signal[], canonical: Canonical): readonly Entity[] {
-  const merged = new Map<string, { -readonly [Key in keyof Entity]: Entity[Key] }>()
+  const byType = new Map<EntityType, Map<string, { -readonly [Key in keyof Entity]: Entity[Key] }>>()
+  for (const type of TYPE_ORDER) byType.set(type, new Map())
   for (const { entities } of signals) {
     for (const entity of entities) {
       const id = canonical(entity)
-      const key = `${entity.type} ${id}`
-      const known = merged.get(key)
-      if (known === undefined) {
-        merged.set(key, { ...entity, id, name: plainText(entity.name === '' ? id : entity.name, MAX_NAME_BYTES) })
-      } else if (ROLE_ORDER.indexOf(entity.role) < ROLE_ORDER.indexOf(known.role)) {
-        known.role = entity.role
-      }
+      const merged = byType.get(entity.type)
+      const known = merged?.get(id)
+      if (known === undefined) merged?.set(id, { ...entity, id })
+      else if (ROLE_ORDER.indexOf(entity.role) < ROLE_ORDER.indexOf(known.role)) known.role = entity.role
     }
   }
-  const rank = ({ role, type }: Entity) => ROLE_ORDER.indexOf(role) * TYPE_ORDER.length + TYPE_ORDER.indexOf(type)
-  return [...merged.values()].sort((a, b) => rank(a) - rank(b)).slice(0, MAX_ENTITIES)
+  const all = [...byType.values()].flatMap((merged) => [...merged.values()])
+  return all
+    .sort((a, b) => ROLE_ORDER.indexOf(a.role) - ROLE_ORDER.indexOf(b.role))
+    .slice(0, MAX_ENTITIES)
+    .map((entity) => ({ ...entity, name: plainText(entity.name === '' ? entity.id : entity.name, MAX_NAME_BYTES) }))
 }
 
 /** An entity as it reads in a sentence: `pod shop/web-1`, `Deployment shop/web`, `secrets of all namespaces`. */

@@ -25,7 +25,7 @@ interface Draft {
 export function timelineOf(signals: readonly Signal[]): readonly TimelineEntry[] {
   const drafts = new Map<string, Draft>()
   for (const signal of signals) {
-    const key = JSON.stringify([signal.source, signal.rule.id, signal.dedup_key])
+    const key = `${signal.source}\n${signal.rule.id}\n${signal.dedup_key}`
     let draft = drafts.get(key)
     if (draft === undefined) {
       draft = {

@@ -20,6 +20,8 @@ const BATCH_MAX_BYTES = 512 * 1024
 const RECEIVED_SPAN_US = 1_000_000
 /** Of what is too large for a dead letter, so much is kept. */
 const DEAD_LETTER_MAX_BYTES = 512 * 1024
+/** Nodes whose numbering is remembered; of more, those that have been silent the longest begin at 1 again. */
+const SEQUENCES_MAX = 1000
 /** Room for key, headers and schema id beside a batch. */
 const MESSAGE_OVERHEAD_BYTES = 1024
 
@@ -116,8 +118,14 @@ function runtimeEncoder(
   const numberOf = (item: Taken): number => {
     const known = numbered.get(item)
     if (known !== undefined) return known
-    const number = next.get(`${key}/${sensor}`) ?? 1
-    next.set(`${key}/${sensor}`, number + 1)
+    const name = `${key}/${sensor}`
+    const number = next.get(name) ?? 1
+    next.delete(name)
+    next.set(name, number + 1)
+    for (const oldest of next.keys()) {
+      if (next.size <= SEQUENCES_MAX) break
+      next.delete(oldest)
+    }
     numbered.set(item, number)
     return number
   }

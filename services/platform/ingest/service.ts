@@ -45,6 +45,8 @@ export interface IngestOptions {
 /** A service that takes input into a spool and publishes it from there. */
 export interface Ingest extends Running {
   readonly spool: Spool
+  /** Rejects when input or output has failed for good. */
+  readonly failed: Promise<never>
   /** Resolves when every source has ended; with followed files, never. */
   readonly ended: Promise<void>
 }

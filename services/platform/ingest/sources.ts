@@ -75,6 +75,7 @@ export interface SourcesOptions {
 
 /** Sources that are being read. */
 export interface RunningSources extends Running {
+  readonly failed: Promise<never>
   /** Resolves when every source has ended; followed files never do. */
   readonly ended: Promise<void>
 }

@@ -91,17 +91,34 @@ const PASSING =
 /** Every error that is an answer of a broker; what comes of it is logged, or thrown, where it is known. */
 const ANSWER = /^Response /
 
-/** Said of every idempotent producer that may give up; we do not use one again that has failed. */
-const UNFOUNDED = /^Limiting retries for the idempotent producer/
+/** Said of every idempotent producer that may give up, though we do not use one again that has failed; and of every second transaction. */
+const UNFOUNDED = /^Limiting retries for the idempotent producer|another concurrent operation on the same transaction/
+
+/** While brokers are away kafkajs says so several times a second: the same text once in a while is enough. */
+const REPEAT_AFTER_MS = 10_000
+const REMEMBERED_TEXTS = 200
+
+function createRepetitionFilter(): (text: string) => boolean {
+  const saidAt = new Map<string, number>()
+  return (text) => {
+    const now = performance.now()
+    if (now - (saidAt.get(text) ?? -REPEAT_AFTER_MS) < REPEAT_AFTER_MS) return true
+    if (saidAt.size >= REMEMBERED_TEXTS) saidAt.clear()
+    saidAt.set(text, now)
+    return false
+  }
+}
 
 function logThrough(log: Logger): (entry: LogEntry) => void {
+  const isRepetition = createRepetitionFilter()
   return ({
     level,
     namespace,
     log: { message, timestamp: _timestamp, logger: _logger, stack: _stack, ...details }
   }) => {
     const fields = { kafkajs: { namespace, ...details } }
-    if (level > logLevel.WARN || UNFOUNDED.test(message) || ANSWER.test(message)) log.debug(fields, message)
+    const quiet = level > logLevel.WARN || UNFOUNDED.test(message) || ANSWER.test(message)
+    if (quiet || isRepetition(message)) log.debug(fields, message)
     else if (level === logLevel.WARN || PASSING.test(message)) log.warn(fields, message)
     else log.error(fields, message)
   }

@@ -1,0 +1,145 @@
+import { startAuditCollector } from '../../audit-collector/main.ts'
+import { createCorrelatorStage } from '../../correlator/stage.ts'
+import { createCachedFacts } from '../../enricher/cached-facts.ts'
+import { createEnricherStages } from '../../enricher/stages.ts'
+import { createIndexerStage } from '../../indexer/stage.ts'
+import { keepFilled } from '../../inventory/keep-filled.ts'
+import { loadInventoryFile } from '../../inventory/load-file.ts'
+import { createAuditInventoryStage, inventoryMessage } from '../../inventory/stages.ts'
+import { startNodeAgent } from '../../node-agent/main.ts'
+import type { Health } from '../../platform/health.ts'
+import type { Output } from '../../platform/ingest/service.ts'
+import { createPublisher } from '../../platform/kafka/publisher.ts'
+import type { Running } from '../../platform/lifecycle.ts'
+import type { Logger } from '../../platform/log.ts'
+import { rulesNotEvaluable, signalsFiltered } from '../../platform/metrics.ts'
+import { createOpenSearchClient } from '../../platform/opensearch/client.ts'
+import { createOpenSearch } from '../../platform/opensearch/search.ts'
+import { connectRedis } from '../../platform/redis/client.ts'
+import { createRedisFactsStore } from '../../platform/redis/facts-store.ts'
+import { VERSION } from '../../platform/version.ts'
+import { createResponderStage } from '../../responder/stage.ts'
+import { loadRules } from '../rules.ts'
+import type { Settings } from '../settings.ts'
+import { openWorld, run, type World, waitUntil } from './world.ts'
+
+/** The services, in the order in which data flows through them. */
+export const SERVICE_NAMES = [
+  'audit-collector',
+  'node-agent',
+  'inventory',
+  'enricher',
+  'correlator',
+  'indexer',
+  'responder'
+] as const
+export type ServiceName = (typeof SERVICE_NAMES)[number]
+
+export interface Start {
+  readonly settings: Settings
+  readonly log: Logger
+  readonly health: Health
+}
+
+/** Registry and Kafka for the services at the edge, which take events also while both are away. */
+function connectLater({ settings, log, health }: Start): () => Promise<Output> {
+  return async () => {
+    const { kafka, codec } = await openWorld(settings, log, health)
+    const admin = kafka.kafka.admin()
+    await admin.connect()
+    const probe = async () => {
+      await admin.fetchTopicMetadata({ topics: ['weir.audit.v1', 'weir.runtime.v1'] })
+    }
+    return { codec, publisher: createPublisher(kafka), probe }
+  }
+}
+
+const closing = (close: () => Promise<void> | void): Running => ({ stop: async () => close() })
+
+async function startEnricher(world: World): Promise<Running[]> {
+  const { settings, log, health } = world
+  const { rules } = await loadRules(
+    { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
+    (message) => log.warn(message),
+    {
+      notEvaluable: ({ document }) => rulesNotEvaluable.inc({ rule: document.name ?? document.id }),
+      filtered: (rule, filter) =>
+        signalsFiltered.inc({
+          rule: rule.document.name ?? rule.document.id,
+          filter: filter.document.name ?? filter.document.id
+        })
+    }
+  )
+  log.info({ rules: rules.size }, 'rules loaded')
+  const store = createRedisFactsStore(connectRedis(settings.redis, log))
+  health.addDependency('redis', async () => {
+    await store.fetch(['readiness'])
+  })
+  const facts = createCachedFacts(store, {
+    max_entries: settings.enricher.cache_max_entries,
+    ttl_ms: settings.enricher.cache_ttl_ms
+  })
+  const stages = createEnricherStages({ ...world, rules, facts, waitUntil }, settings.enricher)
+  return [closing(() => store.close()), ...stages.map((stage) => run(stage, world))]
+}
+
+async function startInventory(world: World): Promise<Running[]> {
+  const { settings, log, health, kafka, codec, now_ms } = world
+  const store = createRedisFactsStore(connectRedis(settings.redis, log))
+  health.addDependency('redis', () => store.markFilled())
+  const publisher = createPublisher(kafka)
+  for (const file of settings.inventory.files) {
+    const records = await loadInventoryFile(file, settings.cluster, now_ms() * 1000)
+    await publisher.publish(records.map((record) => inventoryMessage(codec, record)))
+    log.info({ file, objects: records.length }, 'inventory file loaded')
+  }
+  await publisher.close()
+  const ports = { codec, now_ms, log }
+  const { check_interval_ms } = settings.inventory
+  return [
+    keepFilled(store, ports, { check_interval_ms, run: (stage) => run(stage, world), log }),
+    run(createAuditInventoryStage(ports), world)
+  ]
+}
+
+function startIndexer(world: World): Running[] {
+  const { settings, log, health, codec, now_ms } = world
+  const search = createOpenSearch(createOpenSearchClient(settings.opensearch), settings.opensearch, log)
+  health.addDependency('opensearch', () => search.probe())
+  const { index_prefix } = settings.opensearch
+  const stage = createIndexerStage({ codec, search, options: settings.indexer, index_prefix, version: VERSION, now_ms })
+  return [closing(() => search.close()), run(stage, world)]
+}
+
+/** Starts a service. @returns its parts, to be stopped last first */
+export async function startService(name: ServiceName, start: Start): Promise<Running[]> {
+  const { settings, log, health } = start
+  const edge = {
+    cluster: settings.cluster,
+    message_max_bytes: settings.kafka.message_max_bytes,
+    connect: connectLater(start),
+    health,
+    log,
+    now_ms: Date.now
+  }
+  switch (name) {
+    case 'audit-collector':
+      return [await startAuditCollector({ ...edge, options: settings.audit_collector })]
+    case 'node-agent':
+      return [await startNodeAgent({ ...edge, options: settings.node_agent, stdin: process.stdin })]
+    case 'inventory':
+      return startInventory(await openWorld(settings, log, health))
+    case 'enricher':
+      return startEnricher(await openWorld(settings, log, health))
+    case 'correlator': {
+      const world = await openWorld(settings, log, health)
+      return [run(createCorrelatorStage({ ...world, options: settings.correlator }), world)]
+    }
+    case 'indexer':
+      return startIndexer(await openWorld(settings, log, health))
+    case 'responder': {
+      const world = await openWorld(settings, log, health)
+      return [run(createResponderStage({ ...world, options: settings.responder }), world)]
+    }
+  }
+}

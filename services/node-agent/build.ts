@@ -1,0 +1,96 @@
+import type { Cluster } from '../../schemas/generated/types.ts'
+import { WeirError } from '../core/errors.ts'
+import type { SourcedEvent } from '../core/events/sourced-event.ts'
+import { type BatchContext, RUNTIME_TOPIC, type Sequences, toMessages } from '../platform/ingest/batches.ts'
+import { type Converted, convertLines, unexpected } from '../platform/ingest/convert.ts'
+import { INGEST_ERRORS } from '../platform/ingest/errors.ts'
+import type { Delivery } from '../platform/ingest/forward.ts'
+import { decodeRecord } from '../platform/ingest/record.ts'
+import type { SpoolRecord } from '../platform/spool/read.ts'
+import { dropEvent } from './drops.ts'
+import { fromOf, type NodeAgentOptions } from './options.ts'
+
+/**
+ * Turns what is in the spool into messages: runtime events in batches by node and sensor, with the numbers that follow those in
+ * `note`; audit events that Falco's plugin saw in audit batches; dead letters for the rest. Never throws on input.
+ */
+export function createBuild(
+  cluster: Cluster,
+  options: Pick<NodeAgentOptions, 'node' | 'sources'>,
+  context: BatchContext
+): (records: readonly SpoolRecord[], note: string | null) => Delivery {
+  const sensors = new Map<string, string>(options.sources.map((source) => [fromOf(source), source.type]))
+
+  function convert(payload: Buffer): Converted {
+    try {
+      const { header, body } = decodeRecord(payload)
+      const instance = options.node ?? context.instance
+      const sensor = sensors.get(header.from)
+      if (header.form === 'drop') {
+        const runtime = dropEvent(header, body)
+        const source = { type: 'runtime', provider: sensor ?? 'unknown', instance } as const
+        return {
+          taken: [
+            { event: { audit: null, runtime, cluster, source, received: header.received }, original: () => body }
+          ],
+          rejected: []
+        }
+      }
+      // A sensor may have a name of its own for the cluster; an agent's node is in one cluster, whatever that is called.
+      const { taken, rejected } = convertLines(body, {
+        cluster,
+        instance,
+        received: header.received,
+        clusterOf: () => cluster
+      })
+      const wrong = taken.filter(({ event }) => !isFrom(event, sensor))
+      return {
+        taken: taken
+          .filter(({ event }) => isFrom(event, sensor))
+          .map((item) => ({ ...item, event: named(item.event, options.node) })),
+        rejected: [
+          ...rejected,
+          ...wrong.map(({ event, original }) => ({ original, error: wrongSource(event, sensor) }))
+        ]
+      }
+    } catch (error) {
+      return { taken: [], rejected: [{ error: unexpected(error), original: () => payload }] }
+    }
+  }
+
+  return (records, note) => {
+    const parts = records.map(({ payload }) => convert(payload))
+    const { messages, sequences } = toMessages(
+      parts.flatMap(({ taken }) => taken),
+      parts.flatMap(({ rejected }) => rejected),
+      { ...context, rejects_topic: RUNTIME_TOPIC },
+      sequencesIn(note)
+    )
+    return { messages, note: JSON.stringify(sequences) }
+  }
+}
+
+/** Falco's plugin for audit logs alerts on API requests: those are audit events. Without a known sensor, anything is taken. */
+function isFrom({ audit, source }: SourcedEvent, sensor: string | undefined): boolean {
+  if (sensor === undefined) return true
+  return source.provider === sensor || (sensor === 'falco' && audit !== null)
+}
+
+function wrongSource({ source }: SourcedEvent, sensor: string | undefined): WeirError {
+  const message = `an event of ${source.provider} where ${sensor} is said to write; correct the type of the source`
+  return new WeirError(INGEST_ERRORS, 'INGEST_WRONG_SOURCE', message)
+}
+
+function named(event: SourcedEvent, node: string | undefined): SourcedEvent {
+  return node === undefined || event.runtime === null
+    ? event
+    : { ...event, source: { ...event.source, instance: node } }
+}
+
+function sequencesIn(note: string | null): Sequences {
+  if (note === null) return {}
+  const numbers = Object.entries(JSON.parse(note) as object).filter((entry): entry is [string, number] =>
+    Number.isSafeInteger(entry[1])
+  )
+  return Object.fromEntries(numbers)
+}

@@ -1,0 +1,52 @@
+import { z } from 'zod'
+import { followOptions } from '../platform/ingest/sources.ts'
+import { spoolOptions } from '../platform/spool/options.ts'
+
+const sensor = z.enum(['tetragon', 'falco']).describe('Whose events they are.')
+
+const source = z.union([
+  z.strictObject({
+    type: sensor,
+    path: z.string().min(1).describe('File that the sensor writes, one JSON object a line.')
+  }),
+  z.strictObject({ type: sensor, stdin: z.literal(true).describe('Lines from standard input, in place of a file.') })
+])
+
+export type NodeAgentSource = z.output<typeof source>
+
+/** What records of a source are said to come from. */
+export function fromOf(from: NodeAgentSource): string {
+  return 'path' in from ? from.path : 'stdin'
+}
+
+/** Settings of the node agent. */
+export const nodeAgentOptions = z
+  .strictObject({
+    node: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Name of this node. Given, it counts for all events; else each event’s own counts, else the host name.'
+      ),
+    sources: z.array(source).default([]).describe('Sensors to read.'),
+    follow: followOptions.prefault({}).describe('How files are followed.'),
+    spool: spoolOptions('/var/lib/weir/node-agent').prefault({}).describe('Where events wait for Kafka.'),
+    gather_max_bytes: z
+      .number()
+      .int()
+      .positive()
+      .default(1024 * 1024)
+      .describe('How much input is turned into messages and published at a time.'),
+    linger_ms: z.number().int().positive().default(200).describe('How long to wait for more before publishing.')
+  })
+  .refine(({ sources }) => sources.filter((source) => 'stdin' in source).length <= 1, {
+    path: ['sources'],
+    message: 'there is one standard input only'
+  })
+  .refine(({ sources }) => new Set(sources.map(fromOf)).size === sources.length, {
+    path: ['sources'],
+    message: 'the same file is given twice'
+  })
+
+export type NodeAgentOptions = z.output<typeof nodeAgentOptions>

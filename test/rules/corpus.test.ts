@@ -1,0 +1,175 @@
+import { readdirSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { KNOWN_PATHS, resolvePath } from '../../services/core/detect/field-paths.ts'
+import { loadRuleSet } from '../../services/core/detect/load-rule-set.ts'
+import { itemsOf } from '../../services/core/detect/rule-tree.ts'
+import { readRuleFolder } from '../../services/platform/rule-files.ts'
+import { RULES, ruleFiles, ruleTests } from './rule-tests.ts'
+
+const { loaded, filters, errors, deferred } = loadRuleSet(await readRuleFolder(RULES))
+const documents = [...loaded.map(({ document }) => document), ...filters]
+
+/** The enterprise tactics of ATT&CK v18, the two that v19 makes of defense-evasion not among them. */
+const TACTICS: ReadonlySet<string> = new Set([
+  'reconnaissance',
+  'resource-development',
+  'initial-access',
+  'execution',
+  'persistence',
+  'privilege-escalation',
+  'defense-evasion',
+  'credential-access',
+  'discovery',
+  'lateral-movement',
+  'collection',
+  'command-and-control',
+  'exfiltration',
+  'impact'
+])
+
+/** Breaches of a convention, by rule, so that a failure names every rule that has to change. */
+function breaches<Item>(
+  items: readonly Item[],
+  name: (item: Item) => string,
+  isFine: (item: Item) => boolean
+): readonly string[] {
+  return items.filter((item) => !isFine(item)).map(name)
+}
+const ofRules = (isFine: (rule: (typeof loaded)[number]) => boolean) =>
+  breaches(loaded, ({ document }) => document.file, isFine)
+
+function duplicates(values: readonly string[]): readonly string[] {
+  return values.filter((value, index) => values.indexOf(value) !== index)
+}
+
+describe('the rules as a body', () => {
+  it('load without errors, and none is left aside', () => {
+    expect(errors).toEqual([])
+    expect(deferred).toEqual([])
+    expect(documents.length).toBe(ruleFiles().length)
+  })
+
+  it('have ids that are UUIDs, and ids, names, codes and titles of their own', () => {
+    const isUuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+    expect(
+      breaches(
+        documents,
+        ({ file }) => file,
+        ({ id }) => isUuid.test(id)
+      )
+    ).toEqual([])
+    expect(duplicates(documents.map(({ id }) => id))).toEqual([])
+    expect(duplicates(documents.map(({ title }) => title))).toEqual([])
+    expect(duplicates(loaded.map(({ document }) => document.weir.code ?? ''))).toEqual([])
+  })
+
+  it('lie in files called like them, in snake case, one document each', () => {
+    expect(
+      breaches(
+        documents,
+        ({ file }) => file,
+        ({ file, name }) => basename(file, '.yml') === name && /^[a-z0-9_]{8,60}\.yml$/.test(basename(file))
+      )
+    ).toEqual([])
+  })
+
+  it('have codes of the half of the catalogue that their folder stands for', () => {
+    const prefix: Readonly<Record<string, string>> = { audit: 'A', runtime: 'R' }
+    expect(
+      ofRules(({ document }) =>
+        new RegExp(`^${prefix[basename(dirname(document.file))]}[0-9]{2,3}$`).test(document.weir.code ?? '')
+      )
+    ).toEqual([])
+    expect(
+      ofRules(({ document, events }) => events.every(({ source }) => source === basename(dirname(document.file))))
+    ).toEqual([])
+  })
+
+  it('name tactics that exist and techniques that look like some, at least one of each', () => {
+    expect(ofRules(({ tactics }) => tactics.length > 0 && tactics.every((tactic) => TACTICS.has(tactic)))).toEqual([])
+    expect(ofRules(({ techniques }) => techniques.length > 0)).toEqual([])
+    expect(
+      ofRules(({ document }) => document.tags.every((tag) => /^attack\.(t\d{4}(\.\d{3})?|[a-z-]+)$/.test(tag)))
+    ).toEqual([])
+    expect(
+      ofRules(({ document }) => document.weir.techniques_v19.every((id) => /^T\d{4}(\.\d{3})?$/.test(id)))
+    ).toEqual([])
+  })
+
+  it('are informational or low, except for what is malicious by itself', () => {
+    const grave = loaded.filter(({ document }) => !['informational', 'low'].includes(document.level))
+    expect(grave.map(({ document }) => `${document.weir.code} ${document.level}`).sort()).toEqual([
+      'A02 high',
+      'A14 high',
+      'A42 medium',
+      'A43 medium',
+      'R05 high',
+      'R06 medium',
+      'R10 high',
+      'R59 medium',
+      'R65 high',
+      'R66 high'
+    ])
+  })
+
+  it('tell analysts what to do: description, false positives, steps, gaps, a title with values, a key for repeats', () => {
+    expect(
+      ofRules(({ document }) => {
+        const { weir } = document
+        return (
+          document.description.length > 40 &&
+          document.falsepositives.length > 0 &&
+          weir.investigation.length > 0 &&
+          weir.known_gaps.length > 0 &&
+          /\{.+\}/.test(weir.title?.text ?? '') &&
+          weir.dedup.length > 0
+        )
+      })
+    ).toEqual([])
+  })
+
+  it('have filters that somebody answers for', () => {
+    expect(
+      breaches(
+        filters,
+        ({ file }) => file,
+        ({ weir }) => weir.owner !== null
+      )
+    ).toEqual([])
+    expect(
+      breaches(
+        filters,
+        ({ file }) => file,
+        ({ file }) => basename(dirname(file)) === 'filters'
+      )
+    ).toEqual([])
+  })
+
+  it('use fields by their name in the event model or in the taxonomy', () => {
+    const isKnown = (field: string) =>
+      KNOWN_PATHS.has(field) ||
+      resolvePath(field) !== null ||
+      /^[A-Z][A-Za-z]+$/.test(field) ||
+      field.startsWith('process.parent.')
+    expect(
+      ofRules(({ detection }) => itemsOf(detection.node).every(({ field }) => field === null || isKnown(field)))
+    ).toEqual([])
+  })
+
+  it('have tests: a match and two near misses at least, each under its own name', () => {
+    for (const { document } of loaded) {
+      const folder = basename(dirname(document.file))
+      const { cases } = ruleTests(join(folder, basename(document.file)))
+      const count = (expected: string) => cases.filter((given) => given.expect === expected).length
+      expect([document.file, count('match') >= 1, count('no_match') >= 2]).toEqual([document.file, true, true])
+      expect(duplicates(cases.map(({ name }) => name))).toEqual([])
+    }
+  })
+
+  it('have no tests without a rule', () => {
+    const tests = readdirSync(RULES, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.test.yml'))
+    const known = new Set(ruleFiles().map((path) => path.replace(/\.yml$/, '.test.yml')))
+    expect(tests.filter((path) => !known.has(path))).toEqual([])
+  })
+})
