@@ -125,9 +125,9 @@ async function maven(
   }, POLL_MS)
   try {
     const result = await run(
-      // Strict checksums; the user's own settings.xml (mirror, proxy) is honoured.
+      // Strict checksums, and a failure of last time is not believed; the user's own settings.xml (mirror, proxy) is honoured.
       'mvn',
-      ['-B', '-C', '-e', `-Dmaven.repo.local=${join(context.home, 'm2')}`, ...args],
+      ['-B', '-C', '-U', `-Dmaven.repo.local=${join(context.home, 'm2')}`, ...args],
       {
         cwd: context.home,
         env: { ...process.env, JAVA_HOME: context.java_home },
@@ -136,8 +136,10 @@ async function maven(
       }
     )
     if (result.code === 0) return
-    const errors = result.output.split('\n').filter((line) => line.includes('[ERROR]'))
-    const words = errors.length > 0 ? errors.slice(0, 6).join('\n') : lastLines(result.output, 8)
+    // What follows an empty line is advice on how to use Maven.
+    const errors = result.output.split('\n').filter((line) => line.startsWith('[ERROR]'))
+    const end = errors.findIndex((line) => line.trim() === '[ERROR]')
+    const words = errors.length > 0 ? errors.slice(0, end < 0 ? 6 : end).join('\n') : lastLines(result.output, 8)
     throw new WeirError(
       SERVER_ERRORS,
       'SERVER_DOWNLOAD_FAILED',

@@ -26,7 +26,7 @@ export const REGISTRY: ServerDefinition = {
   title: (settings) => `schema registry (Apicurio ${settings.versions.registry})`,
   endpoint: (ports) => `http://${LOOPBACK}:${ports.registry}${REGISTRY_PATH}`,
   needs_java: true,
-  needs_inner_port: false,
+  needs_inner_port: true,
 
   async fetch(context) {
     const folder = folderOf(context)
@@ -72,6 +72,9 @@ export const REGISTRY: ServerDefinition = {
         `-Djava.io.tmpdir=${context.run}`,
         `-Dquarkus.http.host=${LOOPBACK}`,
         `-Dquarkus.http.port=${context.ports.registry}`,
+        // Health and metrics of the registry itself, by default on port 9000 of all interfaces.
+        `-Dquarkus.management.host=${LOOPBACK}`,
+        `-Dquarkus.management.port=${context.inner_port}`,
         '-Dquarkus.log.console.color=false',
         '-Dapicurio.storage.kind=sql',
         // Without the delay H2 waits half a second before a commit is on disk: a schema id that was handed out must stay.

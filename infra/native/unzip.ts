@@ -1,5 +1,6 @@
 import { closeSync, createReadStream, createWriteStream, mkdirSync, openSync, readSync, statSync } from 'node:fs'
 import { dirname, join, normalize, sep } from 'node:path'
+import { PassThrough, Readable, type Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createInflateRaw } from 'node:zlib'
 
@@ -33,21 +34,25 @@ export async function unzip(file: string, folder: string): Promise<void> {
       continue
     }
     mkdirSync(dirname(target), { recursive: true })
-    const out = createWriteStream(target, { mode: entry.mode || 0o644 })
+    // Opened last: a stream that nothing is piped into would be left open when the archive turns out to be damaged.
+    const out = () => createWriteStream(target, { mode: entry.mode || 0o644 })
+    const unpack = UNPACKERS.get(entry.method)
+    if (!unpack) throw new Error(`${file}: ${entry.name} is packed with method ${entry.method}, which is not known`)
     if (entry.compressed_bytes === 0) {
-      await new Promise<void>((resolve, reject) => {
-        out.once('error', reject)
-        out.end(resolve)
-      })
+      await pipeline(Readable.from([]), out())
       continue
     }
     const start = dataOffset(file, entry)
     const data = createReadStream(file, { start, end: start + entry.compressed_bytes - 1, highWaterMark: 1 << 20 })
-    if (entry.method === 0) await pipeline(data, out)
-    else if (entry.method === 8) await pipeline(data, createInflateRaw({ chunkSize: 1 << 18 }), out)
-    else throw new Error(`${file}: ${entry.name} is packed with method ${entry.method}, which is not known`)
+    await pipeline(data, unpack(), out())
   }
 }
+
+/** By compression method: 0 stored, 8 deflated. Nothing else is in use. */
+const UNPACKERS: ReadonlyMap<number, () => Transform> = new Map([
+  [0, (): Transform => new PassThrough()],
+  [8, (): Transform => createInflateRaw({ chunkSize: 1 << 18 })]
+])
 
 function readDirectory(file: string): Entry[] {
   const size = statSync(file).size

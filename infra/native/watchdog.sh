@@ -17,12 +17,12 @@ while read -r line; do
 done
 alive() {
   for group in $groups; do
-    kill -0 -- "-$group" 2>/dev/null && return 0
+    kill -s 0 -- "-$group" 2>/dev/null && return 0
   done
   return 1
 }
 for group in $groups; do
-  kill -TERM -- "-$group" 2>/dev/null
+  kill -s TERM -- "-$group" 2>/dev/null
 done
 waited=0
 while alive && [ "$waited" -lt 100 ]; do
@@ -30,6 +30,6 @@ while alive && [ "$waited" -lt 100 ]; do
   waited=$((waited + 1))
 done
 for group in $groups; do
-  kill -KILL -- "-$group" 2>/dev/null
+  kill -s KILL -- "-$group" 2>/dev/null
 done
 exit 0

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { followOptions } from '../platform/ingest/sources.ts'
+import { followOptions, linesFit } from '../platform/ingest/sources.ts'
 import { spoolOptions } from '../platform/spool/options.ts'
 
 const MIB = 1024 * 1024
@@ -105,6 +105,10 @@ export const auditCollectorOptions = z
   .refine(({ webhook, spool }) => spool.max_bytes - spool.segment_bytes > webhook.body_max_bytes + 1024, {
     path: ['spool', 'max_bytes'],
     message: 'must hold the largest body beside one segment'
+  })
+  .refine(({ files, follow, spool }) => files.length === 0 || linesFit(follow, spool), {
+    path: ['spool', 'max_bytes'],
+    message: 'must hold a line of follow.line_max_bytes and 512 KiB beside one segment'
   })
 
 export type AuditCollectorOptions = z.output<typeof auditCollectorOptions>

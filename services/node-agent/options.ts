@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { followOptions } from '../platform/ingest/sources.ts'
+import { followOptions, linesFit } from '../platform/ingest/sources.ts'
 import { spoolOptions } from '../platform/spool/options.ts'
 
 const sensor = z.enum(['tetragon', 'falco']).describe('Whose events they are.')
@@ -47,6 +47,10 @@ export const nodeAgentOptions = z
   .refine(({ sources }) => new Set(sources.map(fromOf)).size === sources.length, {
     path: ['sources'],
     message: 'the same file is given twice'
+  })
+  .refine(({ follow, spool }) => linesFit(follow, spool), {
+    path: ['spool', 'max_bytes'],
+    message: 'must hold a line of follow.line_max_bytes and 512 KiB beside one segment'
   })
 
 export type NodeAgentOptions = z.output<typeof nodeAgentOptions>

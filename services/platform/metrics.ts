@@ -98,6 +98,41 @@ export const signalsFiltered = new Counter({
   registers: [metrics]
 })
 
+export const correlatedSignals = new Counter({
+  name: 'weir_correlated_signals_total',
+  help: 'Signals the correlator took, by result: accepted, duplicate, refused, ahead_of_clock (accepted, but too far in the future to move time on).',
+  labelNames: ['result'] as const,
+  registers: [metrics]
+})
+
+export const incidentRevisions = new Counter({
+  name: 'weir_incident_revisions_total',
+  help: 'Revisions of incidents published, by severity and status.',
+  labelNames: ['severity', 'status'] as const,
+  registers: [metrics]
+})
+
+export const correlatorMemory = new Gauge({
+  name: 'weir_correlator_memory',
+  help: 'What the correlator remembers, by cluster and kind: signals, groups (incidents, and signals not yet worth one).',
+  labelNames: ['cluster', 'kind'] as const,
+  registers: [metrics]
+})
+
+export const correlatorLimits = new Counter({
+  name: 'weir_correlator_limits_total',
+  help: 'Limits of the correlator that were reached, by limit: incident_full, evicted_groups, evicted_signals.',
+  labelNames: ['limit'] as const,
+  registers: [metrics]
+})
+
+export const plansOut = new Counter({
+  name: 'weir_plans_total',
+  help: 'Response plans written, by playbook; a plan that stays the same is written again with each revision.',
+  labelNames: ['playbook'] as const,
+  registers: [metrics]
+})
+
 /** Node's own metrics (CPU, memory, event loop), for services that live long. */
 export function collectProcessMetrics(): void {
   collectDefaultMetrics({ register: metrics, prefix: 'weir_' })

@@ -2,11 +2,14 @@ import { describe, expect, it } from 'vitest'
 import { plainProgress } from '../../infra/progress.ts'
 
 function shown(isTTY: boolean) {
-  let text = ''
+  const written: string[] = []
   let time_ms = 0
-  const stream = { isTTY, columns: 40, write: (more: string) => void (text += more) }
+  const stream = { isTTY, columns: 40, write: (more: string) => written.push(more) }
   const progress = plainProgress(stream, () => time_ms)
-  return { progress, text: () => text, pass: (ms: number) => void (time_ms += ms) }
+  const pass = (ms: number) => {
+    time_ms += ms
+  }
+  return { progress, text: () => written.join(''), pass }
 }
 
 describe('plainProgress', () => {
@@ -47,7 +50,7 @@ describe('plainProgress', () => {
     pass(1_000)
     progress.downloading('opensearch', 45_000_000, 162_000_000)
     const last = text().split('\r\x1b[K').at(-1) ?? ''
-    expect(last).toContain('opensearch 45 of 162 MB 1.0 s')
+    expect(last).toContain('kafka 1.0 s · opensearch 45 of 162 MB')
     expect(last.length).toBeLessThan(40)
     progress.end()
     expect(text().endsWith('\r\x1b[K')).toBe(true)

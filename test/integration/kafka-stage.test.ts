@@ -76,6 +76,34 @@ describe.each([
     )
   })
 
+  it('gets a bounded number of messages at a time, however many were fetched', async () => {
+    const bounded = await createTestKafka(inject('endpoints').kafka, {
+      handle_max_messages: 30,
+      handle_max_bytes: 1_000
+    })
+    const input = await kafka.topic('in', { partitions: 1 })
+    const output = await kafka.topic('out', { partitions: 1 })
+    await kafka.send(numbered(input, 100, 1))
+    await kafka.send([{ topic: input, key: 'key-0', value: Buffer.from('x'.repeat(5_000)) }])
+    const sizes: number[] = []
+    const stage = relay(input, output, { transactional })
+    const one = run(
+      {
+        ...stage,
+        handle: async (batch, context) => {
+          sizes.push(batch.messages.length)
+          return stage.handle(batch, context)
+        }
+      },
+      bounded.client
+    )
+    await until('all are out', async () => (await kafka.readAll(output)).length === 101)
+    expect(Math.max(...sizes)).toBe(30)
+    expect(sizes.at(-1)).toBe(1)
+    await one.stop()
+    await bounded.close()
+  })
+
   it('that throws fails loudly, has no effect, and its batch is read again', async () => {
     const input = await kafka.topic('in', { partitions: 1 })
     const output = await kafka.topic('out', { partitions: 1 })

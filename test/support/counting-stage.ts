@@ -12,7 +12,7 @@ export interface CountingOptions {
   readonly transactional: boolean
   /** How long a batch takes. */
   readonly delay_ms?: number
-  say?(line: string): void
+  readonly say?: (line: string) => void
 }
 
 /**
@@ -60,7 +60,7 @@ export function countingStage(topics: CountingTopics, options: CountingOptions):
           topic: topics.output,
           partition,
           key: message.key,
-          value: Buffer.from(`${message.value} ${key} ${count}`)
+          value: Buffer.from(`${String(message.value)} ${key} ${count}`)
         })
       }
       for (const [key, count] of changed) {

@@ -145,6 +145,17 @@ function untilStopped(signal: AbortSignal): Promise<void> {
   })
 }
 
+/** Says how far the replay is, at each quarter. */
+function quarters(say: (text: string) => void, began_ms: number): (share: number) => void {
+  let said = 0
+  return (share) => {
+    const quarter = Math.floor(share * 4)
+    if (quarter <= said) return
+    said = quarter
+    say(`replay: ${quarter * 25} % sent after ${((Date.now() - began_ms) / 1000).toFixed(1)} s`)
+  }
+}
+
 function tellReplay({ title, records, cluster }: Recording): void {
   console.log(`\nReplaying ${title}\n${records.length} records of cluster ${cluster.name} (${cluster.id})\n`)
 }
@@ -175,8 +186,7 @@ async function upLive(
       pieces: PIECES,
       pause_ms: PAUSE_MS,
       signal,
-      progress: (share) =>
-        progress.note(share === 1 ? `all records sent after ${((Date.now() - began_ms) / 1000).toFixed(1)} s` : '')
+      progress: quarters((text) => progress.note(text), began_ms)
     })
     await untilDrained(world.kafka, DRAIN_TIMEOUT_MS, signal)
     await untilIndexed(search, settings.opensearch.index_prefix, watch.seen.incidents, DRAIN_TIMEOUT_MS, signal)

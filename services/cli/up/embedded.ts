@@ -50,7 +50,7 @@ export async function startEmbedded(settings: Settings, log: Logger): Promise<Em
       { schemas, codec, rules, facts, log, now_ms, waitUntil: async () => {} },
       settings.enricher
     ),
-    createCorrelatorStage({ codec, options: settings.correlator, now_ms, log }),
+    createCorrelatorStage({ codec, options: settings.correlator, now_ms }),
     createResponderStage({ codec, options: settings.responder, now_ms, log }),
     createIndexerStage({
       codec,

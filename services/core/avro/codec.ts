@@ -9,13 +9,13 @@ import { HEADER_BYTES, schemaIdOf, writeHeader } from './wire.ts'
 /** Where schemas and their ids come from: the registry's part in coding. */
 export interface SchemaSource {
   /**
-   * The schema with this id as parsed JSON, `undefined` when there is none. May throw when it cannot be said: the error
+   * The schema with this id as parsed JSON, `undefined` when there is none; or a promise of it. May throw when it cannot be said: the error
    * passes through, since an unreachable registry must not turn good messages into dead letters. Asked again for every
    * message of an unknown id; it is the source that remembers for how long an id is unknown.
    */
-  writerSchema(id: number): Promise<unknown> | unknown
+  readonly writerSchema: (id: number) => unknown
   /** Id of today's schema of this name. */
-  idOf(name: SchemaName): number
+  readonly idOf: (name: SchemaName) => number
 }
 
 export interface Codec {

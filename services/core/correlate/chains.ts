@@ -22,15 +22,18 @@ function windowOf(link: Link, settings: CorrelateSettings): number {
   return settings.link_windows_ms[link.kind] * 1000
 }
 
+/** Most chains are short or of few workloads; then nothing has to be counted. */
+function canBeHub(chain: Chain, settings: CorrelateSettings): boolean {
+  return chain.signals.length > settings.hub_signals && chain.workloads.size > settings.hub_workloads
+}
+
 /**
  * Whether the key was already a hub when the signal at `place` came: more signals of more workloads than allowed, this one
  * included, within the link window before it.
  */
 function isHub(chain: Chain, place: number, window_us: number, settings: CorrelateSettings): boolean {
-  // Most chains are short or of one workload; then nothing has to be counted.
-  if (chain.signals.length <= settings.hub_signals || chain.workloads.size <= settings.hub_workloads) return false
   const end = chain.signals[place]
-  if (end === undefined) return false
+  if (end === undefined || !canBeHub(chain, settings)) return false
   const workloads: string[] = []
   for (let at = place; at >= 0; at -= 1) {
     const stored = chain.signals[at]
@@ -93,7 +96,7 @@ export function attach(state: ClusterState, stored: StoredSignal, settings: Corr
     const place = placeOf(chain, stored)
     chain.signals.splice(place, 0, stored)
     if (stored.workload !== '') chain.workloads.set(stored.workload, (chain.workloads.get(stored.workload) ?? 0) + 1)
-    if (chain.signals.length <= settings.hub_signals || chain.workloads.size <= settings.hub_workloads) continue
+    if (!canBeHub(chain, settings)) continue
     for (const [follower] of followers(chain, place, windowOf(link, settings))) loosened.push(follower)
   }
   return loosened
@@ -110,7 +113,7 @@ export function detach(state: ClusterState, stored: StoredSignal, settings: Corr
     const place = placeOf(chain, stored)
     if (chain.signals[place] !== stored) continue
     const window_us = windowOf(link, settings)
-    for (const [follower, at] of followers(chain, place, window_us)) {
+    for (const [follower, at] of canBeHub(chain, settings) ? followers(chain, place, window_us) : []) {
       if (follower.cutKeys.includes(link.key) || !isHub(chain, at, window_us, settings)) continue
       follower.cutKeys = [...follower.cutKeys, link.key].sort()
       noteSignal(state, follower)

@@ -147,7 +147,7 @@ describe('a rule set', () => {
   it('finds a path through hostile keys in bounded time', () => {
     // Every way of reading a.a.a… as keys exists, so there are as many places to look at as the body has values.
     const nest = (depth: number): object =>
-      depth === 0 ? {} : { a: nest(depth - 1), 'a.a': nest(depth - 2 < 0 ? 0 : depth - 2) }
+      depth === 0 ? {} : { a: nest(depth - 1), 'a.a': nest(Math.max(depth - 2, 0)) }
     const limits: string[] = []
     const path = `requestObject.${'a.'.repeat(18)}z`
     const { rules } = loadTexts([ruleText({ a: { [path]: 1 }, b: { 'requestObject.list': 1 }, condition: 'a or b' })], {

@@ -44,6 +44,17 @@ export const followOptions = z.strictObject({
 
 export type FollowSettings = z.output<typeof followOptions>
 
+/** What is read of a file at a time, and some room for the head of a record. */
+const CHUNK_ROOM_BYTES = 512 * 1024
+
+/** Whether the longest line, with what is read together with it, fits into a spool beside one segment. */
+export function linesFit(
+  { line_max_bytes }: FollowSettings,
+  spool: { readonly max_bytes: number; readonly segment_bytes: number }
+): boolean {
+  return spool.max_bytes - spool.segment_bytes > line_max_bytes + CHUNK_ROOM_BYTES
+}
+
 /** Where lines come from. */
 export type Source = { readonly path: string } | { readonly stream: Readable }
 

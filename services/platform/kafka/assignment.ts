@@ -32,12 +32,12 @@ export interface AssignmentContext {
   readonly consumer: Pick<Consumer, 'pause' | 'resume' | 'seek'>
   readonly log: Logger
   /** Committed offset of a partition, null when there is none. */
-  committedOffset(topic: string, partition: number): Promise<bigint | null>
+  readonly committedOffset: (topic: string, partition: number) => Promise<bigint | null>
   /** Sends without a transaction. */
-  send(messages: readonly OutgoingMessage[]): Promise<void>
-  progress(): void
+  readonly send: (messages: readonly OutgoingMessage[]) => Promise<void>
+  readonly progress: () => void
   /** Ends the stage. */
-  fail(error: WeirError): void
+  readonly fail: (error: WeirError) => void
 }
 
 /** The partitions that a member of a consumer group has. */

@@ -63,12 +63,12 @@ function replaceModule(path: string, user: string, exports: unknown): void {
  * and this one from elsewhere, stay.
  */
 function filterWarning(): void {
-  const emitWarning = process.emitWarning
+  const emitWarning: (...parameters: unknown[]) => void = process.emitWarning.bind(process)
   process.emitWarning = (...parameters: unknown[]) => {
     const [, type] = parameters
     const name = typeof type === 'object' && type !== null && 'type' in type ? type.type : type
     if (name === 'TimeoutNegativeWarning' && new Error().stack?.includes('network/requestQueue')) return
-    Reflect.apply(emitWarning, process, parameters)
+    emitWarning(...parameters)
   }
 }
 

@@ -25,3 +25,23 @@ export function toMessage(topic: string, partition: number, message: KafkaMessag
     timestamp_ms: Number(message.timestamp)
   }
 }
+
+/** Cuts messages, in order, into what a stage gets at a time: compressed, they may have been few bytes. */
+export function* piecesOf(
+  messages: readonly KafkaMessage[],
+  limits: { readonly handle_max_messages: number; readonly handle_max_bytes: number }
+): Generator<KafkaMessage[]> {
+  let piece: KafkaMessage[] = []
+  let bytes = 0
+  for (const message of messages) {
+    const size = (message.key?.length ?? 0) + (message.value?.length ?? 0)
+    if (piece.length > 0 && (piece.length >= limits.handle_max_messages || bytes + size > limits.handle_max_bytes)) {
+      yield piece
+      piece = []
+      bytes = 0
+    }
+    piece.push(message)
+    bytes += size
+  }
+  if (piece.length > 0) yield piece
+}

@@ -61,7 +61,9 @@ export const kafkaOptions = z
     fetch_max_wait_ms: milliseconds(250).describe('How long a broker may wait for messages before it answers.'),
     fetch_min_bytes: bytes(1).describe('How much a broker waits for.'),
     fetch_max_bytes: bytes(10 * MIB).describe('How much one fetch may bring.'),
-    fetch_max_partition_bytes: bytes(1 * MIB).describe('How much of one partition: what a stage gets at a time.'),
+    fetch_max_partition_bytes: bytes(1 * MIB).describe('How much of one partition, as it is compressed.'),
+    handle_max_messages: z.number().int().positive().default(2_000).describe('Messages that a stage gets at a time.'),
+    handle_max_bytes: bytes(8 * MIB).describe('How much a stage gets at a time, unless one message is larger.'),
     partitions_concurrently: z
       .number()
       .int()

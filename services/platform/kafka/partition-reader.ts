@@ -22,7 +22,7 @@ export interface PartitionRange {
   /** Ends the reading early, without an error. */
   readonly signal?: AbortSignal
   /** To be called whenever something has been read. */
-  progress?(): void
+  readonly progress?: () => void
 }
 
 /** Assigns one partition to whoever is alone in the group: kafkajs cannot read without a group. */

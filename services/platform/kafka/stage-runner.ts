@@ -1,4 +1,4 @@
-import type { Admin, EachBatchPayload } from 'kafkajs'
+import type { Admin, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import { messageOf, WeirError } from '../../core/errors.ts'
 import { DLQ_CODE_HEADER, toDeadLetter } from '../dead-letter.ts'
 import type { Health } from '../health.ts'
@@ -10,7 +10,7 @@ import { createAssignment, type Owned } from './assignment.ts'
 import { type KafkaClient, protocolTypeOf, retryOf } from './client.ts'
 import { KAFKA_ERRORS } from './errors.ts'
 import { kafkajs } from './kafkajs.ts'
-import { toMessage } from './message.ts'
+import { piecesOf, toMessage } from './message.ts'
 import { oversizeOf } from './outgoing.ts'
 import { createSender, type Sender } from './sender.ts'
 
@@ -176,15 +176,18 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
   }
 
   /**
-   * Publishes the outputs of a batch and commits it.
-   * @returns whether it is committed
+   * Publishes the outputs of messages and commits these.
+   * @param last offset of the last of them
+   * @param next offset to go on from: beyond markers of transactions, which are no messages, that follow the last
+   * @returns whether they are committed
    */
-  async function settle(one: Owned, payload: EachBatchPayload, outputs: readonly OutgoingMessage[]): Promise<boolean> {
+  async function settle(
+    one: Owned,
+    payload: EachBatchPayload,
+    outputs: readonly OutgoingMessage[],
+    { last, next }: { last: string; next: bigint }
+  ): Promise<boolean> {
     const { topic, partition } = one
-    const { batch, resolveOffset, commitOffsetsIfNecessary } = payload
-    const last = batch.messages.at(-1)?.offset ?? batch.lastOffset()
-    // The batch may end with markers of transactions, which are no messages.
-    const next = BigInt(batch.lastOffset()) + 1n
     if (one.sender !== null) {
       try {
         await one.sender.commit(outputs, { group, topic, partition, next: String(next) })
@@ -194,12 +197,13 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
       }
       failedTransactions.delete(`${topic}/${partition}`)
       one.position = next
-      if (one.state !== 'lost') resolveOffset(last)
+      if (one.state !== 'lost') payload.resolveOffset(last)
     } else {
       await send(outputs)
       if (one.state === 'lost') return false
-      resolveOffset(last)
-      await commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset: String(next) }] }] })
+      payload.resolveOffset(last)
+      const topics = [{ topic, partitions: [{ partition, offset: String(next) }] }]
+      await payload.commitOffsetsIfNecessary({ topics })
     }
     for (const { topic, headers } of outputs) {
       const code = headers?.[DLQ_CODE_HEADER]
@@ -208,16 +212,37 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
     return true
   }
 
+  /** Handles some messages of a batch. @returns whether they are committed */
+  async function handle(
+    one: Owned,
+    payload: EachBatchPayload,
+    piece: readonly KafkaMessage[],
+    context: HandleContext
+  ): Promise<boolean> {
+    const { topic, partition } = one
+    const started = performance.now()
+    const last = piece.at(-1)?.offset ?? payload.batch.lastOffset()
+    const isEnd = last === payload.batch.messages.at(-1)?.offset
+    const next = BigInt(isEnd ? payload.batch.lastOffset() : last) + 1n
+    const batch: Batch = { topic, partition, messages: piece.map((message) => toMessage(topic, partition, message)) }
+    const outputs = await stage.handle(batch, context)
+    // After a long time without a heartbeat (the process was frozen) this tells whether the partition is still ours.
+    await context.heartbeat()
+    if (context.signal.aborted) return false
+    if (!(await settle(one, payload, withoutOversize(batch, outputs), { last, next }))) return false
+    messagesIn.inc({ topic }, piece.length)
+    batchSeconds.observe({ stage: stage.name, topic }, (performance.now() - started) / 1000)
+    return true
+  }
+
   /** Handles one batch, saying meanwhile that we live. */
   async function work(one: Owned, payload: EachBatchPayload): Promise<void> {
-    const { topic, partition, position } = one
+    const { position } = one
     const { signal } = one.controller
-    const messages = payload.batch.messages
-      .filter(({ offset }) => position === null || BigInt(offset) >= position)
-      .map((message) => toMessage(topic, partition, message))
-    if (messages.length === 0) return payload.resolveOffset(payload.batch.lastOffset())
+    const { batch } = payload
+    const messages = batch.messages.filter(({ offset }) => position === null || BigInt(offset) >= position)
+    if (messages.length === 0) return payload.resolveOffset(batch.lastOffset())
 
-    const started = performance.now()
     let interruption: unknown = null
     const beat = async () => {
       try {
@@ -228,23 +253,15 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
         if (LOST_MEMBERSHIP.has(protocolTypeOf(error) ?? '')) assignment.loseAll('the group has thrown us out')
       }
     }
-    const timer = setInterval(() => void beat(), options.heartbeat_interval_ms)
-    const context: HandleContext = {
-      signal,
-      heartbeat: async () => {
-        progress()
-        await beat()
-      }
-    }
-    try {
-      const batch: Batch = { topic, partition, messages }
-      const outputs = await stage.handle(batch, context)
-      // After a long time without a heartbeat (the process was frozen) this tells whether the partition is still ours.
+    const heartbeat = async () => {
+      progress()
       await beat()
-      if (!signal.aborted && (await settle(one, payload, withoutOversize(batch, outputs)))) {
-        messagesIn.inc({ topic }, messages.length)
-        batchSeconds.observe({ stage: stage.name, topic }, (performance.now() - started) / 1000)
-        progress()
+    }
+    const timer = setInterval(() => void beat(), options.heartbeat_interval_ms)
+    try {
+      for (const piece of piecesOf(messages, options)) {
+        if (!(await handle(one, payload, piece, { signal, heartbeat }))) break
+        if (interruption !== null || signal.aborted || !payload.isRunning()) break
       }
     } catch (error) {
       // What a stage throws because it was told to stop is not of interest.
@@ -345,7 +362,9 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
       done = await within(drained, ABORT_GRACE_MS)
     }
     assignment.loseAll('the service stops')
-    const ends = [consumer.disconnect(), sender?.close(), admin?.disconnect(), assignment.released()]
+    const ends: Promise<unknown>[] = [consumer.disconnect(), assignment.released()]
+    if (sender !== null) ends.push(sender.close())
+    if (admin !== null) ends.push(admin.disconnect())
     const closed = await within(Promise.allSettled(ends), ABORT_GRACE_MS)
     if (done && closed) return
     throw new WeirError(KAFKA_ERRORS, 'KAFKA_NOT_DRAINED', `stage ${stage.name} did not stop in time`)

@@ -48,7 +48,8 @@ describe('a pipeline in memory', () => {
     await bus.publish(sent)
     await bus.drain()
     const received = bus.read('c')
-    expect(received.map(textOf).sort()).toEqual(sent.map((one) => `${textOf(one)}!?`).sort())
+    expect(new Set(received.map(textOf))).toEqual(new Set(sent.map((one) => `${textOf(one)}!?`)))
+    expect(received).toHaveLength(sent.length)
     for (let key = 0; key < 7; key++) {
       const order = received
         .filter((one) => String(one.key) === `key ${key}`)
@@ -64,7 +65,7 @@ describe('a pipeline in memory', () => {
       bus.run(relay('again', 'a', 'b', (text) => `${text}'`))
       await bus.publish(values.map(([key, value]) => message('a', key, value)))
       await bus.drain()
-      return bus.read('b').map(({ partition, offset, value }) => `${partition}/${offset} ${value}`)
+      return bus.read('b').map((one) => `${one.partition}/${one.offset} ${textOf(one)}`)
     }
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(fc.option(fc.string()), fc.string()), { maxLength: 30 }), async (values) => {

@@ -143,8 +143,8 @@ export function createRegistry(options: RegistryOptions): SchemaRegistry {
 
     async compatibility(subject) {
       const answer = await ask(`read the compatibility of ${subject}`, () => api.Subject.config({ subject }))
-      const level = String(answer?.compatibilityLevel ?? answer?.compatibility ?? '').toUpperCase()
-      return COMPATIBILITIES.find((known) => known === level) ?? null
+      const level = answer?.compatibilityLevel ?? answer?.compatibility
+      return COMPATIBILITIES.find((known) => typeof level === 'string' && known === level.toUpperCase()) ?? null
     },
 
     async setCompatibility(subject, level: Compatibility) {
@@ -158,7 +158,7 @@ export function createRegistry(options: RegistryOptions): SchemaRegistry {
       const answer = await ask(what, () => api.Schema.find({ id }))
       if (answer === null) return undefined
       // What is not Avro, or not JSON, is not unknown but unreadable, and found to be so where it is compiled.
-      if (answer.schemaType !== undefined && answer.schemaType !== 'AVRO') return { type: String(answer.schemaType) }
+      if (answer.schemaType !== undefined && answer.schemaType !== 'AVRO') return { type: 'not Avro' }
       try {
         return JSON.parse(String(answer.schema)) as unknown
       } catch {

@@ -20,7 +20,8 @@ function memoryAdmin() {
     return topic
   }
   const admin: TopicAdmin = {
-    describe: async (names) => new Map(names.flatMap((name) => (topics.has(name) ? [[name, structuredClone(topicOf(name))]] : []))),
+    describe: async (names) =>
+      new Map(names.flatMap((name) => (topics.has(name) ? [[name, structuredClone(topicOf(name))]] : []))),
     create: async (name, partitions, configs, replication_factor) => {
       if (topics.has(name)) throw new Error(`topic ${name} exists`)
       topics.set(name, { partitions, configs: new Map(Object.entries(configs)), replication_factor })

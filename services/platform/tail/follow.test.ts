@@ -388,6 +388,20 @@ describe('saved positions', () => {
     }
   )
 
+  it('are whole however many save at a time', async () => {
+    const file = join(newFolder(), 'positions.json')
+    const positions = await openPositions(file, () => undefined)
+    await Promise.all(
+      Array.from({ length: 20 }, (_, index) => {
+        positions.set(`/${index}`, position)
+        return positions.save()
+      })
+    )
+    const again = await openPositions(file, () => undefined)
+    expect(again.damaged).toBe(false)
+    expect(again.get('/19')).toEqual(position)
+  })
+
   it('that cannot be written are an error', async () => {
     const folder = newFolder()
     const positions = await openPositions(join(folder, 'positions.json'), () => undefined)

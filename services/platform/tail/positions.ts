@@ -46,6 +46,25 @@ export async function openPositions(
       )
     }
   }
+  let saving: Promise<void> = Promise.resolve()
+
+  async function write(first: (() => Promise<void>) | undefined): Promise<void> {
+    if (!changed) return
+    changed = false
+    const content = JSON.stringify(Object.fromEntries(positions), null, 1)
+    try {
+      await first?.()
+      await writeFile(`${file}.new`, content, { flush: true })
+      await rename(`${file}.new`, file)
+    } catch (error) {
+      changed = true
+      if (error instanceof WeirError) throw error
+      throw new WeirError(TAIL_ERRORS, 'TAIL_STATE_UNWRITABLE', `cannot write ${file}: ${messageOf(error)}`, {
+        cause: error
+      })
+    }
+  }
+
   return {
     damaged,
     get: (path) => positions.get(path) ?? null,
@@ -53,21 +72,10 @@ export async function openPositions(
       positions.set(path, position)
       changed = true
     },
-    save: async (first) => {
-      if (!changed) return
-      changed = false
-      const content = JSON.stringify(Object.fromEntries(positions), null, 1)
-      try {
-        await first?.()
-        await writeFile(`${file}.new`, content, { flush: true })
-        await rename(`${file}.new`, file)
-      } catch (error) {
-        changed = true
-        if (error instanceof WeirError) throw error
-        throw new WeirError(TAIL_ERRORS, 'TAIL_STATE_UNWRITABLE', `cannot write ${file}: ${messageOf(error)}`, {
-          cause: error
-        })
-      }
+    save: (first) => {
+      // One at a time, or one would rename the file that the other is writing.
+      saving = saving.catch(() => undefined).then(() => write(first))
+      return saving
     }
   }
 }

@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import { DEFAULT_CORRELATE_SETTINGS as DEFAULTS } from '../core/correlate/settings.ts'
+
+const duration = (value: number, description: string) =>
+  z.number().int().positive().default(value).describe(description)
+const count = duration
+const windows = DEFAULTS.link_windows_ms
+
+/** Settings of the correlator. */
+export const correlatorOptions = z
+  .strictObject({
+    link_windows_ms: z
+      .strictObject({
+        pod: duration(windows.pod, 'Signals of one pod.'),
+        container: duration(windows.container, 'Signals of one container.'),
+        workload: duration(
+          windows.workload,
+          'A request for a workload and signals of its pods, or of several of its pods.'
+        ),
+        service_account: duration(windows.service_account, 'A service account that acts or is acted on.'),
+        credential: duration(windows.credential, 'Requests with one token or certificate.')
+      })
+      .prefault({})
+      .describe('How far apart two signals that share a key may be and still belong to one attack.'),
+    hub_signals: count(
+      DEFAULTS.hub_signals,
+      'With more signals than this within its window, of more workloads than hub_workloads, a key ties nothing together.'
+    ),
+    hub_workloads: count(DEFAULTS.hub_workloads, 'See hub_signals.'),
+    allowed_lateness_ms: z
+      .number()
+      .int()
+      .nonnegative()
+      .default(DEFAULTS.allowed_lateness_ms)
+      .describe('How late signals may come and still find all they belong to.'),
+    clock_tolerance_ms: z
+      .number()
+      .int()
+      .nonnegative()
+      .default(DEFAULTS.clock_tolerance_ms)
+      .describe("How far ahead of this machine's clock an event may be and still move time on."),
+    close_idle_ms: duration(DEFAULTS.close_idle_ms, 'An incident without new signals is closed after this.'),
+    max_age_ms: duration(DEFAULTS.max_age_ms, 'An incident takes signals for this long; later ones start a new one.'),
+    reopen_ms: z
+      .number()
+      .int()
+      .nonnegative()
+      .default(DEFAULTS.reopen_ms)
+      .describe('A closed incident is opened again by a signal of its own that comes within this.'),
+    max_signals_per_incident: z
+      .number()
+      .int()
+      .positive()
+      .max(1000)
+      .default(DEFAULTS.max_signals_per_incident)
+      .describe(
+        'An incident takes no more signals than this; later ones start a new one. More than 1,000 would not fit a Kafka message.'
+      ),
+    max_groups_per_cluster: count(
+      DEFAULTS.max_groups_per_cluster,
+      'Most incidents, and groups of signals not yet worth one, remembered per cluster.'
+    ),
+    max_signals_per_cluster: count(
+      DEFAULTS.max_signals_per_cluster,
+      'Most signals remembered per cluster; one takes some 2 KB.'
+    )
+  })
+  .refine(
+    ({ max_signals_per_cluster, max_signals_per_incident }) => max_signals_per_cluster >= max_signals_per_incident,
+    {
+      path: ['max_signals_per_cluster'],
+      message: 'must not be less than max_signals_per_incident'
+    }
+  )
+
+export type CorrelatorOptions = z.output<typeof correlatorOptions>

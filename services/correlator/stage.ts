@@ -1,0 +1,165 @@
+import type { CorrelatorState, Incident, Signal } from '../../schemas/generated/types.ts'
+import type { Codec } from '../core/avro/codec.ts'
+import { type CorrelateCounts, correlate } from '../core/correlate/reducer.ts'
+import { restore } from '../core/correlate/restore.ts'
+import { type ClusterState, emptyState, type StateEntry } from '../core/correlate/state.ts'
+import { messageOf, WeirError } from '../core/errors.ts'
+import { toDeadLetter } from '../platform/dead-letter.ts'
+import { correlatedSignals, correlatorLimits, correlatorMemory, incidentRevisions } from '../platform/metrics.ts'
+import type { Batch, Message, OutgoingMessage, Stage, StageContext } from '../platform/stage.ts'
+import { VERSION } from '../platform/version.ts'
+import type { CorrelatorOptions } from './options.ts'
+
+const SIGNALS = 'weir.signals.v1'
+const INCIDENTS = 'weir.incidents.v1'
+const STATE = 'weir.state.v1'
+/** Clusters worked through between two heartbeats. */
+const HEARTBEAT_EVERY = 8
+
+function count(counts: CorrelateCounts, refused: number, incidents: readonly Incident[]): void {
+  correlatedSignals.inc({ result: 'accepted' }, counts.accepted)
+  correlatedSignals.inc({ result: 'duplicate' }, counts.duplicates)
+  correlatedSignals.inc({ result: 'ahead_of_clock' }, counts.ahead_of_clock)
+  correlatedSignals.inc({ result: 'refused' }, refused)
+  correlatorLimits.inc({ limit: 'incident_full' }, counts.sealed)
+  correlatorLimits.inc({ limit: 'evicted_groups' }, counts.evicted_groups)
+  correlatorLimits.inc({ limit: 'evicted_signals' }, counts.evicted_signals)
+  for (const { severity, status } of incidents) incidentRevisions.inc({ severity, status })
+}
+
+export interface CorrelatorPorts {
+  readonly codec: Pick<Codec, 'encode' | 'decode'>
+  readonly options: CorrelatorOptions
+  /** Milliseconds since the epoch. */
+  readonly now_ms: () => number
+}
+
+/**
+ * The correlator as a stage: signals of a partition in, revisions of incidents and changes of state out, in one transaction
+ * per batch. The state of a partition's clusters lives in memory from assignment to revocation, and in the same partition of
+ * the changelog.
+ */
+export function createCorrelatorStage({ codec, options, now_ms }: CorrelatorPorts): Stage {
+  /** By partition, then cluster. */
+  const partitions = new Map<number, Map<string, ClusterState>>()
+
+  function deadLetter(message: Message, code: string, text: string): OutgoingMessage {
+    const reason = {
+      stage: 'correlate',
+      service: 'correlator',
+      version: VERSION,
+      code,
+      message: text,
+      attempts: 1,
+      failed_at_ms: now_ms()
+    }
+    return toDeadLetter(message, reason)
+  }
+
+  function stateMessage(partition: number, cluster_id: string, { key, value }: StateEntry): OutgoingMessage {
+    const encoded = value === null ? null : codec.encode('correlator-state', value)
+    return { topic: STATE, partition, key: `${cluster_id}/${key}`, value: encoded }
+  }
+
+  /** Latest entries by message key, as they are read. */
+  async function readChangelog(
+    partition: number,
+    context: StageContext
+  ): Promise<ReadonlyMap<string, CorrelatorState>> {
+    const marker: CorrelatorState = {
+      key: 'fence',
+      cluster_id: '',
+      kind: 'marker',
+      signal: null,
+      sealed: null,
+      cut_keys: [],
+      published: null,
+      watermark: 0
+    }
+    const fence = {
+      topic: STATE,
+      partition,
+      key: `fence/${partition}`,
+      value: codec.encode('correlator-state', marker)
+    }
+    const latest = new Map<string, CorrelatorState>()
+    for await (const message of context.changelog.read(STATE, partition, fence)) {
+      const key = message.key?.toString('utf8') ?? ''
+      if (message.value === null) latest.delete(key)
+      else {
+        const entry = await codec.decode('correlator-state', message.value)
+        if (entry.kind !== 'marker') latest.set(key, entry)
+      }
+    }
+    return latest
+  }
+
+  async function onAssigned(_topic: string, partition: number, context: StageContext): Promise<void> {
+    const latest = await readChangelog(partition, context)
+    const states = new Map<string, ClusterState>()
+    for (const [cluster_id, entries] of Map.groupBy(latest.values(), (entry) => entry.cluster_id)) {
+      states.set(
+        cluster_id,
+        restore(
+          cluster_id,
+          entries.map((value) => ({ key: value.key, value })),
+          options
+        )
+      )
+    }
+    partitions.set(partition, states)
+  }
+
+  /** Decodes what can be decoded, the rest becomes dead letters. Nothing of the state is touched yet, so it may be tried again. */
+  async function readSignals(batch: Batch, outputs: OutgoingMessage[]): Promise<ReadonlyMap<Signal, Message>> {
+    const signals = new Map<Signal, Message>()
+    for (const message of batch.messages) {
+      try {
+        signals.set(await codec.decode('signal', message.value), message)
+      } catch (error) {
+        if (!(error instanceof WeirError) || error.retriable) throw error
+        outputs.push(deadLetter(message, error.code, messageOf(error)))
+      }
+    }
+    return signals
+  }
+
+  return {
+    name: 'correlator',
+    inputs: [SIGNALS],
+    transactional: true,
+    onAssigned,
+    onRevoked: (_topic, partition) => {
+      for (const cluster of partitions.get(partition)?.keys() ?? []) {
+        for (const kind of ['groups', 'signals']) correlatorMemory.remove({ cluster, kind })
+      }
+      partitions.delete(partition)
+    },
+    handle: async (batch, context) => {
+      const states = partitions.get(batch.partition)
+      if (states === undefined) throw new TypeError(`partition ${batch.partition} was not assigned to this correlator`)
+      const outputs: OutgoingMessage[] = []
+      const messages = await readSignals(batch, outputs)
+      let turn = 0
+      for (const [cluster_id, signals] of Map.groupBy(messages.keys(), (signal) => signal.cluster.id)) {
+        if (++turn % HEARTBEAT_EVERY === 0) await context.heartbeat()
+        const state = states.get(cluster_id) ?? emptyState(cluster_id)
+        const { incidents, entries, refused, counts } = correlate(state, signals, now_ms() * 1000, options)
+        for (const { signal, code, reason } of refused) {
+          const message = messages.get(signal)
+          if (message !== undefined) outputs.push(deadLetter(message, code, reason))
+        }
+        for (const incident of incidents) {
+          outputs.push({ topic: INCIDENTS, key: incident.id, value: codec.encode('incident', incident) })
+        }
+        for (const entry of entries) outputs.push(stateMessage(batch.partition, cluster_id, entry))
+        // A cluster of which nothing was usable is none.
+        if (state.signals.size > 0 || state.watermark > 0) states.set(cluster_id, state)
+        count(counts, refused.length, incidents)
+        correlatorMemory.set({ cluster: cluster_id, kind: 'groups' }, state.groups.size)
+        correlatorMemory.set({ cluster: cluster_id, kind: 'signals' }, state.signals.size)
+      }
+      return outputs
+    }
+  }
+}

@@ -1,0 +1,264 @@
+import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { z } from 'zod'
+import { createRecordingOutput } from '../../test/support/recording-output.ts'
+import { createHealth } from '../platform/health.ts'
+import { spoolRefusals } from '../platform/ingest/metrics.ts'
+import { silentLogger } from '../platform/log.ts'
+import { startNodeAgent } from './main.ts'
+import { nodeAgentOptions } from './options.ts'
+
+const closing: Array<() => Promise<void>> = []
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+const newFolder = () => mkdtempSync(join(tmpdir(), 'weir-agent-'))
+const cluster = { id: 'uid-1', name: 'prod' }
+
+async function start(
+  input: z.input<typeof nodeAgentOptions>,
+  stdin = new PassThrough(),
+  output = createRecordingOutput()
+) {
+  const options = nodeAgentOptions.parse({
+    linger_ms: 10,
+    ...input,
+    spool: { directory: join(newFolder(), 'spool'), ...input.spool },
+    follow: { poll_interval_ms: 50, ...input.follow }
+  })
+  const agent = await startNodeAgent({
+    options,
+    cluster,
+    message_max_bytes: 8_000_000,
+    connect: async () => output,
+    stdin,
+    health: createHealth(),
+    log: silentLogger,
+    now_ms: () => 1_700_000_000_000
+  })
+  agent.failed?.catch(() => undefined)
+  let stopped = false
+  const stop = async () => {
+    if (!stopped) await agent.stop()
+    stopped = true
+  }
+  closing.push(stop)
+  return { agent, output, stop }
+}
+
+const exec = (node: string, number: number) =>
+  `${JSON.stringify({
+    process_exec: {
+      process: {
+        exec_id: `${node}-${number}`,
+        pid: number,
+        binary: '/bin/sh',
+        start_time: '2026-01-31T10:00:00Z',
+        pod: { namespace: 'default', name: 'web', container: { id: 'containerd://abc', name: 'web' } }
+      }
+    },
+    node_name: node,
+    time: `2026-01-31T10:00:00.${String(number).padStart(9, '0')}Z`,
+    cluster_name: 'a name of its own'
+  })}\n`
+const falcoAlert = {
+  hostname: 'n-1',
+  output: 'Shell in container',
+  output_fields: { 'container.id': 'abc' },
+  priority: 'Warning',
+  rule: 'Terminal shell in container',
+  source: 'syscall',
+  tags: ['shell'],
+  time: '2026-01-31T10:00:00.000000000Z'
+}
+
+describe('the node agent', () => {
+  it('brings what Tetragon writes to the topic, with the node as key', async () => {
+    const path = join(newFolder(), 'tetragon.log')
+    writeFileSync(path, exec('n-1', 1) + exec('n-1', 2))
+    const { output } = await start({ sources: [{ type: 'tetragon', path }] })
+    await output.until(() => output.messages.length > 0)
+    expect(output.messages[0]?.key).toBe('uid-1/n-1')
+    const [batch] = await output.runtimeBatches()
+    expect(batch).toMatchObject({
+      cluster,
+      node: 'n-1',
+      sensor: 'tetragon',
+      first_sequence: '1',
+      received: 1_700_000_000_000_000
+    })
+    expect(batch?.events).toMatchObject([
+      {
+        category: 'process',
+        action: 'exec',
+        process: { pid: 1, executable: '/bin/sh' },
+        pod: { name: 'web', namespace: 'default' }
+      },
+      { process: { pid: 2 } }
+    ])
+  })
+
+  it('gives each node of a file a batch of its own, unless it is told the node', async () => {
+    const path = join(newFolder(), 'tetragon.log')
+    writeFileSync(path, exec('n-1', 1) + exec('n-2', 2) + exec('n-1', 3))
+    const sources = [{ type: 'tetragon' as const, path }]
+    const several = await start({ sources })
+    await several.output.until(() => several.output.messages.length > 1)
+    expect((await several.output.runtimeBatches()).map(({ node, events }) => [node, events.length])).toEqual([
+      ['n-1', 2],
+      ['n-2', 1]
+    ])
+    const one = await start({ sources, node: 'me' })
+    await one.output.until(() => one.output.messages.length > 0)
+    expect((await one.output.runtimeBatches()).map(({ node, events }) => [node, events.length])).toEqual([['me', 3]])
+  })
+
+  it('numbers events without gap over a restart', async () => {
+    const folder = newFolder()
+    const path = join(folder, 'tetragon.log')
+    const input = { sources: [{ type: 'tetragon' as const, path }], spool: { directory: join(folder, 'spool') } }
+    writeFileSync(path, exec('n-1', 1) + exec('n-1', 2))
+    const first = await start(input)
+    await first.output.until(() => first.output.messages.length > 0)
+    await first.stop()
+    appendFileSync(path, exec('n-1', 3))
+    const second = await start(input)
+    await second.output.until(() => second.output.messages.length > 0)
+    expect(
+      (await second.output.runtimeBatches()).map(({ first_sequence, events }) => [first_sequence, events.length])
+    ).toEqual([['3', 1]])
+  })
+
+  it('reads standard input, and ends when that ends', async () => {
+    const stdin = new PassThrough()
+    const { agent, output, stop } = await start({ sources: [{ type: 'falco', stdin: true }] }, stdin)
+    stdin.write(`${JSON.stringify(falcoAlert)}\n{"rule": `)
+    await output.until(() => output.messages.length > 0)
+    stdin.end('"half"')
+    await agent.ended
+    await stop()
+    expect((await output.runtimeBatches()).flatMap(({ events }) => events.map(({ alert }) => alert?.rule))).toEqual([
+      'Terminal shell in container'
+    ])
+    expect(output.deadLetters()).toMatchObject([
+      { topic: 'weir.runtime.v1.dlq', code: 'INGEST_NOT_JSON', value: '{"rule": "half"' }
+    ])
+  })
+
+  it('bad lines become dead letters and cost nothing else', async () => {
+    const path = join(newFolder(), 'tetragon.log')
+    writeFileSync(path, `${exec('n-1', 1)}no JSON\n{"a":1}\n${JSON.stringify(falcoAlert)}\n${exec('n-1', 2)}`)
+    const { output } = await start({ sources: [{ type: 'tetragon', path }] })
+    await output.until(() => output.messages.length >= 4)
+    expect((await output.runtimeBatches()).flatMap(({ events }) => events.map(({ process }) => process?.pid))).toEqual([
+      1, 2
+    ])
+    expect(output.deadLetters().map(({ code, value }) => [code, value])).toEqual([
+      ['INGEST_NOT_JSON', 'no JSON'],
+      ['EVENT_FORMAT_UNKNOWN', '{"a":1}'],
+      ['INGEST_WRONG_SOURCE', JSON.stringify(falcoAlert)]
+    ])
+  })
+
+  it('tells of lost lines as an event', async () => {
+    const path = join(newFolder(), 'tetragon.log')
+    writeFileSync(path, `${exec('n-1', 1)}${'x'.repeat(2000)}\n${exec('n-1', 2)}`)
+    const { output } = await start({
+      node: 'n-1',
+      sources: [{ type: 'tetragon', path }],
+      follow: { line_max_bytes: 1000 }
+    })
+    await output.until(() => output.messages.length > 0)
+    const events = (await output.runtimeBatches()).flatMap((batch) => batch.events)
+    expect(events.filter(({ category }) => category === 'sensor')).toMatchObject([
+      {
+        action: 'drop',
+        time: 1_700_000_000_000_000,
+        attributes: { reason: 'TAIL_LINE_TOO_LONG', from: path, count: '1' }
+      }
+    ])
+  })
+
+  it('an alert of Falco about an API request is an audit event', async () => {
+    const path = join(newFolder(), 'falco.log')
+    const alert = {
+      ...falcoAlert,
+      rule: 'Attach/Exec Pod',
+      source: 'k8s_audit',
+      output_fields: {
+        'ka.auditid': 'x',
+        'ka.verb': 'create',
+        'ka.user.name': 'alice',
+        'ka.uri': '/api/v1/namespaces/default/pods/web/exec',
+        'ka.target.resource': 'pods',
+        'ka.target.name': 'web'
+      }
+    }
+    writeFileSync(path, `${JSON.stringify(alert)}\n`)
+    const { output } = await start({ sources: [{ type: 'falco', path }] })
+    await output.until(() => output.messages.length > 0)
+    expect((await output.auditBatches())[0]?.events).toMatchObject([{ verb: 'create', user: { username: 'alice' } }])
+  })
+})
+
+describe('Kafka being away', () => {
+  it('stops the reading when the spool is full, and nothing is lost', async () => {
+    const path = join(newFolder(), 'tetragon.log')
+    writeFileSync(path, '')
+    const output = createRecordingOutput()
+    output.state = 'away'
+    const { agent } = await start(
+      {
+        sources: [{ type: 'tetragon', path }],
+        follow: { line_max_bytes: 10_000 },
+        spool: { max_bytes: 700_000, segment_bytes: 100_000 }
+      },
+      undefined,
+      output
+    )
+    let failure: unknown = null
+    agent.failed?.catch((error: unknown) => {
+      failure = error
+    })
+    const count = 6000
+    for (let n = 0; n < count; n += 1) appendFileSync(path, exec('n-1', n))
+    await output.until(() => output.attempts > 3)
+    output.state = 'works'
+    const pids = async () =>
+      (await output.runtimeBatches()).flatMap(({ events }) => events.map(({ process }) => process?.pid))
+    while (failure === null && (await pids()).length < count) await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(failure).toBeNull()
+    const refusals = (await spoolRefusals.get()).values.find(
+      ({ labels }) => labels.service === 'node-agent' && labels.code === 'SPOOL_FULL'
+    )
+    expect(refusals?.value).toBeGreaterThan(0)
+    expect(await pids()).toEqual(Array.from({ length: count }, (_, n) => n))
+  }, 30_000)
+})
+
+describe('the settings', () => {
+  it.each([
+    [
+      'two standard inputs',
+      [
+        { type: 'falco', stdin: true },
+        { type: 'tetragon', stdin: true }
+      ]
+    ],
+    [
+      'a file twice',
+      [
+        { type: 'falco', path: '/a' },
+        { type: 'tetragon', path: '/a' }
+      ]
+    ],
+    ['file and standard input at once', [{ type: 'falco', path: '/a', stdin: true }]],
+    ['a sensor that is not known', [{ type: 'bpf', path: '/a' }]]
+  ])('refuse %s', (_, sources) => {
+    expect(nodeAgentOptions.safeParse({ sources }).success).toBe(false)
+  })
+})

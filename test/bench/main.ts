@@ -1,0 +1,19 @@
+/**
+ * npm run bench            what needs no servers
+ * npm run bench -- kafka   the path through Kafka, on native servers started for it
+ */
+import { cpus } from 'node:os'
+import { printFigures } from './measure.ts'
+
+const wanted = process.argv.slice(2)
+console.log(
+  `${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`
+)
+if (wanted.length === 0 || wanted.includes('hunt')) {
+  const { benchHunt } = await import('./hunt.ts')
+  printFigures('Without servers (weir hunt)', await benchHunt())
+}
+if (wanted.includes('kafka')) {
+  const { benchKafka } = await import('./kafka.ts')
+  printFigures('Through Kafka', await benchKafka())
+}

@@ -1,0 +1,290 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { AuditEvent, EnrichedEvent } from '../../schemas/generated/types.ts'
+import { formatRuleError } from '../../services/core/detect/errors.ts'
+import { explainRule } from '../../services/core/detect/explain.ts'
+import type { JsonObject } from '../../services/core/json.ts'
+import { auditEvent } from '../support/enriched-event.ts'
+import { loadTexts, ruleText } from '../support/rule-text.ts'
+import { type ConditionTree, type Json, type OracleEvent, type OracleRule, oracleMatches } from './sigma-oracle.ts'
+
+/** Words that meet each other often: as values, as parts of values, with other case, with dots and with what patterns use. */
+const word = fc.constantFrom(
+  'get',
+  'GET',
+  'list',
+  'web',
+  'web-1',
+  'a*b',
+  'a?b',
+  '\\',
+  'x',
+  '',
+  'true',
+  '5',
+  '10.0.0.7',
+  'ä',
+  'get list',
+  '😀'
+)
+const pattern = fc.oneof(
+  word,
+  fc.constantFrom(
+    'g*',
+    '*t',
+    '?et',
+    '*',
+    '?',
+    'w*b*',
+    'web-?',
+    '\\*',
+    'a\\*b',
+    'a\\?b',
+    '\\\\',
+    '*e*t*',
+    '10.0.0.*',
+    '**',
+    '?*',
+    'web*1',
+    '*\\*'
+  )
+)
+const number = fc.constantFrom(0, 5, 200, 403, -1, 5.5)
+const scalar: fc.Arbitrary<Json> = fc.oneof(pattern, number, fc.boolean(), fc.constant(null))
+
+const TEXT_FIELDS = [
+  'verb',
+  'userAgent',
+  'objectRef.resource',
+  'user.groups',
+  'annotations.a.b/c',
+  'user.extra.k.x',
+  'actor.name',
+  'outcome',
+  'requestObject.spec.containers.name',
+  'requestObject.a.b',
+  'requestObject.list',
+  'audit.stage'
+]
+const FIELDS = [
+  ...TEXT_FIELDS,
+  'responseStatus.code',
+  'requestObject.spec.containers.privileged',
+  'requestObject.spec.replicas',
+  'pod_spec.host_paths',
+  'requestObject.nothing'
+]
+
+const oneOrMore = <Value extends Json>(value: fc.Arbitrary<Value>): fc.Arbitrary<Json> =>
+  fc.oneof(value, fc.array(value, { minLength: 1, maxLength: 3 }))
+const keyed = (field: string, modifiers: readonly string[]) => [field, ...modifiers].join('|')
+
+const item: fc.Arbitrary<readonly [string, Json]> = fc.oneof(
+  fc.tuple(fc.constantFrom(...FIELDS), oneOrMore(scalar)),
+  fc
+    .tuple(
+      fc.constantFrom(...FIELDS),
+      fc.constantFrom(
+        ['contains'],
+        ['startswith'],
+        ['endswith'],
+        ['contains', 'cased'],
+        ['cased'],
+        ['contains', 'all'],
+        ['neq'],
+        ['contains', 'neq'],
+        ['startswith', 'all', 'neq']
+      ),
+      oneOrMore(pattern)
+    )
+    .map(([field, modifiers, value]) => [keyed(field, modifiers), value] as const),
+  fc
+    .tuple(fc.constantFrom(...FIELDS), fc.constantFrom('lt', 'lte', 'gt', 'gte'), oneOrMore(number))
+    .map(([field, modifier, value]) => [keyed(field, [modifier]), value] as const),
+  fc
+    .tuple(fc.constantFrom(...FIELDS), fc.boolean())
+    .map(([field, value]) => [keyed(field, ['exists']), value] as const),
+  fc
+    .tuple(
+      fc.constantFrom(...FIELDS),
+      fc.constantFrom([], ['i']),
+      oneOrMore(fc.constantFrom('^g', 't$', 'e.', '[a-g]e', '(get|list)', '^$', 'w.*1', 'ä', '\\d+'))
+    )
+    .map(([field, flags, value]) => [keyed(field, ['re', ...flags]), value] as const),
+  fc
+    .tuple(
+      fc.constantFrom(...TEXT_FIELDS),
+      fc.constantFrom([], ['startswith'], ['neq']),
+      fc.constantFrom(...TEXT_FIELDS)
+    )
+    .map(([field, more, other]) => [keyed(field, ['fieldref', ...more]), other] as const),
+  fc
+    .tuple(
+      fc.constantFrom(...TEXT_FIELDS),
+      oneOrMore(fc.constantFrom('10.0.0.0/8', '10.0.0.0/29', '10.0.0.8/29', '0.0.0.0/0'))
+    )
+    .map(([field, value]) => [keyed(field, ['cidr']), value] as const)
+)
+const map = fc.array(item, { minLength: 1, maxLength: 3 }).map((items): Json => Object.fromEntries(items))
+const keywords: fc.Arbitrary<Json> = fc.oneof(
+  fc.array(fc.oneof(pattern, number), { minLength: 1, maxLength: 2 }),
+  fc.array(pattern, { minLength: 1, maxLength: 2 }).map((values): Json => ({ '|all': values }))
+)
+const definition: fc.Arbitrary<Json> = fc.oneof(
+  { weight: 4, arbitrary: map },
+  { weight: 1, arbitrary: fc.array(map, { minLength: 1, maxLength: 3 }) },
+  { weight: 1, arbitrary: keywords }
+)
+
+const NAMES = ['sel_a', 'sel_b', 'filter', '_hidden'] as const
+const condition = fc.letrec<{ tree: ConditionTree }>((tie) => ({
+  tree: fc.oneof(
+    { depthSize: 'small' },
+    fc.constantFrom(...NAMES).map((name): ConditionTree => ({ kind: 'name', name })),
+    fc
+      .tuple(fc.boolean(), fc.constantFrom('sel_', 'filter', null))
+      .map(([all, prefix]): ConditionTree => ({ kind: 'of', all, prefix })),
+    tie('tree').map((child): ConditionTree => ({ kind: 'not', child })),
+    fc
+      .tuple(fc.constantFrom('and', 'or'), fc.array(tie('tree'), { minLength: 2, maxLength: 3 }))
+      .map(([kind, children]): ConditionTree => ({ kind, children }))
+  )
+})).tree
+
+/** A condition as text with no parentheses but those it needs, so that binding is tested. */
+function written(tree: ConditionTree, binding = 0): string {
+  switch (tree.kind) {
+    case 'name':
+      return tree.name
+    case 'of':
+      return `${tree.all ? 'all' : '1'} of ${tree.prefix === null ? 'them' : `${tree.prefix}*`}`
+    case 'not':
+      return `not ${written(tree.child, 3)}`
+    default: {
+      const own = tree.kind === 'or' ? 1 : 2
+      const text = tree.children.map((child) => written(child, own + 1)).join(` ${tree.kind} `)
+      return binding > own ? `(${text})` : text
+    }
+  }
+}
+
+const rule: fc.Arbitrary<OracleRule> = fc
+  .tuple(fc.tuple(definition, definition, definition, definition), condition)
+  .map(([definitions, tree]) => ({
+    identifiers: Object.fromEntries(NAMES.map((name, index) => [name, definitions[index] ?? null])),
+    condition: tree
+  }))
+
+const body: fc.Arbitrary<JsonObject> = fc.record(
+  {
+    spec: fc.record(
+      {
+        containers: fc.array(
+          fc.record(
+            { name: fc.oneof(word, fc.constant(null)), privileged: fc.oneof(fc.boolean(), word) },
+            { requiredKeys: [] }
+          ),
+          { maxLength: 3 }
+        ),
+        replicas: fc.oneof(number, word)
+      },
+      { requiredKeys: [] }
+    ),
+    a: fc.oneof(word, fc.record({ b: fc.oneof(word, number, fc.constant(null)) }, { requiredKeys: [] })),
+    'a.b': word,
+    list: fc.array(fc.oneof(word, number, fc.array(word, { maxLength: 2 })), { maxLength: 3 })
+  },
+  { requiredKeys: [] }
+)
+
+const event: fc.Arbitrary<EnrichedEvent> = fc
+  .record(
+    {
+      verb: word,
+      userAgent: word,
+      objectRef: fc.record({ resource: word, namespace: word }, { requiredKeys: ['resource'] }),
+      user: fc.record({
+        username: fc.constantFrom('get', 'alice', 'system:anonymous'),
+        groups: fc.array(word, { maxLength: 2 }),
+        extra: fc.record({ 'k.x': fc.array(word, { maxLength: 2 }) })
+      }),
+      annotations: fc.record({ 'a.b/c': word }, { requiredKeys: [] }),
+      responseStatus: fc.record({ code: fc.constantFrom(200, 403, 5, 0) }),
+      requestObject: body
+    },
+    { requiredKeys: ['user'] }
+  )
+  .map((raw) => auditEvent({ stage: 'RequestReceived', ...raw }))
+
+/** The event as the oracle sees it: the names of the audit event beside those of the enriched one, bodies apart. */
+function oracleEvent(enriched: EnrichedEvent): OracleEvent {
+  const audit: AuditEvent | null = enriched.audit
+  const text = audit?.requestObject ?? null
+  const plain = JSON.parse(
+    JSON.stringify({
+      ...audit,
+      ...enriched,
+      audit: { ...audit, requestObject: null, responseObject: null },
+      requestObject: text
+    })
+  ) as Json
+  return { model: plain, bodies: { requestObject: text === null ? undefined : (JSON.parse(text) as Json) } }
+}
+
+function load(given: OracleRule) {
+  const { rules, loaded, errors } = loadTexts([ruleText({ ...given.identifiers, condition: written(given.condition) })])
+  if (errors.length > 0) throw new Error(errors.map(formatRuleError).join('\n'))
+  return { rules, loaded }
+}
+
+describe('the engine', () => {
+  it('agrees with a plain interpreter on every rule and event', () => {
+    let matched = 0
+    let missed = 0
+    fc.assert(
+      fc.property(rule, fc.array(event, { minLength: 1, maxLength: 8 }), (given, events) => {
+        const { rules } = load(given)
+        for (const enriched of events) {
+          const expected = oracleMatches(given, oracleEvent(enriched))
+          expect(rules.match(enriched).length === 1).toBe(expected)
+          if (expected) matched += 1
+          else missed += 1
+        }
+      }),
+      { numRuns: 400 }
+    )
+    // Both must be common, or nothing was compared.
+    expect(Math.min(matched, missed)).toBeGreaterThan(200)
+  })
+
+  it('explains what it does: the verdict at the root is whether the rule matches', () => {
+    fc.assert(
+      fc.property(rule, event, (given, enriched) => {
+        const { rules, loaded } = load(given)
+        const [only] = loaded
+        if (only === undefined) throw new Error('the rule was not loaded')
+        const { verdict } = explainRule(only, enriched)
+        expect(verdict === 'match').toBe(rules.match(enriched).length === 1)
+      }),
+      { numRuns: 200 }
+    )
+  })
+
+  it('neither throws nor hangs on rules that are any YAML at all', () => {
+    const text = fc.oneof(
+      fc.string({ unit: fc.constantFrom(...'a:|{}[]-*&!\'" \n#%?,~x0'), maxLength: 80 }),
+      fc.json().map((json) => `title: x\nlogsource: { product: kubernetes }\ndetection: ${json}\n`),
+      fc.tuple(fc.string(), fc.string()).map(([key, value]) => ruleText({ a: { [key]: value }, condition: 'a' })),
+      fc.string({ maxLength: 60 }).map((condition) => ruleText({ a: { verb: 'get' }, condition })),
+      fc.string({ maxLength: 60 }).map((expression) => ruleText({ a: { 'verb|re': expression }, condition: 'a' }))
+    )
+    fc.assert(
+      fc.property(text, event, (given, enriched) => {
+        const { rules, errors } = loadTexts([given])
+        rules.match(enriched)
+        for (const error of errors) expect(error.line * error.column).toBeGreaterThan(0)
+      }),
+      { numRuns: 600 }
+    )
+  })
+})
