@@ -323,7 +323,7 @@ function explain(what, error) {
       : code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
         ? ': look at owner and permissions, or set WEIR_HOME to a folder that may be written'
         : ''
-  return new BootstrapError(`${what} (${error instanceof Error ? error.message : error})${mend}`)
+  return new BootstrapError(`${what} (${error instanceof Error ? error.message : String(error)})${mend}`)
 }
 
 /** @param {string} text */

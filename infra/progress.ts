@@ -58,7 +58,7 @@ export function plainProgress(stream: ProgressStream, now_ms: () => number = Dat
       const size = one.received_bytes > 0 ? ` ${megabytes(one.received_bytes, one.total_bytes)}` : ''
       return `${step}${size} ${seconds(drawn_ms - one.since_ms)}`
     })
-    stream.write(`\r\x1b[K${parts.join(' · ').slice(0, (stream.columns ?? 80) - 1)}`)
+    stream.write(`\r\x1b[K${parts.join(' · ').slice(0, (stream.columns || 80) - 1)}`)
   }
   const line = (text: string) => {
     clear()
@@ -114,12 +114,12 @@ export function plainProgress(stream: ProgressStream, now_ms: () => number = Dat
 }
 
 /** `12 of 162 MB`, or `12 MB` where the whole is not known. */
-export function megabytes(received_bytes: number, total_bytes: number | null): string {
+function megabytes(received_bytes: number, total_bytes: number | null): string {
   const mb = (bytes: number) => String(Math.round(bytes / 1_000_000))
   return total_bytes === null ? `${mb(received_bytes)} MB` : `${mb(received_bytes)} of ${mb(total_bytes)} MB`
 }
 
 /** `0.8 s`. */
-export function seconds(ms: number): string {
+function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`
 }

@@ -28,7 +28,7 @@ export interface MavenContext {
 }
 
 /** @throws WeirError SERVER_TOOL_MISSING */
-export async function needMaven(progress: Pick<Progress, 'note'>, signal?: AbortSignal): Promise<void> {
+async function needMaven(progress: Pick<Progress, 'note'>, signal?: AbortSignal): Promise<void> {
   if (which('mvn')) return
   if (canInstallPackages()) {
     await installPackages(['maven'], 'the servers are fetched from Maven Central', progress, signal)
@@ -121,7 +121,8 @@ async function maven(
   await needMaven(context.progress, context.signal)
   const before = bytesIn(watched_folder)
   const timer = setInterval(() => {
-    context.progress.downloading(context.step, Math.max(0, bytesIn(watched_folder) - before), expected_bytes)
+    const received = Math.max(0, bytesIn(watched_folder) - before)
+    context.progress.downloading(context.step, Math.min(received, expected_bytes), expected_bytes)
   }, POLL_MS)
   try {
     const result = await run(

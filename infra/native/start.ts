@@ -197,7 +197,7 @@ async function fetchOne({ definition, context }: Running): Promise<void> {
     progress.started(definition.name, title)
     await definition.fetch(context)
   } catch (error) {
-    progress.failed(definition.name, `${title} could not be fetched`)
+    progress.failed(definition.name, signal.aborted ? `${title} was given up` : `${title} could not be fetched`)
     throw error
   } finally {
     release()
@@ -220,7 +220,7 @@ async function launch(server: Running, watchdog: Watchdog, signal: AbortSignal):
     await untilReady(server, server.process, signal)
     progress.ready(definition.name, `${title} at ${definition.endpoint(context.ports)}`, performance.now() - started_ms)
   } catch (error) {
-    progress.failed(definition.name, `${title} did not start`)
+    progress.failed(definition.name, signal.aborted ? `${title} was given up` : `${title} did not start`)
     throw error
   }
 }

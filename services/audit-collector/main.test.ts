@@ -55,6 +55,7 @@ async function start(
   return {
     output,
     health,
+    failed: collector.failed,
     stop,
     directory: options.spool.directory,
     post: (body: string | Buffer<ArrayBuffer>, path = '/audit') =>
@@ -195,6 +196,27 @@ describe('Kafka being away', () => {
     await output.until(() => output.messages.length > 0)
     expect(await started.ids()).toEqual(['a'])
     expect((await started.health.readiness()).every(({ error }) => error === null)).toBe(true)
+  })
+
+  it('at the start, in the words of a client library', async () => {
+    const output = createRecordingOutput()
+    let tries = 0
+    const started = await start({}, output, async () => {
+      tries += 1
+      if (tries < 3) throw new Error('connect ECONNREFUSED')
+      return output
+    })
+    await started.post(list(event('a')))
+    await output.until(() => output.messages.length > 0)
+    expect([tries, await started.ids()]).toEqual([3, ['a']])
+  })
+
+  it('for good, as when setup has never run, ends the service with the reason', async () => {
+    const output = createRecordingOutput()
+    const started = await start({}, output, async () => {
+      throw new WeirError(OUTPUT_ERRORS, 'OUTPUT_BROKEN', 'run setup')
+    })
+    await expect(started.failed).rejects.toMatchObject({ code: 'OUTPUT_BROKEN' })
   })
 
   it('later: events are taken, the service stays ready, and everything arrives once it is back', async () => {
@@ -341,5 +363,5 @@ describe('kill -9', () => {
     const [code] = await ended
     expect(code).toBe(0)
     expect(acknowledged.length).toBeGreaterThanOrEqual(180)
-  }, 30_000)
+  }, 90_000)
 })

@@ -237,7 +237,7 @@ describe('Kafka being away', () => {
     )
     expect(refusals?.value).toBeGreaterThan(0)
     expect(await pids()).toEqual(Array.from({ length: count }, (_, n) => n))
-  }, 30_000)
+  }, 90_000)
 })
 
 describe('the settings', () => {

@@ -53,6 +53,9 @@ function valuesOf(event: OracleEvent, field: string): readonly Found[] {
 const textOf = (value: Found): string | null =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : null
 
+/** A value of a rule as text. */
+const written = (value: Json): string => (typeof value === 'object' ? JSON.stringify(value) : String(value))
+
 function wildcardToRegExp(pattern: string, before: string, after: string, cased: boolean): RegExp {
   let source = ''
   for (let index = 0; index < pattern.length; index += 1) {
@@ -85,10 +88,11 @@ function valueMatches(
   wanted: Json
 ): boolean {
   const has = (modifier: string) => modifiers.includes(modifier)
+  const asText = written(wanted)
   if (has('exists')) return found.some((value) => value !== MISSING) === wanted
   if (wanted === null) return found.length === 0 || found.some((value) => value === null || value === MISSING)
   if (has('fieldref')) {
-    const others = valuesOf(event, String(wanted)).map(textOf)
+    const others = valuesOf(event, asText).map(textOf)
     return found.some((value) => {
       const text = textOf(value)?.toLowerCase()
       return (
@@ -101,7 +105,7 @@ function valueMatches(
     })
   }
   if (has('cidr')) {
-    const [base = '', bits = '32'] = String(wanted).split('/')
+    const [base = '', bits = '32'] = asText.split('/')
     const size = 2 ** (32 - Number(bits))
     return found.some(
       (value) => typeof value === 'string' && Math.floor(v4(value) / size) === Math.floor(v4(base) / size)
@@ -112,7 +116,7 @@ function valueMatches(
   if (has('gt')) return found.some((value) => numberOf(value) > Number(wanted))
   if (has('gte')) return found.some((value) => numberOf(value) >= Number(wanted))
   if (has('re')) {
-    const expression = new RegExp(String(wanted), has('i') ? 'iu' : 'u')
+    const expression = new RegExp(asText, has('i') ? 'iu' : 'u')
     return found.some((value) => expression.test(textOf(value) ?? '\0'))
   }
   if (typeof wanted === 'number') return found.some((value) => numberOf(value) === wanted)
@@ -122,7 +126,7 @@ function valueMatches(
     )
   const before = has('contains') || has('endswith') ? '.*' : ''
   const after = has('contains') || has('startswith') ? '.*' : ''
-  const expression = wildcardToRegExp(String(wanted), before, after, has('cased'))
+  const expression = wildcardToRegExp(asText, before, after, has('cased'))
   return found.some((value) => {
     const text = textOf(value)
     return text !== null && expression.test(text)
@@ -144,7 +148,7 @@ function itemMatches(event: OracleEvent, key: string, wanted: Json): boolean {
       : valuesOf(event, field)
   const active = field === '' ? [...modifiers, 'contains'] : modifiers
   const test = (value: Json) =>
-    valueMatches(event, found, active, field === '' && !active.includes('re') ? String(value) : value)
+    valueMatches(event, found, active, field === '' && !active.includes('re') ? written(value) : value)
   const matched = modifiers.includes('all') ? values.every(test) : values.some(test)
   return modifiers.includes('neq') ? !matched : matched
 }

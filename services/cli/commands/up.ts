@@ -100,7 +100,7 @@ async function up(options: Options): Promise<number> {
 
     cleanUps.push(() => servers.stop())
     const live = await startLive({
-      servers,
+      endpoints: servers.endpoints,
       run_directory: join(home, 'run'),
       log_directory: join(home, 'logs'),
       tls_directory: join(home, 'tls'),

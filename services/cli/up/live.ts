@@ -14,7 +14,7 @@ import { localCertificate } from './tls.ts'
 const READY_TIMEOUT_MS = 120_000
 
 export interface LiveOptions {
-  readonly servers: RunningServers
+  readonly endpoints: RunningServers['endpoints']
   /** Folder for settings, spools and the replay's files; emptied before. */
   readonly run_directory: string
   readonly log_directory: string
@@ -26,6 +26,8 @@ export interface LiveOptions {
   readonly webhook_port: number | null
   readonly progress: Progress
   readonly log_level: Settings['log']['level']
+  /** Sets installations on the same servers apart: consumer groups, indices, Redis keys. */
+  readonly name?: string
 }
 
 export interface Live {
@@ -39,7 +41,7 @@ export interface Live {
 
 /** Writes the settings all services share, sets the servers up, and starts every service as a process of its own. */
 export async function startLive(options: LiveOptions): Promise<Live> {
-  const { servers, run_directory, cluster, progress } = options
+  const { endpoints, run_directory, cluster, progress, name = 'weir' } = options
   rmSync(run_directory, { recursive: true, force: true })
   mkdirSync(run_directory, { recursive: true })
   const inventory_file = join(run_directory, 'inventory.json')
@@ -53,10 +55,10 @@ export async function startLive(options: LiveOptions): Promise<Live> {
   const given = {
     cluster,
     log: { level: options.log_level },
-    kafka: { brokers: [servers.endpoints.kafka] },
-    registry: { url: servers.endpoints.registry },
-    redis: { url: servers.endpoints.redis },
-    opensearch: { nodes: [servers.endpoints.opensearch] },
+    kafka: { brokers: [endpoints.kafka], group_prefix: name },
+    registry: { url: endpoints.registry },
+    redis: { url: endpoints.redis, key_prefix: `${name}:` },
+    opensearch: { nodes: [endpoints.opensearch], index_prefix: name },
     audit_collector: {
       name: 'local',
       webhook: { port, ...(certificate !== null && { tls: certificate }) },

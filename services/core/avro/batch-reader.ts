@@ -11,7 +11,7 @@ interface Batches {
   'audit-batch': { batch: AuditBatch; event: AuditEvent }
   'runtime-batch': { batch: RuntimeBatch; event: RuntimeEvent }
 }
-export type BatchName = keyof Batches
+type BatchName = keyof Batches
 
 /** One event of a batch. */
 export interface BatchEvent<Event> {
@@ -29,7 +29,7 @@ export interface BatchEvent<Event> {
 }
 
 /** A batch whose bytes have been proved, with its events still encoded. */
-export interface OpenBatch<Name extends BatchName> {
+interface OpenBatch<Name extends BatchName> {
   readonly header: Omit<Batches[Name]['batch'], 'events'>
   readonly events: readonly BatchEvent<Batches[Name]['event']>[]
 }

@@ -9,9 +9,9 @@ export type RawEvent = {
 } & ({ readonly type: 'audit'; value(): AuditEvent } | { readonly type: 'runtime'; value(): RuntimeEvent })
 
 /** What an EnrichedEvent says beside the raw event. */
-export type EnrichedFacts = Omit<EnrichedEvent, 'audit' | 'runtime'>
+type EnrichedFacts = Omit<EnrichedEvent, 'audit' | 'runtime'>
 /** What a RetryEvent says beside the raw event. */
-export type RetryFacts = Omit<RetryEvent, 'audit' | 'runtime'>
+type RetryFacts = Omit<RetryEvent, 'audit' | 'runtime'>
 
 /** The records that begin with a raw event, and their other fields. */
 interface Carriers {

@@ -51,7 +51,7 @@ function truncated(): BadBytes {
  * Reads a zigzag varint.
  * @returns the number, exact if it lies between LONG_MIN and LONG_MAX, else something outside of that range
  */
-export function readLong(cursor: Cursor): number {
+function readLong(cursor: Cursor): number {
   const { bytes } = cursor
   const start = cursor.position
   const first = bytes[start]

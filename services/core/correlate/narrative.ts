@@ -1,7 +1,7 @@
 import type { Entity, EntityType, Signal, SourceType, TimelineEntry } from '../../../schemas/generated/types.ts'
+import { severityRank } from '../severity.ts'
 import { phrase } from './entities.ts'
 import type { Score } from './score.ts'
-import { severityRank } from './score.ts'
 import { tacticWords } from './tactics.ts'
 import { clockText, counted, laterText, listed, plainText } from './text.ts'
 

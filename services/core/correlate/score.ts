@@ -1,12 +1,7 @@
 import type { Severity, Signal, SourceType } from '../../../schemas/generated/types.ts'
+import { SEVERITIES, severityRank } from '../severity.ts'
 import { inKillChainOrder, tacticWords } from './tactics.ts'
 import { counted } from './text.ts'
-
-export const SEVERITIES = ['informational', 'low', 'medium', 'high', 'critical'] as const satisfies readonly Severity[]
-
-export function severityRank(severity: Severity): number {
-  return SEVERITIES.indexOf(severity)
-}
 
 /**
  * The table an incident's score is added up from; 0 to 100.

@@ -1,5 +1,5 @@
 import type { Severity, Signal, SourceType, TimelineEntry } from '../../../schemas/generated/types.ts'
-import { severityRank } from './score.ts'
+import { severityRank } from '../severity.ts'
 import { inKillChainOrder } from './tactics.ts'
 import { plainText } from './text.ts'
 

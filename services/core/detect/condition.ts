@@ -14,7 +14,7 @@ const WORD = /[A-Za-z0-9_*.\-$]+/y
 const OPERATORS: ReadonlySet<string> = new Set(['and', 'or', 'not', 'of', 'them'])
 
 /** Search identifiers that a pattern of `1 of` or `all of` means; those that begin with `_` only when the pattern does. */
-export function selectIdentifiers(pattern: string, identifiers: Iterable<string>): readonly string[] {
+function selectIdentifiers(pattern: string, identifiers: Iterable<string>): readonly string[] {
   const all = pattern.toLowerCase() === 'them'
   const pieces = pattern.split('*')
   const matches = (name: string): boolean => {

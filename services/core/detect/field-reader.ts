@@ -90,7 +90,7 @@ function readSteps(
  * The values of a field.
  * @returns one value per element where the path leads through lists, undefined for each that lacks the rest of the path
  */
-export function readField(source: FieldSource, view: EventView): readonly EventValue[] {
+function readField(source: FieldSource, view: EventView): readonly EventValue[] {
   const values: EventValue[] = []
   for (const { steps } of source.paths) readSteps(view.event, steps, 0, view, values)
   if (source.renames.size === 0) return values

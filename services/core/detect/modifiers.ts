@@ -5,6 +5,7 @@ import { compileRegex } from './regex-machine.ts'
 import { type RegexFlags, RegexProblem } from './regex-syntax.ts'
 import type { TimePart, ValueTest } from './rule-tree.ts'
 import { nearest } from './suggest.ts'
+import { base64, base64AtOffset, dashVariants, encodeUtf16, utf8 } from './text-encodings.ts'
 import { ANY, joinParts, parsePattern, plainText, type TextPart } from './text-pattern.ts'
 import type { SourceScalar } from './yaml-source.ts'
 
@@ -103,60 +104,6 @@ const KIND_NAMES: Readonly<Record<Value['kind'], string>> = {
   fieldref: 'a field reference',
   time: 'a part of a time',
   several: 'several values'
-}
-
-const utf8 = (text: string): string => String.fromCharCode(...new TextEncoder().encode(text))
-
-/** Base64 of a string of bytes. */
-const base64 = (octets: string): string => btoa(octets)
-
-function encodeUtf16(text: string, littleEndian: boolean): string {
-  let octets = ''
-  for (let index = 0; index < text.length; index += 1) {
-    const unit = text.charCodeAt(index)
-    const high = String.fromCharCode(unit >> 8)
-    const low = String.fromCharCode(unit & 0xff)
-    octets += littleEndian ? low + high : high + low
-  }
-  return octets
-}
-
-/** How many characters of base64 text depend on the bytes before and after, by offset and by length modulo 3. */
-const BASE64_CUT_START = [0, 2, 3] as const
-const BASE64_CUT_END = [0, 3, 2] as const
-
-function base64AtOffset(octets: string, offset: 0 | 1 | 2): string {
-  const encoded = base64(' '.repeat(offset) + octets)
-  const cut = BASE64_CUT_END[(octets.length + offset) % 3] ?? 0
-  return encoded.slice(BASE64_CUT_START[offset], encoded.length - cut)
-}
-
-/** Dashes that Windows programs take for each other. */
-const DASHES = ['-', '/', '\u2013', '\u2014', '\u2015'] as const
-const DASH_BEFORE_WORD = /(?<![\p{L}\p{N}_])[-/\u2013\u2014\u2015](?=[\p{L}\p{N}_])/gu
-
-function dashVariants(parts: readonly TextPart[]): readonly (readonly TextPart[])[] | null {
-  let variants: (readonly TextPart[])[] = [[]]
-  for (const part of parts) {
-    const pieces = part.kind === 'text' ? part.text.split(DASH_BEFORE_WORD) : null
-    if (pieces === null) {
-      variants = variants.map((variant) => [...variant, part])
-      continue
-    }
-    pieces.forEach((piece, index) => {
-      const text: TextPart = { kind: 'text', text: piece }
-      if (index === 0) variants = variants.map((variant) => [...variant, text])
-      else {
-        variants = variants.flatMap((variant) =>
-          variants.length > RULE_LIMITS.values
-            ? []
-            : DASHES.map((dash) => [...variant, { kind: 'text' as const, text: dash }, text])
-        )
-      }
-    })
-    if (variants.length === 0 || variants.length > RULE_LIMITS.values) return null
-  }
-  return variants.map(joinParts)
 }
 
 /** Splits texts at `%name%`; `\%` is a plain percent sign. */

@@ -1,13 +1,6 @@
+import { type CharacterSet, WORD } from './character-sets.ts'
 import { RULE_LIMITS } from './limits.ts'
-import {
-  type Assertion,
-  type CharacterSet,
-  parseRegex,
-  type RegexFlags,
-  type RegexNode,
-  RegexProblem,
-  WORD
-} from './regex-syntax.ts'
+import { type Assertion, parseRegex, type RegexFlags, type RegexNode, RegexProblem } from './regex-syntax.ts'
 
 /**
  * Matching of regular expressions in time proportional to the text, whatever the expression: an automaton (Thompson's

@@ -10,7 +10,7 @@ import { plainValues } from './plain-text.ts'
 const digest = (parts: readonly unknown[]): string => hash('sha256', JSON.stringify(parts), 'hex').slice(0, 32)
 
 /** Identity of a signal: the same rule on the same event is the same signal, however often it is evaluated. */
-export function signalId(ruleId: string, eventId: string): string {
+function signalId(ruleId: string, eventId: string): string {
   return digest([ruleId, eventId])
 }
 

@@ -2,7 +2,7 @@
  * Damerau-Levenshtein distance (optimal string alignment), given up once it must exceed `most`.
  * @returns the distance, or a number greater than `most`
  */
-export function editDistance(a: string, b: string, most: number): number {
+function editDistance(a: string, b: string, most: number): number {
   if (Math.abs(a.length - b.length) > most) return most + 1
   let beforePrevious: number[] = []
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index)

@@ -50,22 +50,6 @@ export function parsePattern(value: string): readonly TextPart[] {
   return joinParts(parts)
 }
 
-/** Writes a pattern as a rule would. */
-export function formatPattern(parts: readonly TextPart[]): string {
-  return parts
-    .map((part) => {
-      if (part.kind === 'any') return '*'
-      if (part.kind === 'one') return '?'
-      if (part.kind === 'placeholder') return `%${part.name}%`
-      return part.text.replace(/[*?]/g, '\\$&')
-    })
-    .join('')
-}
-
-export function hasWildcard(parts: readonly TextPart[]): boolean {
-  return parts.some((part) => part.kind === 'any' || part.kind === 'one')
-}
-
 /** The text of a pattern without wildcards, null when it has some. */
 export function plainText(parts: readonly TextPart[]): string | null {
   if (parts.length === 0) return ''

@@ -126,7 +126,7 @@ function referenceTest(test: Extract<ValueTest, { kind: 'fieldref' }>, other: Ot
 }
 
 /** Makes one test of a rule. */
-export function compileTest(test: ValueTest, other: OtherField): FieldTest {
+function compileTest(test: ValueTest, other: OtherField): FieldTest {
   switch (test.kind) {
     case 'text':
       return textTest(compilePattern(test.parts, test.cased), test.cased)

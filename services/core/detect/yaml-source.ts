@@ -149,7 +149,7 @@ export function parseYaml(text: string, problems: Problems): readonly Source[] {
           const keyAt = offsetOf(key)
           const value = convert(pair.value, depth + 1, keyAt)
           if (value === null) return null
-          entries.push({ key: String(key.value ?? ''), keyAt, value })
+          entries.push({ key: typeof key.value === 'string' ? key.value : (key.source ?? ''), keyAt, value })
         }
         return { kind: 'map', entries, at: offsetOf(node) }
       }

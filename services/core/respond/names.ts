@@ -13,7 +13,13 @@ export function isObjectName(name: string): boolean {
 
 /** Whether something can be the name of a role or binding: these may hold colons and capitals, but must be one path segment. */
 export function isPathSegmentName(name: string): boolean {
-  return name !== '' && name !== '.' && name !== '..' && name.length <= MAX_NAME_CHARACTERS && /^[A-Za-z0-9:._-]+$/.test(name)
+  return (
+    name !== '' &&
+    name !== '.' &&
+    name !== '..' &&
+    name.length <= MAX_NAME_CHARACTERS &&
+    /^[A-Za-z0-9:._-]+$/.test(name)
+  )
 }
 
 /** `namespace/name` taken apart; null when it is not two valid names. */

@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml'
+import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { messageOf, WeirError } from '../errors.ts'
 import { RESPOND_ERRORS } from './errors.ts'
@@ -19,14 +19,23 @@ const severity = z.enum(['informational', 'low', 'medium', 'high', 'critical'])
 const limit = (value: number, what: string) => z.number().int().min(1).max(100).default(value).describe(what)
 
 export const playbookSchema = z.strictObject({
-  name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be lower-case words joined by hyphens').describe('Identity; also the file name.'),
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be lower-case words joined by hyphens')
+    .describe('Identity; also the file name.'),
   title: z.string().min(1).max(120).describe('What it does, in one line.'),
   description: z.string().max(2000).default('').describe('When to use it, and what to expect.'),
   when: z
     .strictObject({
       severity: severity.default('high').describe('Least severity of the incident.'),
-      entities: z.array(z.enum(['pod', 'workload', 'service_account', 'user'])).default([]).describe('The incident has one of these as actor or target; empty: whatever it has.'),
-      sources: z.array(z.enum(['audit', 'runtime'])).default([]).describe('The incident was seen by all of these.')
+      entities: z
+        .array(z.enum(['pod', 'workload', 'service_account', 'user']))
+        .default([])
+        .describe('The incident has one of these as actor or target; empty: whatever it has.'),
+      sources: z
+        .array(z.enum(['audit', 'runtime']))
+        .default([])
+        .describe('The incident was seen by all of these.')
     })
     .prefault({})
     .describe('Which incidents it is for, where no rule recommends a playbook.'),
@@ -48,7 +57,11 @@ export const playbookSchema = z.strictObject({
     })
     .prefault({})
     .describe('What is more than this is left to people, and named in the plan.'),
-  protected_namespaces: z.array(z.string().regex(DNS_LABEL, 'is not the name of a namespace')).max(100).default([]).describe('Namespaces never to act on, beside those that Weir never acts on.')
+  protected_namespaces: z
+    .array(z.string().regex(DNS_LABEL, 'is not the name of a namespace'))
+    .max(100)
+    .default([])
+    .describe('Namespaces never to act on, beside those that Weir never acts on.')
 })
 
 /** How to respond to incidents of some kind. */
@@ -66,7 +79,8 @@ function offsetAt(document: Document, path: readonly PropertyKey[], unknownKey: 
   }
   for (let length = path.length; length > 0; length -= 1) {
     const node = document.getIn(path.slice(0, length), true)
-    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)) return Number(node.range[0])
+    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range))
+      return Number(node.range[0])
   }
   return 0
 }
@@ -91,7 +105,8 @@ export function parsePlaybook(text: string, file: string): Playbook {
   try {
     document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' })
     const [problem] = document.errors
-    if (problem !== undefined) throw new WeirError(RESPOND_ERRORS, 'PLAYBOOK_NOT_YAML', `${place(problem.pos[0])}: ${problem.message}`)
+    if (problem !== undefined)
+      throw new WeirError(RESPOND_ERRORS, 'PLAYBOOK_NOT_YAML', `${place(problem.pos[0])}: ${problem.message}`)
     value = document.toJS()
   } catch (error) {
     if (error instanceof WeirError) throw error
@@ -123,13 +138,19 @@ function knownKeys(path: readonly PropertyKey[]): readonly string[] {
  * @returns in the order of their names
  * @throws as `parsePlaybook`; PLAYBOOK_NAME_TAKEN
  */
-export function parsePlaybooks(files: readonly { readonly file: string; readonly text: string }[]): readonly Playbook[] {
+export function parsePlaybooks(
+  files: readonly { readonly file: string; readonly text: string }[]
+): readonly Playbook[] {
   const byName = new Map<string, { readonly playbook: Playbook; readonly file: string }>()
   for (const { file, text } of files) {
     const playbook = parsePlaybook(text, file)
     const other = byName.get(playbook.name)
     if (other !== undefined) {
-      throw new WeirError(RESPOND_ERRORS, 'PLAYBOOK_NAME_TAKEN', `${file}: ${other.file} has a playbook ${playbook.name} already`)
+      throw new WeirError(
+        RESPOND_ERRORS,
+        'PLAYBOOK_NAME_TAKEN',
+        `${file}: ${other.file} has a playbook ${playbook.name} already`
+      )
     }
     byName.set(playbook.name, { playbook, file })
   }

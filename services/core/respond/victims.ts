@@ -75,7 +75,11 @@ function* subtree(tree: Tree, top: CausalityNode): Generator<CausalityNode> {
 }
 
 function above(tree: Tree, node: CausalityNode, type: string): CausalityNode | null {
-  for (let parent = tree.nodes.get(node.parent ?? ''); parent !== undefined; parent = tree.nodes.get(parent.parent ?? '')) {
+  for (
+    let parent = tree.nodes.get(node.parent ?? '');
+    parent !== undefined;
+    parent = tree.nodes.get(parent.parent ?? '')
+  ) {
     if (parent.type === type) return parent
   }
   return null
@@ -91,7 +95,11 @@ function rootProcesses(tree: Tree, top: CausalityNode): readonly RootProcess[] {
     if (node.type !== 'process' || node.signals.length === 0 || parentCovered) continue
     covered.add(node.id)
     const container = above(tree, node, 'container')
-    found.push({ entity_id: entityIdOf(node), command: node.name, container_id: container === null ? null : entityIdOf(container) })
+    found.push({
+      entity_id: entityIdOf(node),
+      command: node.name,
+      container_id: container === null ? null : entityIdOf(container)
+    })
   }
   return found
 }
@@ -109,7 +117,9 @@ function wasMade(tree: Tree, node: CausalityNode): boolean {
 export function victimsOf(incident: Incident, facts: PlanFacts): Victims {
   const tree = treeOf(incident)
   const notes: string[] = []
-  const actors = new Set(incident.entities.filter(({ type, role }) => type === 'pod' && role === 'actor').map(({ id }) => id))
+  const actors = new Set(
+    incident.entities.filter(({ type, role }) => type === 'pod' && role === 'actor').map(({ id }) => id)
+  )
   const nodeNames = incident.entities.filter(({ type }) => type === 'node').map(({ name }) => name)
   const onlyNode = nodeNames.length === 1 ? (nodeNames[0] ?? null) : null
 
@@ -131,7 +141,9 @@ export function victimsOf(incident: Incident, facts: PlanFacts): Victims {
         notes.push(`pod ${node.name} is left alone: its namespace and name are not known, or not valid names`)
         continue
       }
-      const known = facts.pods.find(({ pod }) => pod.uid === id || (pod.namespace === scoped.namespace && pod.name === scoped.name))
+      const known = facts.pods.find(
+        ({ pod }) => pod.uid === id || (pod.namespace === scoped.namespace && pod.name === scoped.name)
+      )
       const owner = above(tree, node, 'workload')
       const workload = known?.workload ?? (owner === null ? null : workloadOf(owner.name))
       const hostNode = known?.pod.node ?? onlyNode
@@ -146,7 +158,9 @@ export function victimsOf(incident: Incident, facts: PlanFacts): Victims {
         service_account: known?.pod.service_account ?? null,
         // The kubelet names what it makes from a file after the file and the node.
         isStatic: isBare && hostNode !== null && scoped.name.endsWith(`-${hostNode}`),
-        containers: below.filter(({ type }) => type === 'container').map((one) => ({ id: entityIdOf(one), name: one.name })),
+        containers: below
+          .filter(({ type }) => type === 'container')
+          .map((one) => ({ id: entityIdOf(one), name: one.name })),
         processes: rootProcesses(tree, node)
       })
     } else if (node.type === 'node' && isObjectName(node.name)) {

@@ -19,6 +19,8 @@ export interface Output {
   readonly publisher: Publisher
   /** Proves that Kafka can be written to, or at least answers. */
   readonly probe: () => Promise<void>
+  /** Lets go of what else `connect` has opened. */
+  readonly close?: () => Promise<void>
 }
 
 export interface IngestOptions {
@@ -29,7 +31,10 @@ export interface IngestOptions {
   readonly follow: FollowSettings
   readonly gather_max_bytes: number
   readonly linger_ms: number
-  /** Connects to registry and Kafka. Tried again for as long as trying can help; input is taken in meanwhile. */
+  /**
+   * Connects to registry and Kafka. Tried again, while input is taken in, unless it throws a WeirError that is not retriable:
+   * what client libraries throw for a server that is away is of many kinds.
+   */
   readonly connect: () => Promise<Output>
   /** Makes the function that turns records into messages. */
   readonly createBuild: (codec: Output['codec']) => ForwardOptions['build']
@@ -110,6 +115,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
     undoOutput = async () => {
       await forwarder.stop()
       await output.publisher.close()
+      await output.close?.()
     }
   }
   let undoOutput: () => Promise<void> = async () => undefined
@@ -153,9 +159,12 @@ async function connectUntilDone(
     try {
       return await connect()
     } catch (error) {
-      if (!(error instanceof WeirError) || !error.retriable) throw error
-      onProblem(error.message)
-      log.warn({ code: error.code }, `cannot publish yet, input goes to the spool: ${messageOf(error)}`)
+      if (error instanceof WeirError && !error.retriable) throw error
+      onProblem(messageOf(error))
+      log.warn(
+        { code: error instanceof WeirError ? error.code : 'UNKNOWN' },
+        `cannot publish yet, input goes to the spool: ${messageOf(error)}`
+      )
       await sleep(wait, undefined, { signal }).catch(() => undefined)
     }
   }

@@ -63,7 +63,7 @@ function replaceModule(path: string, user: string, exports: unknown): void {
  * and this one from elsewhere, stay.
  */
 function filterWarning(): void {
-  const emitWarning: (...parameters: unknown[]) => void = process.emitWarning.bind(process)
+  const emitWarning = process.emitWarning.bind(process) as (...parameters: unknown[]) => void
   process.emitWarning = (...parameters: unknown[]) => {
     const [, type] = parameters
     const name = typeof type === 'object' && type !== null && 'type' in type ? type.type : type

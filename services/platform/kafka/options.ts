@@ -71,7 +71,7 @@ export const kafkaOptions = z
       .max(64)
       .default(3)
       .describe('How many partitions of a service may be in work at a time.'),
-    session_timeout_ms: milliseconds(30_000).describe('Silence after which a consumer loses its partitions.'),
+    session_timeout_ms: milliseconds(15_000).describe('Silence after which a consumer loses its partitions.'),
     rebalance_timeout_ms: milliseconds(60_000).describe('How long a consumer may take to finish what is in hand.'),
     heartbeat_interval_ms: milliseconds(3_000).describe('How often a consumer says that it lives.'),
     transaction_timeout_ms: milliseconds(30_000).describe('After this the brokers abort an open transaction.'),

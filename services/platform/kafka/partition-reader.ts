@@ -101,7 +101,7 @@ type Handover = ReturnType<typeof createHandover>
 /** Waits, saying meanwhile that the consumer lives. */
 async function heartbeatUntil(wait: Promise<void>, heartbeat: () => Promise<void>): Promise<void> {
   const timer = setInterval(() => {
-    // A consumer that was thrown out meanwhile joins again by itself, and reads on where it was.
+    // A consumer that was thrown out meanwhile joins again by itself.
     heartbeat().catch(() => {})
   }, HEARTBEAT_MS)
   try {
@@ -114,6 +114,8 @@ async function heartbeatUntil(wait: Promise<void>, heartbeat: () => Promise<void
 async function startReading(consumer: Consumer, range: PartitionRange, handover: Handover): Promise<void> {
   const { topic, partition, from, end } = range
   const isLast = (offset: string) => end !== undefined && BigInt(offset) + 1n >= BigInt(end)
+  // A consumer that was thrown out of its group begins again at the start, since it has committed nothing.
+  let next = BigInt(from ?? '0')
 
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) handover.fail(payload.error)
@@ -127,10 +129,15 @@ async function startReading(consumer: Consumer, range: PartitionRange, handover:
   await consumer.run({
     autoCommit: false,
     eachBatchAutoResolve: true,
-    eachBatch: async ({ batch, heartbeat }) => {
-      const messages = batch.messages.map((message) => toMessage(topic, partition, message))
-      const inRange = end === undefined ? messages : messages.filter(({ offset }) => BigInt(offset) < BigInt(end))
-      await heartbeatUntil(handover.give(inRange, isLast(batch.lastOffset())), heartbeat)
+    eachBatch: async (payload) => {
+      const { batch } = payload
+      const fetched = batch.messages.filter(({ offset }) => {
+        const number = BigInt(offset)
+        return number >= next && (end === undefined || number < BigInt(end))
+      })
+      const messages = fetched.map((message) => toMessage(topic, partition, message))
+      await heartbeatUntil(handover.give(messages, isLast(batch.lastOffset())), () => payload.heartbeat())
+      next = BigInt(batch.lastOffset()) + 1n
     }
   })
   if (from !== undefined) consumer.seek({ topic, partition, offset: from })

@@ -1,9 +1,13 @@
 import type { Admin } from 'kafkajs'
+import { WeirError } from '../../core/errors.ts'
 import type { ActualTopic, TopicAdmin } from '../setup/topic-admin.ts'
+import { protocolTypeOf } from './client.ts'
+import { KAFKA_ERRORS } from './errors.ts'
 import { kafkajs } from './kafkajs.ts'
 
 const { ConfigResourceTypes, ConfigSource } = kafkajs
 const TIMEOUT_MS = 30_000
+const POLL_MS = 100
 
 /** Entries of a topic by name, and which of them are set on the topic itself. */
 interface TopicConfigs {
@@ -53,7 +57,28 @@ export function createTopicAdmin(admin: Admin): TopicAdmin {
         replicationFactor: replication_factor ?? -1,
         configEntries
       }
-      await admin.createTopics({ topics: [topic], timeout: TIMEOUT_MS, waitForLeaders: true })
+      // kafkajs's own wait for leaders fails when the broker that answers has not heard of the topic yet.
+      await admin.createTopics({ topics: [topic], timeout: TIMEOUT_MS, waitForLeaders: false })
+    },
+
+    async untilReady(names) {
+      for (
+        const deadline_ms = Date.now() + TIMEOUT_MS;
+        ;
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+      ) {
+        try {
+          const { topics } = await admin.fetchTopicMetadata({ topics: [...names] })
+          if (topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))) return
+        } catch (error) {
+          if (Date.now() > deadline_ms || protocolTypeOf(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
+          continue
+        }
+        if (Date.now() > deadline_ms) {
+          const text = `topics have no leaders after ${TIMEOUT_MS} ms: are enough brokers up for the replication factor?`
+          throw new WeirError(KAFKA_ERRORS, 'KAFKA_UNREACHABLE', text)
+        }
+      }
     },
 
     async addPartitions(name, partitions) {

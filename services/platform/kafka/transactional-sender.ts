@@ -5,7 +5,7 @@ import { KAFKA_ERRORS } from './errors.ts'
 import { chunksOf, countOut, createPartitioner, expectSizes, toTopicMessages } from './outgoing.ts'
 
 /** Input that counts as consumed when a transaction commits. */
-export interface ConsumedOffset {
+interface ConsumedOffset {
   readonly group: string
   readonly topic: string
   readonly partition: number

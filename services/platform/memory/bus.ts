@@ -1,19 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { type ErrorList, messageOf, WeirError } from '../../core/errors.ts'
+import { messageOf, WeirError } from '../../core/errors.ts'
 import { DLQ_CODE_HEADER } from '../dead-letter.ts'
 import { FENCE_HEADER } from '../fence.ts'
 import type { Running } from '../lifecycle.ts'
 import { deadLetters } from '../metrics.ts'
 import type { Message, OutgoingMessage, Publisher, Stage } from '../stage.ts'
 import type { TopicDefinition } from '../topics.ts'
+import { MEMORY_ERRORS } from './errors.ts'
 import { createMemoryTopic, type MemoryTopic } from './topic.ts'
-
-export const MEMORY_ERRORS = {
-  MEMORY_UNKNOWN_TOPIC: { description: 'There is no such topic.', retriable: false },
-  MEMORY_STAGE_FAILED: { description: 'A stage threw.', retriable: false },
-  MEMORY_STAGE_EXISTS: { description: 'A stage of this name runs already.', retriable: false },
-  MEMORY_CLOSED: { description: 'The bus was closed.', retriable: false }
-} as const satisfies ErrorList<string>
 
 export interface MemoryBusOptions {
   readonly topics: readonly TopicDefinition[]

@@ -29,6 +29,7 @@ function memoryAdmin() {
     addPartitions: async (name, partitions) => {
       topicOf(name).partitions = partitions
     },
+    untilReady: async () => {},
     alterConfigs: async (name, configs) => {
       for (const [entry, value] of Object.entries(configs)) topicOf(name).configs.set(entry, value)
     }

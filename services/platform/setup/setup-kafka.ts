@@ -127,6 +127,8 @@ export async function setupKafka(
   }
   const lines: string[] = []
   for (const topic of topics) lines.push(...(await setupTopic(admin, topic, actual.get(topic.name), options)))
+  const created = topics.filter(({ name }) => !actual.has(name)).map(({ name }) => name)
+  if (created.length > 0) await admin.untilReady(created)
   for (const topic of topics) lines.push(...(await setupSubject(registry, topic)))
   return lines
 }

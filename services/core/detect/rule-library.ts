@@ -1,0 +1,168 @@
+import { type Problems, problemsOf } from './errors.ts'
+import { formatLogsource, type Logsource, type RuleFile } from './field-map.ts'
+import type { Placeholders } from './modifiers.ts'
+import {
+  type CorrelationDocument,
+  type FilterDocument,
+  parseDocument,
+  type RuleDocument,
+  type SigmaDocument
+} from './sigma-document.ts'
+import { nearest } from './suggest.ts'
+import { parseYaml } from './yaml-source.ts'
+
+/** A document that was read and is not evaluated on single events. */
+export interface DeferredDocument {
+  readonly file: string
+  readonly line: number
+  readonly id: string
+  readonly title: string
+  /**
+   * correlation, profile: for the correlator; part_of_correlation: a rule that a correlation uses and that is not to match by
+   * itself (`generate: false`); deprecated, unsupported: its status says not to use it.
+   */
+  readonly reason: 'correlation' | 'profile' | 'part_of_correlation' | 'deprecated' | 'unsupported'
+}
+
+/** One parsed document with where its problems go. */
+export interface Parsed<Document extends SigmaDocument> {
+  readonly document: Document
+  readonly problems: Problems
+}
+
+/** All documents of a set of files, by kind, before any field is looked up. */
+export interface Library {
+  readonly rules: readonly Parsed<RuleDocument>[]
+  readonly filters: readonly Parsed<FilterDocument>[]
+  readonly correlations: readonly Parsed<CorrelationDocument>[]
+  readonly deferred: readonly DeferredDocument[]
+  readonly problems: readonly Problems[]
+}
+
+/** Lists a document as one that is not evaluated on single events. */
+export const deferral = (document: SigmaDocument, reason: DeferredDocument['reason']): DeferredDocument => ({
+  file: document.file,
+  line: document.line,
+  id: document.id,
+  title: document.title,
+  reason
+})
+
+/** Reads all documents; what cannot be read, or bears the id or name of another, is reported and left out. */
+export function readLibrary(files: readonly RuleFile[], placeholders: Placeholders): Library {
+  const rules: Parsed<RuleDocument>[] = []
+  const filters: Parsed<FilterDocument>[] = []
+  const correlations: Parsed<CorrelationDocument>[] = []
+  const deferred: DeferredDocument[] = []
+  const all: Problems[] = []
+  const byId = new Map<string, SigmaDocument>()
+  const byName = new Map<string, SigmaDocument>()
+  for (const file of files) {
+    const problems = problemsOf(file.file, file.text)
+    all.push(problems)
+    for (const source of parseYaml(file.text, problems)) {
+      const document = parseDocument(source, placeholders, problems)
+      if (document === null) continue
+      const twin = byId.get(document.id) ?? (document.name === null ? undefined : byName.get(document.name))
+      if (twin !== undefined) {
+        const what = twin.id === document.id ? `id ${document.id}` : `name ${document.name}`
+        problems.report(document.at, 'RULE_DUPLICATE', `the ${what} is taken by ${twin.file}:${twin.line}`)
+        continue
+      }
+      byId.set(document.id, document)
+      if (document.name !== null) byName.set(document.name, document)
+      if (document.kind === 'filter') filters.push({ document, problems })
+      else if (document.kind === 'profile') deferred.push(deferral(document, 'profile'))
+      else if (document.kind === 'correlation') correlations.push({ document, problems })
+      else if (document.status === 'deprecated' || document.status === 'unsupported')
+        deferred.push(deferral(document, document.status))
+      else rules.push({ document, problems })
+    }
+  }
+  return { rules, filters, correlations, deferred, problems: all }
+}
+
+/** Checks what correlations refer to; gives those whose references are all there, and the rules that are only parts of them. */
+export function checkCorrelations(library: Library): {
+  readonly sound: readonly CorrelationDocument[]
+  readonly parts: ReadonlySet<string>
+} {
+  const targets = new Map<string, string>()
+  for (const { document } of [...library.rules, ...library.correlations]) {
+    targets.set(document.id, document.id)
+    if (document.name !== null) targets.set(document.name, document.id)
+  }
+  const sound: CorrelationDocument[] = []
+  const alone = new Set<string>()
+  const parts = new Set<string>()
+  for (const { document, problems } of library.correlations) {
+    const { correlation } = document
+    let wrong = false
+    for (const { text, at } of correlation.rules) {
+      const id = targets.get(text)
+      if (id === undefined) {
+        problems.report(at, 'RULE_REFERENCE', `there is no rule ${text}`, nearest(text, targets.keys()))
+        wrong = true
+      } else {
+        const kept = correlation.generate ? alone : parts
+        kept.add(id)
+      }
+    }
+    for (const [alias, rules] of correlation.aliases) {
+      for (const rule of rules.keys()) {
+        if (targets.has(rule)) continue
+        problems.report(
+          document.at,
+          'RULE_REFERENCE',
+          `the alias ${alias} names a rule ${rule} that is not there`,
+          nearest(rule, targets.keys())
+        )
+        wrong = true
+      }
+    }
+    if (!wrong) sound.push(document)
+  }
+  return { sound, parts: parts.difference(alone) }
+}
+
+const ATTRIBUTES = ['product', 'category', 'service'] as const
+
+/** Whether a filter's log source covers a rule's: every attribute that it gives is the rule's. */
+function covers(filter: Logsource, rule: Logsource): boolean {
+  return ATTRIBUTES.every((attribute) => filter[attribute] === null || filter[attribute] === rule[attribute])
+}
+
+/** The rules that each filter is for, by rule id; filters that name no fitting rule are reported. */
+export function assignFilters(library: Library): ReadonlyMap<string, readonly Parsed<FilterDocument>[]> {
+  const assigned = new Map<string, Parsed<FilterDocument>[]>()
+  const assign = (rule: RuleDocument, filter: Parsed<FilterDocument>) => {
+    const before = assigned.get(rule.id) ?? []
+    if (!before.includes(filter)) assigned.set(rule.id, [...before, filter])
+  }
+  const names = library.rules.flatMap(({ document }) => [
+    document.id,
+    ...(document.name === null ? [] : [document.name])
+  ])
+  for (const filter of library.filters) {
+    const { document, problems } = filter
+    if (document.rules === null) {
+      for (const rule of library.rules)
+        if (covers(document.logsource, rule.document.logsource)) assign(rule.document, filter)
+      continue
+    }
+    for (const { text, at } of document.rules) {
+      const rule = library.rules.find(
+        (known) => known.document.id === text.toLowerCase() || known.document.name === text
+      )?.document
+      if (rule === undefined) problems.report(at, 'RULE_REFERENCE', `there is no rule ${text}`, nearest(text, names))
+      else if (!covers(document.logsource, rule.logsource)) {
+        problems.report(
+          at,
+          'RULE_REFERENCE',
+          `the filter is for ${formatLogsource(document.logsource)}, the rule ${rule.title} for ${formatLogsource(rule.logsource)}`
+        )
+      } else assign(rule, filter)
+    }
+  }
+  return assigned
+}

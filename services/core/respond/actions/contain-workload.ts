@@ -1,0 +1,139 @@
+import type { ActionStep, ApiRequest, Workload } from '../../../../schemas/generated/types.ts'
+import { workloadKindOfKind } from '../../enrich/workload-kinds.ts'
+import { corePath, get, groupPath, mergePatch, requestText } from '../requests.ts'
+import type { PodVictim } from '../victims.ts'
+import { type PlanAction, type PlanInput, podText } from './action.ts'
+
+/** A label that no node has. */
+const NOWHERE = 'weir.io/nowhere'
+
+interface Containment {
+  readonly description: string
+  readonly requests: readonly ApiRequest[]
+  readonly effect: string
+  readonly undo: string
+}
+
+function pathOf(group: string, { namespace, name, kind }: Workload, ...rest: readonly string[]): string {
+  const resource = workloadKindOfKind(kind)?.resource ?? ''
+  return group === ''
+    ? corePath(namespace ?? '', resource, name, ...rest)
+    : groupPath(group, 'v1', namespace ?? '', resource, name, ...rest)
+}
+
+function scaleToZero(group: string, workload: Workload): Containment {
+  const scale = pathOf(group, workload, 'scale')
+  return {
+    description: 'Scale it to 0, so that no new pod appears',
+    requests: [get(scale), mergePatch(scale, { spec: { replicas: 0 } })],
+    effect:
+      'all its replicas stop, and whatever needs them fails; a HorizontalPodAutoscaler leaves a workload at 0 alone',
+    undo: `PATCH ${scale} {"spec":{"replicas":N}}, N being spec.replicas of this step's first answer`
+  }
+}
+
+function suspend(workload: Workload, running: readonly string[]): Containment {
+  const isCronJob = workload.kind === 'CronJob'
+  const path = pathOf('batch', workload)
+  const jobs = running.map((job) => groupPath('batch', 'v1', workload.namespace ?? '', 'jobs', job))
+  const paths = [path, ...jobs]
+  return {
+    description: isCronJob
+      ? 'Suspend it, and the jobs it has running, so that no new pod appears'
+      : 'Suspend it, so that its pods end and no new one appears',
+    requests: paths.map((one) => mergePatch(one, { spec: { suspend: true } })),
+    effect: isCronJob
+      ? 'it does not run until it is resumed'
+      : 'its pods are deleted; what they did is done again when it is resumed',
+    undo: paths.map((one) => requestText(mergePatch(one, { spec: { suspend: false } }))).join('; ')
+  }
+}
+
+/** The jobs that a CronJob's pods are of: the job controller names pods JOB-xxxxx, the CronJob controller jobs NAME-minutes. */
+function runningJobs(workload: Workload, pods: readonly PodVictim[]): readonly string[] {
+  const jobs = pods
+    .filter(
+      (pod) =>
+        pod.workload?.kind === 'CronJob' && pod.workload.name === workload.name && pod.namespace === workload.namespace
+    )
+    .map(({ name }) => name.slice(0, name.lastIndexOf('-')))
+    .filter((job) => job.startsWith(`${workload.name}-`))
+  return [...new Set(jobs)]
+}
+
+/** How to keep a workload from making pods, by its kind; null for kinds Weir knows no way for. */
+function containmentOf(workload: Workload, pods: readonly PodVictim[]): Containment | null {
+  switch (workload.kind) {
+    case 'Deployment':
+    case 'StatefulSet':
+    case 'ReplicaSet':
+      return scaleToZero('apps', workload)
+    case 'ReplicationController':
+      return scaleToZero('', workload)
+    case 'DaemonSet': {
+      const path = pathOf('apps', workload)
+      const selector = (value: string | null) =>
+        mergePatch(path, { spec: { template: { spec: { nodeSelector: { [NOWHERE]: value } } } } })
+      return {
+        description: 'Make it select no node, so that its pods end and none appears',
+        requests: [get(path), selector('true')],
+        effect: 'it stops on every node; with updateStrategy OnDelete its pods stay until they are deleted',
+        undo: requestText(selector(null))
+      }
+    }
+    case 'Job':
+      return suspend(workload, [])
+    case 'CronJob':
+      return suspend(workload, runningJobs(workload, pods))
+    default:
+      return null
+  }
+}
+
+function affectedPods({ facts }: PlanInput, workload: Workload): string {
+  const count = facts.pods.filter(
+    (known) =>
+      known.workload.kind === workload.kind &&
+      known.workload.name === workload.name &&
+      known.workload.namespace === workload.namespace
+  ).length
+  return count === 0 ? '' : `${count} known pods: `
+}
+
+/** Stops what would make a killed pod again: the top of its owner chain. */
+export const containWorkload: PlanAction = (input) => {
+  const steps: ActionStep[] = []
+  const notes: string[] = []
+  for (const workload of input.victims.workloads) {
+    const text = `${workload.kind} ${workload.namespace}/${workload.name}`
+    const containment = containmentOf(workload, input.victims.pods)
+    if (containment === null) {
+      notes.push(
+        `${text} is not contained: Weir does not know how to stop a ${workload.kind}; stop it where it is managed`
+      )
+      continue
+    }
+    steps.push({
+      name: 'contain_workload',
+      description: `${text}: ${containment.description}`,
+      target: {
+        type: 'workload',
+        id: workload.uid ?? `${workload.kind}/${workload.namespace}/${workload.name}`,
+        name: `${workload.kind}/${workload.namespace}/${workload.name}`,
+        role: 'target'
+      },
+      requests: containment.requests,
+      blast_radius: affectedPods(input, workload) + containment.effect,
+      undo: containment.undo
+    })
+  }
+  for (const pod of input.victims.pods) {
+    if (pod.isStatic) {
+      notes.push(
+        `${podText(pod)} is a static pod: the kubelet of node ${pod.node} makes it from a file there (usually in /etc/kubernetes/manifests), and does so again until the file is removed`
+      )
+    } else if (pod.workload === null)
+      notes.push(`${podText(pod)} has no owner that is known: nothing is there to contain but the pod`)
+  }
+  return { steps, notes }
+}
