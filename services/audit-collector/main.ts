@@ -55,12 +55,12 @@ export async function startAuditCollector(ports: AuditCollectorPorts): Promise<A
       webhook = await startWebhook({ options: options.webhook, spool, log, now: now_ms })
       const { address, port } = webhook.address
       log.info({ address, port, tls: options.webhook.tls !== undefined }, 'taking audit events')
-      return { stop: webhook.close }
+      const { close } = webhook
+      return { stop: close }
     },
     health,
     log,
     now_ms
   })
-  const { failed, stop } = ingest
-  return { failed, stop, address: (webhook as Webhook | null)?.address ?? null }
+  return { failed: ingest.failed, stop: () => ingest.stop(), address: (webhook as Webhook | null)?.address ?? null }
 }

@@ -46,7 +46,7 @@ async function start(input: WebhookInput = {}, spoolOptions: Partial<SpoolOption
     report: () => undefined,
     ...spoolOptions
   })
-  closing.push(spool.close)
+  closing.push(() => spool.close())
   const webhook = await startWebhook({ options, spool, log: silentLogger, now: () => 1_700_000_000_000 })
   closing.push(webhook.close)
   return {

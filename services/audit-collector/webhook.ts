@@ -33,7 +33,7 @@ export interface WebhookDependencies {
 export interface Webhook {
   readonly address: AddressInfo
   /** Takes no more requests, answers those it has. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /**

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { columnsOf, fitted, padded, printable, wrapped } from './terminal-text.ts'
 
-describe('text for terminals', () => {
+describe('text for terminals', { timeout: 60_000 }, () => {
   it('never holds what a terminal would obey or hide', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.integer({ min: 0, max: 40 }), (text, columns) => {

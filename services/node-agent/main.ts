@@ -36,7 +36,7 @@ export interface NodeAgent extends Running {
  */
 export async function startNodeAgent(ports: NodeAgentPorts): Promise<NodeAgent> {
   const { options, cluster, message_max_bytes, stdin, health, log, now_ms } = ports
-  const { failed, ended, stop } = await startIngest({
+  const ingest = await startIngest({
     service: 'node-agent',
     spool: options.spool,
     sources: options.sources.map((source) => ('path' in source ? { path: source.path } : { stream: stdin })),
@@ -62,5 +62,5 @@ export async function startNodeAgent(ports: NodeAgentPorts): Promise<NodeAgent> 
     log,
     now_ms
   })
-  return { failed, ended, stop }
+  return { failed: ingest.failed, ended: ingest.ended, stop: () => ingest.stop() }
 }

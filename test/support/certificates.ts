@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** A certificate with its key: paths of PEM files. */
-export interface Certificate {
+interface Certificate {
   readonly cert_file: string
   readonly key_file: string
 }

@@ -8,7 +8,7 @@ import { renderIncident } from './render-incident.ts'
 
 const HEADER = { id: 'f00d', revision: 1, status: 'open' } as const
 
-describe('an incident on a terminal', () => {
+describe('an incident on a terminal', { timeout: 60_000 }, () => {
   it('fits the width it is given', () => {
     const incident = buildIncident(HEADER, ATTACK)
     for (const width of [60, 80, 120, 200]) {

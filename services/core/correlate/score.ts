@@ -11,7 +11,7 @@ import { counted } from './text.ts'
  * | most severe signal: informational, low, medium, high, critical | 5, 15, 40, 55, 65 |
  * | each tactic after the first, up to four | 4 |
  * | secrets of the whole cluster read, or kube-system acted on | 5, and 8 for both |
- * | both halves saw it, and it has a medium signal or three tactics | 25, and at least 70 with a medium signal and two tactics |
+ * | both halves saw it, and it has a medium signal or five tactics | 25, and at least 70 with a medium signal and two tactics |
  * | both halves saw it, otherwise | 3 |
  * | only one half saw it | at most 69, and at most 34 with no signal above low |
  *
@@ -98,7 +98,7 @@ export function scoreOf(signals: readonly Signal[]): Score {
     reasons.push(`it reached for ${sensitive.join(' and ')}`)
   }
   if (seenByBoth) {
-    const weighs = isSerious || tactics.length >= 3
+    const weighs = isSerious || tactics.length >= 5
     score += weighs ? POINTS.both : POINTS.both_weak
     if (isSerious && tactics.length >= 2) score = Math.max(score, POINTS.both_floor)
     reasons.push('both the API audit log and the container runtime saw it')

@@ -35,9 +35,9 @@ export function nodeOf(username: string): string | null {
     : null
 }
 
-/** True for anonymous requests: nobody, not a part of the system. */
+/** True for requests without credentials: nobody, not a part of the system. An empty name is a source that did not say. */
 export function isAnonymous(username: string): boolean {
-  return username === 'system:anonymous' || username === ''
+  return username === 'system:anonymous'
 }
 
 /**

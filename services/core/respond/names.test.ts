@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { apiPath, isObjectName, isPathSegmentName, scopedName } from './names.ts'
 
-describe('names', () => {
+describe('names', { timeout: 60_000 }, () => {
   it.each([
     ['web-1', true],
     ['kube-proxy-node-1.example.com', true],

@@ -20,7 +20,10 @@ function stepLines(step: ActionStep, place: number, { width, style }: Rendering)
         `${INDENT}${style('cyan', printable(method))} ${printable(`${to} ${path}${body === null || body === undefined ? '' : ` ${body}`}`)}`
     ),
     ...labelled('affects', step.blast_radius),
-    ...labelled('undo', step.undo ?? 'not possible')
+    // As are those of the undo.
+    ...(step.undo ?? 'not possible')
+      .split('; ')
+      .map((line, at) => `${INDENT}${at === 0 ? style('dim', 'undo: ') : '      '}${printable(line)}`)
   ]
 }
 

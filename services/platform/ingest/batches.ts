@@ -10,7 +10,7 @@ import type { Rejected, Taken } from './convert.ts'
 import { unexpected } from './convert.ts'
 import { INGEST_ERRORS } from './errors.ts'
 
-export const AUDIT_TOPIC = 'weir.audit.v1'
+const AUDIT_TOPIC = 'weir.audit.v1'
 export const RUNTIME_TOPIC = 'weir.runtime.v1'
 
 /** Bounds of a batch: enough that a message costs little per event, small enough that it is no burden by itself. */

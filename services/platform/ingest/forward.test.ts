@@ -22,7 +22,7 @@ async function open(directory = mkdtempSync(join(tmpdir(), 'weir-forward-'))): P
     fsync_interval_ms: 1000,
     report: () => undefined
   })
-  closing.push(spool.close)
+  closing.push(() => spool.close())
   return spool
 }
 
@@ -47,7 +47,7 @@ function start(spool: Spool, options: Partial<ForwardOptions> = {}) {
     ...options
   })
   running.failed?.catch(() => undefined)
-  closing.push(running.stop)
+  closing.push(() => running.stop())
   return { output, groups, running, values: () => output.messages.map(({ value }) => String(value)) }
 }
 

@@ -84,7 +84,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
   let proven = spool.checkpoint.position.sequence > 1
   let lastProblem = 'not connected yet'
   let probe: (() => Promise<void>) | null = null
-  health.addDependency(`${service} spool`, spool.probe)
+  health.addDependency(`${service} spool`, () => spool.probe())
   health.addDependency(`${service} kafka`, async () => {
     if (proven) return
     if (probe === null) throw new Error(lastProblem)
@@ -138,9 +138,9 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
       now: now_ms,
       ...(options.lost !== undefined && { lost: (lost: LinesLost) => options.lost?.(lost, spool) })
     })
-    undo.push(sources.stop)
+    undo.push(() => sources.stop())
     const input = await options.startInput?.(spool)
-    if (input !== undefined) undo.push(input.stop)
+    if (input !== undefined) undo.push(() => input.stop())
     const failures = [outputFailed, sources.failed, input?.failed].filter((failed) => failed !== undefined)
     return { spool, ended: sources.ended, failed: Promise.race(failures), stop: stopAll }
   } catch (error) {

@@ -110,7 +110,7 @@ export async function startSources(options: SourcesOptions): Promise<RunningSour
       log.error({ error }, messageOf(error))
     }
   }
-  const saver = setInterval(save, SAVE_INTERVAL_MS)
+  const saver = setInterval(() => void save(), SAVE_INTERVAL_MS)
   saver.unref()
 
   const readings = sources.map((source) =>

@@ -15,7 +15,7 @@ export interface SpoolRecord {
 }
 
 /** Something that was passed over. */
-export interface Damage {
+interface Damage {
   readonly path: string
   readonly offset: number
   readonly bytes: number

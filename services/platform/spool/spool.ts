@@ -95,7 +95,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   }
   const lock = lockDirectory(directory)
   try {
-    return await openLocked(options, lock.release)
+    return await openLocked(options, () => lock.release())
   } catch (error) {
     lock.release()
     throw spoolError(error, `cannot open the spool in ${directory}`)

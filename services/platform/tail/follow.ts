@@ -246,7 +246,9 @@ function told(chunk: TailChunk, log: OpenLog, { report, line_max_bytes }: Follow
 
 /** The file to go on with when this one is finished; null as long as it may still be written to. */
 async function successor(log: OpenLog, { path, rotate_wait_ms }: FollowOptions): Promise<LogFile | null> {
-  const next = await successorOf(path, { file: log.id, created_ns: log.created_ns })
+  const current = await statOrNull(path)
+  const rotated = current === null || fileIdOf(current) !== log.id
+  const next = rotated ? await successorOf(path, { file: log.id, created_ns: log.created_ns }) : null
   if (next === null || fileIdOf(next.stats) === log.id) {
     log.rotated_since = null
     return null

@@ -1,7 +1,7 @@
 const LINE_FEED = 10
 const CARRIAGE_RETURN = 13
 
-export interface SplitLines {
+interface SplitLines {
   /** Complete lines without their ends; empty ones are left out. */
   readonly lines: Buffer[]
   /** Lines that ended in this chunk and were longer than the bound. */

@@ -31,7 +31,7 @@ export const collectEvidence: PlanAction = ({ victims }) => ({
           : [toAgent(node, '/v1/evidence', { pod_uid: uid, containers: containers.map(({ id }) => id) })])
       ],
       blast_radius: 'none: it only reads',
-      undo: null
+      undo: 'nothing to take back'
     }
   }),
   notes: victims.pods

@@ -8,6 +8,7 @@ import { type PlanAction, type PlanInput, podText } from './action.ts'
 const NOWHERE = 'weir.io/nowhere'
 
 interface Containment {
+  /** What is done to it, following its name. */
   readonly description: string
   readonly requests: readonly ApiRequest[]
   readonly effect: string
@@ -24,7 +25,7 @@ function pathOf(group: string, { namespace, name, kind }: Workload, ...rest: rea
 function scaleToZero(group: string, workload: Workload): Containment {
   const scale = pathOf(group, workload, 'scale')
   return {
-    description: 'Scale it to 0, so that no new pod appears',
+    description: 'scale it to 0, so that no new pod appears',
     requests: [get(scale), mergePatch(scale, { spec: { replicas: 0 } })],
     effect:
       'all its replicas stop, and whatever needs them fails; a HorizontalPodAutoscaler leaves a workload at 0 alone',
@@ -39,8 +40,8 @@ function suspend(workload: Workload, running: readonly string[]): Containment {
   const paths = [path, ...jobs]
   return {
     description: isCronJob
-      ? 'Suspend it, and the jobs it has running, so that no new pod appears'
-      : 'Suspend it, so that its pods end and no new one appears',
+      ? 'suspend it, and the jobs it has running, so that no new pod appears'
+      : 'suspend it, so that its pods end and no new one appears',
     requests: paths.map((one) => mergePatch(one, { spec: { suspend: true } })),
     effect: isCronJob
       ? 'it does not run until it is resumed'
@@ -75,7 +76,7 @@ function containmentOf(workload: Workload, pods: readonly PodVictim[]): Containm
       const selector = (value: string | null) =>
         mergePatch(path, { spec: { template: { spec: { nodeSelector: { [NOWHERE]: value } } } } })
       return {
-        description: 'Make it select no node, so that its pods end and none appears',
+        description: 'make it select no node, so that its pods end and none appears',
         requests: [get(path), selector('true')],
         effect: 'it stops on every node; with updateStrategy OnDelete its pods stay until they are deleted',
         undo: requestText(selector(null))

@@ -62,7 +62,7 @@ export const revokeServiceAccount: PlanAction = ({ victims, facts }) => {
       target: { type: 'service_account', id, name: id, role: 'target' },
       requests: [...look, ...usable.map((binding) => revocation(binding, account))],
       blast_radius: `every pod that runs as ${id} loses these rights; tokens stay valid, with no rights, until they expire or their pod is deleted`,
-      undo: usable.length === 0 ? null : "create or patch each binding as this step's first answers show it"
+      undo: "create or patch each binding as this step's first answers show it"
     })
   }
   return { steps, notes }
