@@ -2,8 +2,10 @@ import { Command } from 'commander'
 import { messageOf, WeirError } from '../core/errors.ts'
 import { VERSION } from '../platform/version.ts'
 import { configCommand } from './commands/config.ts'
+import { dlqCommand } from './commands/dlq.ts'
 import { huntCommand } from './commands/hunt.ts'
 import { incidentsCommand } from './commands/incidents.ts'
+import { rulesCommand } from './commands/rules.ts'
 import { serveCommand } from './commands/serve.ts'
 import { setupCommand } from './commands/setup.ts'
 import { upCommand } from './commands/up.ts'
@@ -17,6 +19,8 @@ const program = new Command('weir')
   .addCommand(setupCommand())
   .addCommand(huntCommand())
   .addCommand(incidentsCommand())
+  .addCommand(dlqCommand())
+  .addCommand(rulesCommand())
   .addCommand(configCommand())
 
 // `weir … | head` closes the pipe: that is the end, not an error.

@@ -315,6 +315,29 @@ describe('a member that is killed in the middle of its work', () => {
 })
 
 describe('members that come and go', () => {
+  it('a batch that takes longer than a session keeps its partition', async () => {
+    const input = await kafka.topic('in', { partitions: 1 })
+    const output = await kafka.topic('out', { partitions: 1 })
+    await kafka.send(numbered(input, 5, 1))
+    const calls: string[] = []
+    const stage = relay(input, output, {
+      onAssigned: async () => void calls.push('assigned'),
+      onRevoked: () => void calls.push('revoked')
+    })
+    const long = kafka.client.options.session_timeout_ms + 2_000
+    run({
+      ...stage,
+      handle: async (batch, context) => {
+        calls.push('batch')
+        await new Promise((resolve) => setTimeout(resolve, long))
+        return stage.handle(batch, context)
+      }
+    })
+    await consumed('relay', input)
+    expect(calls).toEqual(['assigned', 'batch'])
+    expect(await kafka.readAll(output)).toHaveLength(5)
+  })
+
   it('share the partitions; each message has its effect once, in order of its key', async () => {
     const topics = await countingTopics(4)
     const keys = 20

@@ -4,6 +4,7 @@ import { createKafka, type KafkaClient } from '../../services/platform/kafka/cli
 import { kafkaOptions } from '../../services/platform/kafka/options.ts'
 import { readPartition } from '../../services/platform/kafka/partition-reader.ts'
 import { createSender } from '../../services/platform/kafka/sender.ts'
+import { createTopicAdmin } from '../../services/platform/kafka/topic-admin.ts'
 import { type Logger, silentLogger } from '../../services/platform/log.ts'
 import type { Message, OutgoingMessage } from '../../services/platform/stage.ts'
 
@@ -42,6 +43,7 @@ export async function createTestKafka(
   const client = createKafka(testKafkaOptions(endpoint, more), log)
   const admin = client.kafka.admin()
   await admin.connect()
+  const topicAdmin = createTopicAdmin(admin)
   const sender = createSender(client)
   const topics: string[] = []
 
@@ -51,11 +53,10 @@ export async function createTestKafka(
 
     async topic(name, { partitions = 2, configs = {} } = {}) {
       const topic = `${client.options.group_prefix}.${name}.${topics.length}`
-      const configEntries = Object.entries(configs).map(([entry, value]) => ({ name: entry, value }))
-      await admin.createTopics({
-        topics: [topic, `${topic}.dlq`].map((one) => ({ topic: one, numPartitions: partitions, configEntries }))
-      })
-      topics.push(topic, `${topic}.dlq`)
+      const both = [topic, `${topic}.dlq`]
+      for (const one of both) await topicAdmin.create(one, partitions, configs, undefined)
+      await topicAdmin.untilReady(both)
+      topics.push(...both)
       return topic
     },
 

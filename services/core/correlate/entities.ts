@@ -70,7 +70,9 @@ export function phrase({ type, name }: Pick<Entity, 'type' | 'name'>): string {
     case 'workload': {
       const [kind, ...rest] = name.split('/')
       const isQualified = rest.length > 0 && kind !== undefined && /^[A-Z][A-Za-z]*$/.test(kind)
-      return isQualified ? `${kind} ${rest.join('/')}` : `workload ${name}`
+      if (!isQualified) return `workload ${name}`
+      // A bare pod is its own workload.
+      return `${kind === 'Pod' ? 'pod' : kind} ${rest.join('/')}`
     }
     case 'secret':
       if (name === '*') return 'secrets of all namespaces'

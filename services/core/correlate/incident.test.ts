@@ -291,19 +291,20 @@ describe('words', { timeout: 60_000 }, () => {
     )
   })
 
-  it('however much there is, the gravest is told in order and the rest counted', () => {
+  it('however much there is, something of each tactic and the gravest are told in order, and the rest counted', () => {
     const sketches = Array.from(
       { length: 100 },
       (_, minute): SignalSketch => ({
         id: `s${minute}`,
         minute,
         title: `Step ${minute}`,
-        severity: minute === 77 ? 'critical' : 'low'
+        severity: minute === 77 ? 'critical' : 'low',
+        tactics: [minute === 42 ? 'impact' : 'execution']
       })
     )
     const { narrative } = build(...sketches)
-    expect(narrative).toContain('Step 77')
-    expect(narrative).toContain('and 88 lesser steps')
+    expect(narrative).toMatch(/Step 42 .* Step 77 /)
+    expect(narrative).toContain('and 88 further steps')
   })
 
   it('an incident of a thousand signals of the worst texts stays within a Kafka message', () => {

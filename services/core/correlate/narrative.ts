@@ -9,6 +9,7 @@ const MAX_TITLE_BYTES = 240
 const MAX_NARRATIVE_BYTES = 6000
 /** Most steps told one by one. */
 const MAX_STEPS = 12
+const MAX_STEP_BYTES = 140
 
 const SOURCE_NAMES: Readonly<Record<SourceType, string>> = {
   audit: 'the API audit log',
@@ -73,21 +74,23 @@ export function titleOf({ signals, timeline, entities, tactics }: Facts): string
   return plainText(title.charAt(0).toUpperCase() + title.slice(1), MAX_TITLE_BYTES)
 }
 
-function toldSteps(timeline: readonly TimelineEntry[]): readonly TimelineEntry[] {
+/** The steps that tell most: the gravest of each tactic, then the gravest of all, in the order in which they happened. */
+function toldSteps(timeline: readonly TimelineEntry[], tactics: readonly string[]): readonly TimelineEntry[] {
   if (timeline.length <= MAX_STEPS) return timeline
-  // The gravest are told, in the order in which they happened.
-  const gravest = timeline.toSorted((a, b) => severityRank(b.severity) - severityRank(a.severity)).slice(0, MAX_STEPS)
-  return timeline.filter((entry) => gravest.includes(entry))
+  const gravestFirst = timeline.toSorted((a, b) => severityRank(b.severity) - severityRank(a.severity))
+  const ofTactics = tactics.flatMap((tactic) => gravestFirst.find((entry) => entry.tactics.includes(tactic)) ?? [])
+  const told = new Set([...new Set([...ofTactics, ...gravestFirst])].slice(0, MAX_STEPS))
+  return timeline.filter((entry) => told.has(entry))
 }
 
 function stepText({ time, source, title, signals }: TimelineEntry): string {
   const times = signals.length > 1 ? ` (${signals.length} times)` : ''
-  return `${clockText(time).slice(11)} ${title.replace(/[.;\s]+$/, '')}${times} [${source}]`
+  return `${clockText(time).slice(11)} ${plainText(title, MAX_STEP_BYTES).replace(/[.;\s]+$/, '')}${times} [${source}]`
 }
 
 /** What happened, in sentences, from nothing but the facts. `notes` are sentences to end with. */
 export function narrativeOf(facts: Facts, notes: readonly string[] = []): string {
-  const { signals, timeline, entities, sources, score } = facts
+  const { signals, timeline, entities, sources, tactics, score } = facts
   const [first] = signals
   const last = signals.at(-1)
   if (first === undefined || last === undefined) return ''
@@ -108,10 +111,10 @@ export function narrativeOf(facts: Facts, notes: readonly string[] = []): string
   const places = phrases(entities, ['workload', 'pod', 'image', 'node'], ['actor', 'context', 'target'])
   if (places.length > 0) sentences.push(`It took place in ${listed(places, 8)}.`)
 
-  const steps = toldSteps(timeline)
+  const steps = toldSteps(timeline, tactics)
   const untold = timeline.length - steps.length
   sentences.push(
-    `In order: ${steps.map(stepText).join('; ')}${untold > 0 ? `; and ${counted(untold, 'lesser step')}` : ''}.`
+    `In order: ${steps.map(stepText).join('; ')}${untold > 0 ? `; and ${counted(untold, 'further step')}` : ''}.`
   )
 
   const touched = phrases(entities, ['secret', 'role_binding', 'service_account', 'object', 'indicator'], ['target'])
