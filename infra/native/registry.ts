@@ -75,7 +75,6 @@ export const REGISTRY: ServerDefinition = {
         // Health and metrics of the registry itself, by default on port 9000 of all interfaces.
         `-Dquarkus.management.host=${LOOPBACK}`,
         `-Dquarkus.management.port=${context.inner_port}`,
-        '-Dquarkus.log.console.color=false',
         '-Dapicurio.storage.kind=sql',
         // Without the delay H2 waits half a second before a commit is on disk: a schema id that was handed out must stay.
         `-Dapicurio.datasource.url=jdbc:h2:file:${join(context.data, 'registry')};WRITE_DELAY=0`,
@@ -94,10 +93,17 @@ export const REGISTRY: ServerDefinition = {
     return response.ok && Array.isArray(await response.json())
   },
 
+  // It answers every request with an error and goes on.
+  isHopeless: (log) => log.includes('Non-transient database connection error'),
+
   diagnose(log) {
     if (/Port \d+ seems to be in use|Address already in use/.test(log)) return 'its port was taken by another program'
     if (/Database may be already in use|file is locked/i.test(log)) return 'another registry runs on the same data'
-    if (/File corrupted|MVStoreException|unsupported database file version|The write format/i.test(log)) {
+    if (
+      /File corrupted|MVStoreException|Non-transient database connection error|unsupported database file version|The write format/i.test(
+        log
+      )
+    ) {
       return 'its data cannot be read'
     }
     if (/UnsupportedClassVersionError/.test(log)) return 'Java is too old for it'

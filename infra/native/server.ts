@@ -37,6 +37,8 @@ export interface ServerDefinition {
   prepare(context: ServerContext): Promise<ServerCommand>
   /** Whether the server answers. May throw for "not yet". */
   isReady(context: ServerContext, log: string): Promise<boolean>
+  /** Whether a server that still runs has given up, by its log; one that ends by itself then needs none. */
+  isHopeless?(log: string): boolean
   /** Why it did not start, read from its log; null when the log does not tell. */
   diagnose(log: string): string | null
 }

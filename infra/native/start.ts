@@ -32,6 +32,7 @@ const STOP_GRACE_MS = 30_000
 const SLOW_STOP_MS = 1_500
 const DATA_MARK = '.weir-data'
 const LOG_LINES = 15
+const LOG_LINE_LENGTH = 300
 
 const DEFINITIONS: Readonly<Record<ServerName, ServerDefinition>> = {
   kafka: KAFKA,
@@ -234,11 +235,13 @@ async function untilReady(server: Running, running: ServerProcess, signal: Abort
       const exit = await running.exited
       throw startFailed(server, `ended with ${exit.signal ?? `code ${exit.code}`}`, running.log())
     }
+    const log = running.log()
     try {
-      if (await definition.isReady(context, running.log())) return
+      if (await definition.isReady(context, log)) return
     } catch {
       // Nothing listens yet.
     }
+    if (definition.isHopeless?.(log)) throw startFailed(server, 'cannot work', log)
     if (performance.now() > deadline_ms) {
       throw startFailed(server, `was not ready after ${READY_TIMEOUT_MS / 1000} s`, running.log())
     }
@@ -258,7 +261,13 @@ function startFailed(server: Running, what: string, log: string): WeirError {
 
 function describeLog(server: Running, log: string): string {
   const reason = server.definition.diagnose(log) ?? 'the reason may be at the end of its log'
-  return `${reason}. The end of ${server.log_file}:\n${lastLines(log, LOG_LINES)}`
+  return `${reason}. The end of ${server.log_file}:\n${lastLines(withoutStacks(log), LOG_LINES)}`
+}
+
+/** Java's stack traces hide the few lines that say something. */
+function withoutStacks(log: string): string {
+  const lines = log.split('\n').filter((line) => !/^\s+(at |\.\.\. \d+ more)/.test(line))
+  return lines.map((line) => line.slice(0, LOG_LINE_LENGTH)).join('\n')
 }
 
 function asStartError(error: unknown, asked: AbortSignal | undefined): unknown {

@@ -180,6 +180,10 @@ export interface CausalityNode {
   readonly name: string
   /** Ids of the signals seen on it. */
   readonly signals: ReadonlyArray<string>
+  /** For a pod: the cluster node it is on, where that is known. */
+  readonly node: string | null
+  /** For a pod: its top owner as Kind/namespace/name, which need not stand above it; Pod/… for a bare one. */
+  readonly owner: string | null
 }
 
 /** The cluster that an event, signal or incident belongs to. */

@@ -74,8 +74,7 @@ describe('an attack after ScarletEEL, amid benign work on the same node, image, 
   })
 
   it('is the same backwards and all at once', () => {
-    expect(JSON.stringify(run(ATTACK_AND_BENIGN.toReversed()).map(({ revision, ...rest }) => rest))).toEqual(
-      JSON.stringify(incidents.map(({ revision, ...rest }) => rest))
-    )
+    const withoutRevisions = (list: readonly Incident[]) => JSON.stringify(list.map((one) => ({ ...one, revision: 0 })))
+    expect(withoutRevisions(run(ATTACK_AND_BENIGN.toReversed()))).toBe(withoutRevisions(incidents))
   })
 })

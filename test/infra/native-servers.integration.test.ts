@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from '@opensearch-project/opensearch'
 import { Redis } from 'ioredis'
@@ -191,13 +191,12 @@ describe('native servers', () => {
   })
 
   it.each([
-    ['kafka', 'formatted', 'logs/meta.properties'],
-    ['registry', 'registry.mv.db', 'registry.mv.db'],
-    ['redis', 'dump.rdb', 'dump.rdb']
-  ] as const)('damaged data of %s is named, and the start leaves nothing behind', async (name, _needed, file) => {
+    ['kafka', 'logs/meta.properties'],
+    ['registry', 'registry.mv.db'],
+    ['redis', 'dump.rdb']
+  ] as const)('damaged data of %s is named, and the start leaves nothing behind', async (name, file) => {
     await servers.stop()
     const path = join(data, 'data', name, file)
-    const { writeFileSync } = await import('node:fs')
     writeFileSync(path, 'not what was here')
     await expect(start(false)).rejects.toMatchObject({
       code: 'SERVER_START_FAILED',

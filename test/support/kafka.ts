@@ -21,6 +21,18 @@ export function testKafkaOptions(endpoint: string, more: object = {}) {
   })
 }
 
+const END_HEADER = 'test.end'
+
+async function readUpTo(client: KafkaClient, topic: string, partition: number, id: string): Promise<Message[]> {
+  const all: Message[] = []
+  for await (const messages of readPartition(client, { topic, partition })) {
+    const end = messages.findIndex(({ headers }) => headers[END_HEADER] === id)
+    all.push(...(end < 0 ? messages : messages.slice(0, end)))
+    if (end >= 0) break
+  }
+  return all.filter(({ headers }) => headers[END_HEADER] === undefined)
+}
+
 /** A part of a cluster for one test: topics and groups with names of their own. */
 export interface TestKafka {
   readonly client: KafkaClient
@@ -28,7 +40,10 @@ export interface TestKafka {
   /** Makes a topic with a name that begins with `name`. */
   topic(name: string, settings?: { partitions?: number; configs?: Record<string, string> }): Promise<string>
   send(messages: readonly OutgoingMessage[]): Promise<void>
-  /** All committed messages there are now, partition by partition. */
+  /**
+   * All messages there are now, partition by partition. It writes a message of its own and reads up to that: a transaction
+   * that was committed may become visible a little later, and nothing after it before that.
+   */
   readAll(topic: string): Promise<Message[]>
   /** Offset from which a stage goes on, by partition; -1 where it has not committed any. */
   committed(stage: string, topic: string): Promise<number[]>
@@ -63,12 +78,13 @@ export async function createTestKafka(
     send: (messages) => sender.send(messages),
 
     async readAll(topic) {
-      const messages: Message[] = []
-      for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
-        for await (const batch of readPartition(client, { topic, partition, from: low, end: high }))
-          messages.push(...batch)
+      const all: Message[] = []
+      for (const { partition } of await admin.fetchTopicOffsets(topic)) {
+        const id = randomUUID()
+        await sender.send([{ topic, partition, key: null, value: Buffer.from(id), headers: { [END_HEADER]: id } }])
+        all.push(...(await readUpTo(client, topic, partition, id)))
       }
-      return messages
+      return all
     },
 
     async committed(stage, topic) {

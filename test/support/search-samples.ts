@@ -229,8 +229,16 @@ export const incident: Incident = {
     }
   ],
   causality: [
-    { id: 'n1', parent: null, type: 'user', name: 'alice', signals: [signal.id] },
-    { id: 'n2', parent: 'n1', type: 'request', name: 'exec into shop/web', signals: [signal.id] }
+    { id: 'n1', parent: null, type: 'user', name: 'alice', signals: [signal.id], node: null, owner: null },
+    {
+      id: 'n2',
+      parent: 'n1',
+      type: 'request',
+      name: 'exec into shop/web',
+      signals: [signal.id],
+      node: null,
+      owner: null
+    }
   ],
   playbook: 'contain-pod'
 }

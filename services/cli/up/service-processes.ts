@@ -19,6 +19,8 @@ const LOG_TAIL_BYTES = 2_000
 export interface ServiceProcesses {
   /** Resolves when all are ready. @throws UP_SERVICE_NOT_READY, with the end of the log of the one that is not */
   ready(timeout_ms: number): Promise<void>
+  /** Process id of one, null while it is not running. */
+  pid(name: ServiceName): number | null
   /** Kills one without warning; it is started again, as any that dies. For tests of exactly that. */
   kill(name: ServiceName): void
   stop(): Promise<void>
@@ -154,6 +156,7 @@ export async function startServiceProcesses(
         })
       )
     },
+    pid: (name) => supervised.find((service) => service.name === name)?.child?.pid ?? null,
     kill: (name) => {
       supervised.find((service) => service.name === name)?.child?.kill('SIGKILL')
     },

@@ -14,6 +14,9 @@ interface Draft {
   readonly name: string
   readonly signals: Set<string>
   readonly children: Draft[]
+  /** Of pods: where they run and what owns them, from the first signal that says so. */
+  node: string | null
+  owner: string | null
 }
 
 interface Forest {
@@ -37,7 +40,16 @@ function place(forest: Forest, id: string, parent: Draft | null, type: string, n
     return parent
   }
   const shown = plainText(name === '' ? id : name, MAX_NAME_BYTES)
-  const node: Draft = { id, parent: parent?.id ?? null, type, name: shown, signals: new Set(), children: [] }
+  const node: Draft = {
+    id,
+    parent: parent?.id ?? null,
+    type,
+    name: shown,
+    signals: new Set(),
+    children: [],
+    node: null,
+    owner: null
+  }
   forest.nodes.set(id, node)
   if (parent === null) forest.roots.push(node)
   else parent.children.push(node)
@@ -118,6 +130,11 @@ function addRuntime(forest: Forest, signal: Signal, canonical: Canonical): void 
   const isBare = workload !== undefined && (workload.id === pod?.id || workload.name.startsWith('Pod/'))
   const owner = isBare ? undefined : workload
   let cause = below(below(below(null, owner), pod), container)
+  const known = pod === undefined ? undefined : forest.nodes.get(idOf(pod))
+  if (known !== undefined) {
+    known.node ??= first(signal, 'node')?.name ?? null
+    known.owner ??= workload?.name ?? null
+  }
   if (cause === null) cause = below(null, first(signal, 'node'))
   for (const ancestor of processTree(signal.ancestry, pod !== undefined))
     cause = below(cause, { ...ancestor, type: 'process' })
@@ -161,8 +178,8 @@ export function causalityOf(signals: readonly Signal[], canonical: Canonical): C
   const nodes: CausalityNode[] = []
   const pending = forest.roots.toReversed()
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    const { id, parent, type, name, signals: seen } = node
-    nodes.push({ id, parent, type, name, signals: [...seen] })
+    const { children: _children, signals: seen, ...rest } = node
+    nodes.push({ ...rest, signals: [...seen] })
     pending.push(...node.children.toReversed())
   }
   return { nodes, dropped: forest.dropped.size }

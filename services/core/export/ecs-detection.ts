@@ -183,7 +183,9 @@ export function incidentDocument(incident: Incident): Draft {
           parent: text(node.parent, tally) ?? null,
           type: text(node.type, tally) ?? '',
           name: text(node.name, tally) ?? '',
-          signals: texts(node.signals, tally) ?? []
+          signals: texts(node.signals, tally) ?? [],
+          node: text(node.node, tally) ?? null,
+          owner: text(node.owner, tally) ?? null
         })),
         playbook: text(incident.playbook, tally) ?? null
       }

@@ -51,6 +51,33 @@ describe('a plan', { timeout: 60_000 }, () => {
     ])
   })
 
+  it('does not take what a pod had made for what is in it', () => {
+    const node = (name: string) => entityOf('node', name)
+    const account = entityOf('service_account', 'x/sa', 'actor')
+    const incident = buildIncident(HEADER, [
+      signalOf({
+        id: 'a',
+        minute: 0,
+        source: 'audit',
+        action: 'pods:create',
+        entities: [account, podOf('uid-a', 'x/a'), entityOf('pod', 'x/b', 'target')]
+      }),
+      signalOf({
+        id: 'b',
+        minute: 1,
+        entities: [podOf('uid-b', 'x/b'), entityOf('container', 'c-b', 'actor', 'main'), node('n2')],
+        ancestry: [entityOf('process', 'p-b', 'actor', 'miner')]
+      })
+    ])
+    const plan = planFor(incident, NO_FACTS, everything)
+    const killed = plan?.steps.filter(({ name }) => name === 'kill_process_tree').map(({ description }) => description)
+    expect(killed).toEqual(['Kill miner and everything it started, in pod x/b'])
+    const evidence = plan?.steps
+      .filter(({ name }) => name === 'collect_evidence')
+      .map(({ requests }) => requests.some(({ path }) => path.includes('container=main')))
+    expect(evidence).toEqual([false, true])
+  })
+
   it('knows more with the inventory: owner, node, and which bindings to take', () => {
     const incident = buildIncident(HEADER, [
       signalOf({

@@ -16,7 +16,7 @@ export interface PodVictim {
   readonly name: string
   /** Null when it is not known. */
   readonly node: string | null
-  /** What keeps it alive; null for a bare pod or when it is not known. */
+  /** What keeps it alive, of kind Pod for a bare pod; null when it is not known. */
   readonly workload: Workload | null
   readonly service_account: string | null
   /** Made by the kubelet from a file on the node. */
@@ -65,12 +65,16 @@ function treeOf({ causality }: Incident): Tree {
   return { nodes, children }
 }
 
-/** A node and everything below it, from the top. */
-function* subtree(tree: Tree, top: CausalityNode): Generator<CausalityNode> {
+/** What is not in a pod but came out of it: an identity, what it asked for, and what was made of that. */
+const BEYOND: ReadonlySet<string> = new Set(['service_account', 'request', 'workload', 'pod'])
+
+/** What is in a pod (or runs on a node): containers, processes and what they reached for, from the top. */
+function* within(tree: Tree, top: CausalityNode): Generator<CausalityNode> {
   const pending = [top]
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
     yield node
-    pending.push(...(tree.children.get(node.id) ?? []).toReversed())
+    const children = (tree.children.get(node.id) ?? []).filter(({ type }) => !BEYOND.has(type))
+    pending.push(...children.toReversed())
   }
 }
 
@@ -89,7 +93,7 @@ function above(tree: Tree, node: CausalityNode, type: string): CausalityNode | n
 function rootProcesses(tree: Tree, top: CausalityNode): readonly RootProcess[] {
   const found: RootProcess[] = []
   const covered = new Set<string>()
-  for (const node of subtree(tree, top)) {
+  for (const node of within(tree, top)) {
     const parentCovered = node.parent !== null && covered.has(node.parent)
     if (parentCovered) covered.add(node.id)
     if (node.type !== 'process' || node.signals.length === 0 || parentCovered) continue
@@ -120,14 +124,14 @@ export function victimsOf(incident: Incident, facts: PlanFacts): Victims {
   const actors = new Set(
     incident.entities.filter(({ type, role }) => type === 'pod' && role === 'actor').map(({ id }) => id)
   )
-  const nodeNames = incident.entities.filter(({ type }) => type === 'node').map(({ name }) => name)
-  const onlyNode = nodeNames.length === 1 ? (nodeNames[0] ?? null) : null
 
   const pods: PodVictim[] = []
   const workloads = new Map<string, Workload>()
   const hostProcesses: HostProcess[] = []
   const keep = (workload: Workload) => {
-    if (workload.kind !== 'Pod') workloads.set(`${workload.kind}/${workload.namespace}/${workload.name}`, workload)
+    const text = `${workload.kind}/${workload.namespace}/${workload.name}`
+    if (scopedName(`${workload.namespace}/${workload.name}`) !== null) workloads.set(text, workload)
+    else notes.push(`workload ${text} is left alone: that is not the name of a workload`)
   }
   for (const node of incident.causality) {
     const id = entityIdOf(node)
@@ -144,17 +148,16 @@ export function victimsOf(incident: Incident, facts: PlanFacts): Victims {
       const known = facts.pods.find(
         ({ pod }) => pod.uid === id || (pod.namespace === scoped.namespace && pod.name === scoped.name)
       )
-      const owner = above(tree, node, 'workload')
-      const workload = known?.workload ?? (owner === null ? null : workloadOf(owner.name))
-      const hostNode = known?.pod.node ?? onlyNode
-      const isBare = workload === null || workload.kind === 'Pod'
-      if (!isBare) keep(workload)
-      const below = [...subtree(tree, node)]
+      const workload = known?.workload ?? (node.owner === null ? null : workloadOf(node.owner))
+      const hostNode = known?.pod.node ?? node.node
+      const isBare = workload?.kind === 'Pod'
+      if (workload !== null && !isBare) keep(workload)
+      const below = [...within(tree, node)]
       pods.push({
         ...scoped,
         uid: id === node.name ? (known?.pod.uid ?? null) : id,
         node: hostNode !== null && isObjectName(hostNode) ? hostNode : null,
-        workload: isBare ? null : workload,
+        workload,
         service_account: known?.pod.service_account ?? null,
         // The kubelet names what it makes from a file after the file and the node.
         isStatic: isBare && hostNode !== null && scoped.name.endsWith(`-${hostNode}`),

@@ -114,8 +114,11 @@ async function heartbeatUntil(wait: Promise<void>, heartbeat: () => Promise<void
 async function startReading(consumer: Consumer, range: PartitionRange, handover: Handover): Promise<void> {
   const { topic, partition, from, end } = range
   const isLast = (offset: string) => end !== undefined && BigInt(offset) + 1n >= BigInt(end)
-  // A consumer that was thrown out of its group begins again at the start, since it has committed nothing.
   let next = BigInt(from ?? '0')
+  // Also when it joins again, having been thrown out of its group: it has committed nothing, and would begin anew.
+  consumer.on(consumer.events.GROUP_JOIN, () => {
+    if (next > 0n) consumer.seek({ topic, partition, offset: String(next) })
+  })
 
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) handover.fail(payload.error)
@@ -140,7 +143,6 @@ async function startReading(consumer: Consumer, range: PartitionRange, handover:
       next = BigInt(batch.lastOffset()) + 1n
     }
   })
-  if (from !== undefined) consumer.seek({ topic, partition, offset: from })
 }
 
 /**

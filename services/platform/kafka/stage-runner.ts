@@ -137,7 +137,24 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
     await sender.send(messages)
   }
 
-  const assignment = createAssignment({ stage, client, group, consumer, log, committedOffset, send, progress, fail })
+  /** While kafkajs is between a crash, which it tells of afterwards, and a new beginning, there is nothing to control. */
+  function whileRunning(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      if (!messageOf(error).includes('Consumer group was not initialized')) throw error
+      log.debug({ error }, 'the consumer is not running')
+    }
+  }
+
+  const assignment = createAssignment({
+    ...{ stage, client, group, log, committedOffset, send, progress, fail },
+    consumer: {
+      pause: (partitions) => whileRunning(() => consumer.pause(partitions)),
+      resume: (partitions) => whileRunning(() => consumer.resume(partitions)),
+      seek: (position) => whileRunning(() => consumer.seek(position))
+    }
+  })
 
   /** Deals with a transaction that was not committed, or perhaps was. */
   function onTransactionFailure(one: Owned, error: unknown): void {

@@ -237,7 +237,7 @@ describe('rotation', () => {
     expect(await follower.count(2)).toEqual(['a', 'b'])
   })
 
-  it('another file that has the inode of the old one is not taken for it', async () => {
+  it('a file that was written anew is not taken for the old one', async () => {
     const path = join(newFolder(), 'audit.log')
     writeFileSync(path, 'first file\n')
     const first = follow(path)
@@ -246,6 +246,23 @@ describe('rotation', () => {
     writeFileSync(path, 'another file\n')
     const second = follow(path, { position: first.position })
     expect(await second.count(1)).toEqual(['another file'])
+    expect(second.codes()).toEqual(['TAIL_LINES_MISSED'])
+  })
+
+  it('after a truncation that nobody saw still gives what was written in between', async () => {
+    const folder = newFolder()
+    const path = join(folder, 'audit.log')
+    writeFileSync(path, 'a long first line\n')
+    const first = follow(path)
+    await first.count(1)
+    await first.stop()
+    truncateSync(path)
+    appendFileSync(path, 'b\n')
+    renameSync(path, join(folder, 'audit.log.1'))
+    await aMoment()
+    writeFileSync(path, 'c\n')
+    const second = follow(path, { position: first.position })
+    expect(await second.count(2)).toEqual(['b', 'c'])
     expect(second.codes()).toEqual(['TAIL_LINES_MISSED'])
   })
 

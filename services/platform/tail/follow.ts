@@ -1,4 +1,4 @@
-import { constants } from 'node:fs'
+import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { messageOf, WeirError } from '../../core/errors.ts'
@@ -101,13 +101,9 @@ export async function* followFile(options: FollowOptions): AsyncGenerator<TailCh
         position = positionOf(log)
         await log.handle.close()
         log = null
-        log = await openLog(next.path, 0, options)
-        if (log?.id !== fileIdOf(next.stats)) {
-          // Rotated again in this very moment: begin anew at the end of the old file.
-          await log?.handle.close()
-          log = null
-          continue
-        }
+        // Where another file has got the name in this very moment: begin anew at the end of the old one.
+        log = await openLog(next.path, sameAs(next.stats), options)
+        if (log === null) continue
         position = positionOf(log)
         yield { lines: [], too_long: 0, position }
       } catch (error) {
@@ -131,7 +127,12 @@ function tailError(error: unknown, path: string): WeirError<TailErrorCode> {
   return new WeirError(TAIL_ERRORS, 'TAIL_UNREADABLE', `cannot read ${path}: ${messageOf(error)}`, { cause: error })
 }
 
-async function openLog(path: string, offset: number, options: FollowOptions): Promise<OpenLog | null> {
+/** Where to begin in a file that has been opened; null when it is not the one that was meant. */
+type Place = (handle: FileHandle, stats: BigIntStats) => Promise<number | null>
+
+const fromStart: Place = async () => 0
+
+async function openLog(path: string, place: Place, options: FollowOptions): Promise<OpenLog | null> {
   // Without O_NONBLOCK, opening a pipe would wait for a writer and hold up a thread of the pool.
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
@@ -141,32 +142,29 @@ async function openLog(path: string, offset: number, options: FollowOptions): Pr
   try {
     const stats = await handle.stat({ bigint: true })
     if (!stats.isFile()) throw new WeirError(TAIL_ERRORS, 'TAIL_NOT_A_FILE', `${path} is not a regular file`)
+    const offset = await place(handle, stats)
+    if (offset === null) {
+      await handle.close()
+      return null
+    }
     const lines = createLineSplitter(options.line_max_bytes)
     if (offset > 0) {
       const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, offset - 1)
       if (buffer[0] !== LINE_FEED) lines.skipToNextLine()
     }
-    return {
-      path,
-      handle,
-      id: fileIdOf(stats),
-      created_ns: stats.birthtimeNs,
-      lines,
-      offset,
-      start: await fingerprintOf(handle, offset),
-      rotated_since: null
-    }
+    const start = await fingerprintOf(handle, offset)
+    const created_ns = stats.birthtimeNs
+    return { path, handle, id: fileIdOf(stats), created_ns, lines, offset, start, rotated_since: null }
   } catch (error) {
     await handle.close()
     throw error
   }
 }
 
-async function openCurrent(options: FollowOptions, first: boolean): Promise<OpenLog | null> {
-  const stats = await statOrNull(options.path)
-  if (stats === null) return null
-  // A file that appears later is new: all of it counts.
-  return openLog(options.path, first && options.start === 'end' ? Number(stats.size) : 0, options)
+/** A file that appears later is new, and all of it counts; of one that is there at first, as the options say. */
+function openCurrent(options: FollowOptions, first: boolean): Promise<OpenLog | null> {
+  const place: Place = first && options.start === 'end' ? async (_handle, { size }) => Number(size) : fromStart
+  return openLog(options.path, place, options)
 }
 
 /** Opens the file that a position is in, whatever its name is now, and where that is gone, the one that came after it. */
@@ -175,24 +173,30 @@ async function resume(options: FollowOptions, position: TailPosition): Promise<O
   // A second time, since the file may have got another name while it was looked for.
   const log = (await reopen(options, position)) ?? (await reopen(options, position))
   if (log !== null) return log
-  missed(
-    options,
-    `${path}: the file that was read last is gone or was truncated; lines written to it since may be missed`
-  )
+  missed(options, `${path}: the file that was read last is gone; lines written to it since may be missed`)
   const next = await successorOf(path, { file: position.file, created_ns: BigInt(position.created_ns) })
-  return next === null ? null : openLog(next.path, 0, options)
+  return next === null ? null : openLog(next.path, sameAs(next.stats), options)
+}
+
+/** The file that was found under this name, not another that has got the name since. */
+function sameAs(found: BigIntStats): Place {
+  return async (_handle, stats) => (fileIdOf(stats) === fileIdOf(found) ? 0 : null)
 }
 
 async function reopen(options: FollowOptions, position: TailPosition): Promise<OpenLog | null> {
   const { path } = options
-  const stats = await statOrNull(path)
-  const current = stats === null ? [] : [{ path, stats }]
-  for (const candidate of [...current, ...(await rotatedFiles(path))]) {
-    if (fileIdOf(candidate.stats) !== position.file || Number(candidate.stats.size) < position.offset) continue
-    const log = await openLog(candidate.path, position.offset, options)
-    if (log === null) continue
-    if (log.id === position.file && (await beginsAsBefore(log.handle, position))) return log
-    await log.handle.close()
+  const place: Place = async (handle, stats) => {
+    // An inode is given to another file when its own is gone; the time of creation tells them apart.
+    if (fileIdOf(stats) !== position.file || stats.birthtimeNs !== BigInt(position.created_ns)) return null
+    if (Number(stats.size) >= position.offset && (await beginsAsBefore(handle, position))) return position.offset
+    missed(options, `${path} was truncated while nobody read it; lines written before that may be missed`)
+    return 0
+  }
+  const current = await openLog(path, place, options)
+  if (current !== null) return current
+  for (const candidate of await rotatedFiles(path)) {
+    const log = fileIdOf(candidate.stats) === position.file ? await openLog(candidate.path, place, options) : null
+    if (log !== null) return log
   }
   return null
 }

@@ -133,8 +133,7 @@ export const containWorkload: PlanAction = (input) => {
       notes.push(
         `${podText(pod)} is a static pod: the kubelet of node ${pod.node} makes it from a file there (usually in /etc/kubernetes/manifests), and does so again until the file is removed`
       )
-    } else if (pod.workload === null)
-      notes.push(`${podText(pod)} has no owner that is known: nothing is there to contain but the pod`)
+    } else if (pod.workload === null) notes.push(`what makes ${podText(pod)} is not known, so it cannot be stopped`)
   }
   return { steps, notes }
 }

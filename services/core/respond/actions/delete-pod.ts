@@ -11,10 +11,10 @@ export const deletePod: PlanAction = ({ victims }) => ({
       target: podEntity(pod),
       requests: [remove(corePath(pod.namespace, 'pods', pod.name), pod.uid)],
       blast_radius:
-        pod.workload === null
+        pod.workload?.kind === 'Pod'
           ? 'this pod, which nothing makes again; its data that is on no volume is lost'
           : 'this pod; its data that is on no volume is lost',
-      undo: pod.workload === null ? 'create it again from the manifest that was kept as evidence' : null
+      undo: pod.workload?.kind === 'Pod' ? 'create it again from the manifest that was kept as evidence' : null
     })),
   notes: victims.pods
     .filter(({ isStatic }) => isStatic)

@@ -1,13 +1,17 @@
 import type { ActionStep } from '../../../../schemas/generated/types.ts'
+import { plainText } from '../../correlate/text.ts'
 import { toAgent } from '../requests.ts'
 import type { RootProcess } from '../victims.ts'
 import { type PlanAction, podText } from './action.ts'
+
+/** Most of a command that a sentence shows. */
+const MAX_COMMAND_BYTES = 120
 
 function stepOf(process: RootProcess, node: string, where: string): ActionStep {
   const { entity_id, container_id, command } = process
   return {
     name: 'kill_process_tree',
-    description: `Kill ${command} and everything it started, in ${where}`,
+    description: `Kill ${plainText(command, MAX_COMMAND_BYTES)} and everything it started, in ${where}`,
     target: { type: 'process', id: entity_id, name: command, role: 'target' },
     requests: [toAgent(node, '/v1/processes/kill', { entity_id, container_id, tree: true, signal: 'SIGKILL' })],
     blast_radius: 'what this process does; processes above and beside it live on',
@@ -22,13 +26,15 @@ export const killProcessTree: PlanAction = ({ victims }) => {
   for (const pod of victims.pods) {
     for (const process of pod.processes) {
       if (pod.node === null)
-        notes.push(`${process.command} in ${podText(pod)} is not killed: which node that is on, is not known`)
+        notes.push(
+          `${plainText(process.command, MAX_COMMAND_BYTES)} in ${podText(pod)} is not killed: which node that is on, is not known`
+        )
       else steps.push(stepOf(process, pod.node, podText(pod)))
     }
   }
   for (const { command, node } of victims.hostProcesses) {
     // A host's own processes carry all pods: a mistake there costs the node, so it stays a person's decision.
-    notes.push(`${command} on node ${node} is not killed: it runs in no pod`)
+    notes.push(`${plainText(command, MAX_COMMAND_BYTES)} on node ${node} is not killed: it runs in no pod`)
   }
   return { steps, notes }
 }
