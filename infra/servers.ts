@@ -7,8 +7,7 @@ import type { RunningServers, StartOptions } from './running-servers.ts'
 import { readServerSettings, weirHome } from './settings.ts'
 
 /** docker: containers; native: processes on this machine; embedded: no servers, in-memory ports in one process. */
-export const SERVER_KINDS = ['docker', 'native', 'embedded'] as const
-export type ServersKind = (typeof SERVER_KINDS)[number]
+export type ServersKind = 'docker' | 'native' | 'embedded'
 
 export interface ServersChoice {
   readonly kind: ServersKind

@@ -12,11 +12,8 @@ import { REDIS_SETTINGS } from '../../infra/native/redis.ts'
 import { REGISTRY_PATH } from '../../infra/native/registry.ts'
 import { silentProgress } from '../../infra/progress.ts'
 import { ENV_FILE, readServerSettings, SERVER_NAMES } from '../../infra/settings.ts'
+import { settingsSchema } from '../../services/cli/settings.ts'
 import { loadSettings } from '../../services/platform/config/load.ts'
-import { kafkaOptions } from '../../services/platform/kafka/options.ts'
-import { openSearchOptions } from '../../services/platform/opensearch/options.ts'
-import { redisOptions } from '../../services/platform/redis/options.ts'
-import { registryOptions } from '../../services/platform/registry/options.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const WEIR_SERVICES = ['audit-collector', 'node-agent', 'inventory', 'enricher', 'correlator', 'indexer', 'responder']
@@ -31,13 +28,16 @@ const service = z.strictObject({
   volumes: z.array(z.string()).default([]),
   depends_on: z.record(z.string(), z.strictObject({ condition: z.string() })).default({}),
   healthcheck: z
-    .strictObject({
-      test: z.array(z.string()),
-      interval: z.string(),
-      timeout: z.string(),
-      retries: z.number(),
-      start_period: z.string().optional()
-    })
+    .union([
+      z.strictObject({
+        test: z.array(z.string()),
+        interval: z.string(),
+        timeout: z.string(),
+        retries: z.number(),
+        start_period: z.string().optional()
+      }),
+      z.strictObject({ disable: z.literal(true) })
+    ])
     .optional(),
   read_only: z.boolean().optional(),
   tmpfs: z.array(z.string()).optional(),
@@ -131,13 +131,9 @@ describe('docker-compose.yml', () => {
   })
 
   it('tells the services addresses that their settings accept', () => {
-    const schema = z.strictObject({
-      kafka: kafkaOptions,
-      registry: registryOptions,
-      redis: redisOptions,
-      opensearch: openSearchOptions
-    })
-    const read = loadSettings(schema, { env: of('enricher').environment })
+    const { WEIR_CONFIG, ...env } = of('enricher').environment
+    expect(WEIR_CONFIG).toBe('/etc/weir/weir.yml')
+    const read = loadSettings(settingsSchema, { file: join(ROOT, 'infra/docker/config/weir.yml'), env })
     expect(read.kafka.brokers).toEqual(['kafka:29092'])
     expect(read.registry.url).toBe(`http://registry:8080${REGISTRY_PATH}`)
     expect(read.redis.url).toBe('redis://redis:6379')
@@ -154,9 +150,36 @@ describe('docker-compose.yml', () => {
     }
   })
 
+  it.each(WEIR_SERVICES)('asks %s for its readiness where it serves it', (name) => {
+    const read = settingsSchema.parse({})
+    expect(JSON.stringify(of(name).healthcheck)).toContain(`http://127.0.0.1:${read.health.port}/readyz`)
+  })
+
+  it('gives every service that spools a volume where its spool is', () => {
+    const { audit_collector, node_agent } = settingsSchema.parse({})
+    for (const [name, { directory }] of [
+      ['audit-collector', audit_collector.spool],
+      ['node-agent', node_agent.spool]
+    ] as const) {
+      expect(directory.startsWith('/var/lib/weir/')).toBe(true)
+      expect(of(name).volumes).toContain(`${name}:/var/lib/weir`)
+    }
+  })
+
+  it('publishes the webhook on the port that it listens on', () => {
+    const { port } = settingsSchema.parse({}).audit_collector.webhook
+    expect(of('audit-collector').ports).toEqual([`127.0.0.1:${port}:${port}`])
+  })
+
+  it('shows every service the settings', () => {
+    for (const name of [...WEIR_SERVICES, 'setup']) {
+      expect(of(name).volumes).toContain('./infra/docker/config:/etc/weir:ro')
+    }
+  })
+
   it('declares every volume it uses', () => {
     const used = Object.values(services).flatMap((one) => one.volumes.map((text) => text.replace(/:.*/, '')))
-    expect(volumes.sort()).toEqual(used.sort())
+    expect(volumes.sort()).toEqual([...new Set(used)].filter((name) => !name.startsWith('.')).sort())
   })
 })
 
