@@ -30,7 +30,9 @@ export function arrayAt(value: unknown, ...path: string[]): readonly unknown[] {
 export function stringMapAt(value: unknown, ...path: string[]): Readonly<Record<string, string>> {
   const found = at(value, path)
   if (!isObject(found)) return {}
-  return Object.fromEntries(Object.entries(found).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
+  return Object.fromEntries(
+    Object.entries(found).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+  )
 }
 
 /** JSON text as a value, or undefined when it is not JSON: bodies in audit events may be cut short. */

@@ -14,4 +14,4 @@ export const inventoryOptions = z.strictObject({
     .describe('How often to check that Redis still has what was written.')
 })
 
-export type InventoryOptions = z.output<typeof inventoryOptions>
+type InventoryOptions = z.output<typeof inventoryOptions>

@@ -42,13 +42,6 @@ export const batchSeconds = new Histogram({
   registers: [metrics]
 })
 
-export const eventLagSeconds = new Gauge({
-  name: 'weir_event_lag_seconds',
-  help: 'Age of the newest event of the last batch when it was handled, by stage.',
-  labelNames: ['stage'] as const,
-  registers: [metrics]
-})
-
 export const enrichments = new Counter({
   name: 'weir_enrichments_total',
   help: 'Enriched events, by status.',
