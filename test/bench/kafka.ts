@@ -59,6 +59,7 @@ export async function benchKafka(): Promise<readonly Figure[]> {
       const began_ms = performance.now()
       let events = 0
       for (let index = 1; index <= RECORDINGS; index += 1) events += await play(index)
+      progress.note(`${events} events sent after ${((performance.now() - began_ms) / 1000).toFixed(1)} s`)
       await untilDrained(pipeline.world.kafka, DRAIN_TIMEOUT_MS, never)
       const seconds = (performance.now() - began_ms) / 1000
       progress.note(`${events} events in ${seconds.toFixed(1)} s, beside the servers on the same cores`)
