@@ -262,7 +262,7 @@ function applyOne(modifier: Modifier, value: Value, step: Step): Value | null {
       if (step.before.length > 0 || step.original === null) return misused('needs the value as written, as text')
       const range = parseRange(step.original)
       return range === null
-        ? misused(`needs an address range such as 10.0.0.0/8, not ${step.original}`)
+        ? misused(`needs an address range such as 10.0.0.0/8, with no bits set beyond its length, not ${step.original}`)
         : { kind: 'range', range }
     }
     case 'lt':
