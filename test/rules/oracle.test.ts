@@ -125,7 +125,37 @@ const item: fc.Arbitrary<readonly [string, Json]> = fc.oneof(
     )
     .map(([field, value]) => [keyed(field, ['cidr']), value] as const)
 )
-const map = fc.array(item, { minLength: 1, maxLength: 3 }).map((items): Json => Object.fromEntries(items))
+/** Maps as values: something that has to hold for one element, or for an element of an element. */
+const within = <Value extends Json>(names: readonly string[], value: fc.Arbitrary<Value>): fc.Arbitrary<Json> =>
+  fc
+    .array(
+      fc
+        .tuple(fc.constantFrom(...names), fc.constantFrom('', '|contains', '|exists', '|fieldref'))
+        .chain(([name, modifier]) => {
+          if (modifier === '|exists') return fc.tuple(fc.constant(name + modifier), fc.boolean())
+          if (modifier === '|fieldref') return fc.tuple(fc.constant(name + modifier), fc.constantFrom(...names))
+          return fc.tuple(fc.constant(name + modifier), modifier === '' ? oneOrMore(value) : oneOrMore(pattern))
+        }),
+      { minLength: 1, maxLength: 2 }
+    )
+    .map((items): Json => Object.fromEntries(items))
+const containerMap = within(['name', 'privileged', 'nothing'], scalar)
+const element: fc.Arbitrary<readonly [string, Json]> = fc
+  .tuple(
+    fc.oneof(
+      fc.tuple(fc.constant('requestObject.spec.containers'), oneOrMore(containerMap)),
+      fc.tuple(
+        fc.constant('requestObject.spec'),
+        containerMap.map((containers): Json => ({ containers }))
+      ),
+      fc.tuple(fc.constant('objectRef'), oneOrMore(within(['resource', 'namespace', 'subresource'], scalar)))
+    ),
+    fc.constantFrom([], ['all'], ['neq'])
+  )
+  .map(([[field, value], modifiers]) => [keyed(field, modifiers), value] as const)
+const map = fc
+  .array(fc.oneof({ weight: 4, arbitrary: item }, { weight: 1, arbitrary: element }), { minLength: 1, maxLength: 3 })
+  .map((items): Json => Object.fromEntries(items))
 const keywords: fc.Arbitrary<Json> = fc.oneof(
   fc.array(fc.oneof(pattern, number), { minLength: 1, maxLength: 2 }),
   fc.array(pattern, { minLength: 1, maxLength: 2 }).map((values): Json => ({ '|all': values }))

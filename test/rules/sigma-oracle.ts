@@ -40,10 +40,13 @@ function lookUp(value: Json, segments: readonly string[], nullIsMissing: boolean
 export interface OracleEvent {
   readonly model: Json
   readonly bodies: { readonly requestObject: Json | undefined }
+  /** Set for one element of a list: whether a null in it says that nothing is known. */
+  readonly element?: { readonly nullIsMissing: boolean }
 }
 
 function valuesOf(event: OracleEvent, field: string): readonly Found[] {
   const [first = '', ...rest] = field.split('.')
+  if (event.element !== undefined) return lookUp(event.model, [first, ...rest], event.element.nullIsMissing)
   if (first === 'requestObject' && rest.length > 0) {
     return event.bodies.requestObject === undefined ? [MISSING] : lookUp(event.bodies.requestObject, rest, false)
   }
@@ -83,12 +86,21 @@ const v4 = (text: string): number =>
 
 function valueMatches(
   event: OracleEvent,
+  field: string,
   found: readonly Found[],
   modifiers: readonly string[],
   wanted: Json
 ): boolean {
   const has = (modifier: string) => modifiers.includes(modifier)
   const asText = written(wanted)
+  if (isRecord(wanted)) {
+    const nullIsMissing = event.element?.nullIsMissing ?? !field.startsWith('requestObject.')
+    return found.some((value) => {
+      if (value === MISSING || !isRecord(value)) return false
+      const element = { model: value, bodies: event.bodies, element: { nullIsMissing } }
+      return Object.entries(wanted).every(([key, inner]) => itemMatches(element, key, inner))
+    })
+  }
   if (has('exists')) return found.some((value) => value !== MISSING) === wanted
   if (wanted === null) return found.length === 0 || found.some((value) => value === null || value === MISSING)
   if (has('fieldref')) {
@@ -148,7 +160,7 @@ function itemMatches(event: OracleEvent, key: string, wanted: Json): boolean {
       : valuesOf(event, field)
   const active = field === '' ? [...modifiers, 'contains'] : modifiers
   const test = (value: Json) =>
-    valueMatches(event, found, active, field === '' && !active.includes('re') ? written(value) : value)
+    valueMatches(event, field, found, active, field === '' && !active.includes('re') ? written(value) : value)
   const matched = modifiers.includes('all') ? values.every(test) : values.some(test)
   return modifiers.includes('neq') ? !matched : matched
 }

@@ -3,13 +3,20 @@ import { type EventView, type FieldValues, keywordValues, leftOut } from './even
 import type { FieldScope } from './field-map.ts'
 import type { BodyPart } from './field-paths.ts'
 import { type FieldSource, type FieldTable, valuesOf } from './field-reader.ts'
-import { flattenTests, type ItemNode, itemsOf, type RuleNode } from './rule-tree.ts'
-import { allOf, anyOf } from './value-tests.ts'
+import { type ElementScope, elementScope } from './list-element.ts'
+import { flattenTests, type ItemNode, itemsOf, type RuleNode, type ValueTest } from './rule-tree.ts'
+import { allOf, anyOf, type FieldTest } from './value-tests.ts'
 
 export type Predicate = (view: EventView) => boolean
 
 /** True, false, or not to be told because the event lacks what a field is read from. */
 export type Verdict = 'true' | 'false' | 'unknown'
+
+/** A map under a field, ready to be evaluated on each element. */
+export interface CompiledElement {
+  readonly elements: ElementScope['elements']
+  readonly detection: CompiledDetection
+}
 
 /** An item of a rule that can be evaluated. */
 export interface CompiledItem {
@@ -20,6 +27,8 @@ export interface CompiledItem {
   readonly test: Predicate
   /** Parts of the event that have to be there for the item to be told. */
   readonly bodies: readonly BodyPart[]
+  /** One for each map among the values. */
+  readonly elements: readonly CompiledElement[]
 }
 
 /** A detection that can be evaluated. */
@@ -57,14 +66,26 @@ function compileItem(item: ItemNode, scope: FieldScope, table: FieldTable, probl
     if (test.kind === 'fieldref') known = look(test.field, test.at) && known
   }
   if (!known) return null
+  const elements = new Map<ValueTest, CompiledElement>()
+  for (const test of item.tests) {
+    if (test.kind !== 'element' || fields[0] === undefined) continue
+    const within = elementScope(fields[0], table, item.label, test.at, problems)
+    const detection = within === null ? null : compileDetection(test.node, within.scope, within.table, problems)
+    if (within === null || detection === null) return null
+    elements.set(test, { elements: within.elements, detection })
+  }
+  const element = (test: ValueTest): FieldTest => {
+    const compiled = elements.get(test)
+    return (_, view) => compiled?.elements(view).some(compiled.detection.test) ?? false
+  }
   const find = (name: string, view: EventView): FieldValues => valuesOf(table, numbers.get(name) ?? -1, view)
   const { field } = item
   const number = field === null ? null : (numbers.get(field) ?? -1)
   const values = number === null ? keywordValues : (view: EventView) => valuesOf(table, number, view)
-  const matches = item.linking === 'all' ? allOf(item.tests, find) : anyOf(item.tests, find)
+  const matches = item.linking === 'all' ? allOf(item.tests, find, element) : anyOf(item.tests, find, element)
   const test: Predicate = item.negated ? (view) => !matches(values(view), view) : (view) => matches(values(view), view)
   const bodies = new Set(fields.flatMap(({ paths }) => paths.map(({ body }) => body)).filter((body) => body !== null))
-  return { item, fields, values, test, bodies: [...bodies] }
+  return { item, fields, values, test, bodies: [...bodies], elements: [...elements.values()] }
 }
 
 function compileNode(node: RuleNode, items: ReadonlyMap<ItemNode, CompiledItem>): Predicate {

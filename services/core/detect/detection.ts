@@ -5,9 +5,24 @@ import { type Modifier, type Placeholders, parseModifiers, valueTest, writtenVal
 import { countItems, type RuleNode, type ValueTest } from './rule-tree.ts'
 import { entryOf, kindName, type Source, type SourceEntry, type SourceMap, type SourceScalar } from './yaml-source.ts'
 
-/** One key of a search identifier with its values. */
-function parseItem(entry: SourceEntry, placeholders: Placeholders, problems: Problems): RuleNode | null {
+/**
+ * One key of a search identifier with its values.
+ * @param within whether it stands inside a map that is a value: there it is about one element, and has to name a field of it
+ */
+function parseItem(
+  entry: SourceEntry,
+  placeholders: Placeholders,
+  problems: Problems,
+  within: boolean
+): RuleNode | null {
   const [field = '', ...names] = entry.key.split('|')
+  if (within && field === '') {
+    return problems.report(
+      entry.keyAt,
+      'RULE_VALUE',
+      'inside a map that is a value, a key has to name a field of the element'
+    )
+  }
   const modifiers = parseModifiers(names, entry.keyAt, problems)
   const sources = entry.value.kind === 'list' ? entry.value.items : [entry.value]
   if (modifiers === null) return null
@@ -33,6 +48,15 @@ function makeItem(
   let wrong = false
   for (const written of sources) {
     const source = field === null ? asText(written) : written
+    if (source.kind === 'map' && field !== null) {
+      const test = elementTest(source, label, at, modifiers, placeholders, problems)
+      if (test === null) wrong = true
+      else {
+        tests.push(test)
+        expected.push(writtenSource(source))
+      }
+      continue
+    }
     if (source.kind !== 'scalar') {
       problems.report(
         source.at,
@@ -78,6 +102,41 @@ function makeItem(
   }
 }
 
+/**
+ * A map as a value: some element of the field for which all of the map holds.
+ * Weir's own reading: the specification gives such a value no meaning, and no published rule has one.
+ */
+function elementTest(
+  source: SourceMap,
+  label: string,
+  at: number,
+  modifiers: readonly Modifier[],
+  placeholders: Placeholders,
+  problems: Problems
+): ValueTest | null {
+  const misused = modifiers.find((modifier) => modifier !== 'all' && modifier !== 'neq')
+  if (misused !== undefined) {
+    return problems.report(
+      at,
+      'RULE_MODIFIER_MISUSED',
+      `${misused} cannot be applied to the map of ${label}: put it to the fields inside`
+    )
+  }
+  if (source.entries.length === 0) return problems.report(source.at, 'RULE_VALUE', `the map of ${label} is empty`)
+  const node = combine(
+    'and',
+    source.entries.map((entry) => parseItem(entry, placeholders, problems, true))
+  )
+  return node === null ? null : { kind: 'element', node, at: source.at }
+}
+
+/** A value as it was written, for people. */
+function writtenSource(source: Source): string {
+  if (source.kind === 'scalar') return writtenValue(source)
+  if (source.kind === 'list') return `[${source.items.map(writtenSource).join(', ')}]`
+  return `{ ${source.entries.map(({ key, value }) => `${key}: ${writtenSource(value)}`).join(', ')} }`
+}
+
 /** A number among keywords is the text of it. */
 function asText(source: Source): Source {
   const isText = source.kind !== 'scalar' || source.value === null || typeof source.value === 'string'
@@ -98,7 +157,7 @@ function keywordModifiers(modifiers: readonly Modifier[], source: SourceScalar):
 function parseIdentifier(source: Source, placeholders: Placeholders, problems: Problems): RuleNode | null {
   if (source.kind === 'map') {
     if (source.entries.length === 0) return problems.report(source.at, 'RULE_VALUE', 'a search identifier is empty')
-    const children = source.entries.map((entry) => parseItem(entry, placeholders, problems))
+    const children = source.entries.map((entry) => parseItem(entry, placeholders, problems, false))
     return combine('and', children)
   }
   const items = source.kind === 'list' ? source.items : [source]

@@ -29,10 +29,25 @@ export interface EventView {
   request: { readonly value: unknown } | null
   response: { readonly value: unknown } | null
   keywords: FieldValues | null
+  /** What document paths are looked up in: one element of a list. Undefined for the event as a whole. */
+  readonly document: unknown
 }
 
 export function viewOf(event: EnrichedEvent): EventView {
-  return { event, fields: [], limits: new Set(), request: null, response: null, keywords: null }
+  return {
+    event,
+    fields: [],
+    limits: new Set(),
+    request: null,
+    response: null,
+    keywords: null,
+    document: undefined
+  }
+}
+
+/** One object of an event, looked at by itself. Bounds that are met are the event's. */
+export function viewOfDocument(view: EventView, document: unknown): EventView {
+  return { ...view, fields: [], keywords: null, document }
 }
 
 /** A body as JSON, undefined when there is none or it cannot be read. */

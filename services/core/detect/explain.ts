@@ -1,5 +1,12 @@
 import type { EnrichedEvent } from '../../../schemas/generated/types.ts'
-import { type CompiledDetection, combineVerdicts, itemVerdict, negateVerdict, type Verdict } from './compile.ts'
+import {
+  type CompiledDetection,
+  type CompiledItem,
+  combineVerdicts,
+  itemVerdict,
+  negateVerdict,
+  type Verdict
+} from './compile.ts'
 import { type EventView, leftOut, viewOf } from './event-view.ts'
 import { holdsAt, isOfClass, type LoadedRule } from './loaded-rule.ts'
 import { plainLine, plainValues } from './plain-text.ts'
@@ -41,6 +48,31 @@ export interface Explanation {
   readonly filters: readonly ExplainedFilter[]
 }
 
+/** Elements of a list that are shown one by one. */
+const SHOWN_ELEMENTS = 8
+
+/** What each element of a list came to, for an item whose values are maps. */
+function explainElements(compiled: CompiledItem, view: EventView): readonly ExplainedNode[] {
+  return compiled.elements.flatMap(({ elements, detection }) =>
+    elements(view)
+      .slice(0, SHOWN_ELEMENTS)
+      .map((element, index): ExplainedNode => {
+        const tree = explainNode(detection.node, detection, element)
+        const label = `element ${index + 1}`
+        return { kind: 'named', verdict: tree.verdict, label, children: [tree], ...INNER }
+      })
+  )
+}
+
+/** What an item saw, in short. */
+function seenBy(compiled: CompiledItem, view: EventView): string | null {
+  if (compiled.item.field === null) return null
+  const [element] = compiled.elements
+  if (element === undefined) return plainValues(compiled.values(view).values, SEEN_CHARACTERS)
+  const count = element.elements(view).length
+  return count === 0 ? null : `${count} ${count === 1 ? 'element' : 'elements'}`
+}
+
 const INNER = { paths: [], expected: [], seen: null, reason: null } as const
 
 function explainNode(node: RuleNode, detection: CompiledDetection, view: EventView): ExplainedNode {
@@ -49,15 +81,14 @@ function explainNode(node: RuleNode, detection: CompiledDetection, view: EventVi
       const compiled = detection.items.get(node)
       if (compiled === undefined) throw new TypeError('an item was not compiled')
       const reasons = compiled.bodies.map((body) => leftOut(view, body)).filter((reason) => reason !== null)
-      const keyword = node.field === null
       return {
         kind: 'item',
         verdict: itemVerdict(compiled, view),
         label: node.label || 'keywords',
-        children: [],
+        children: explainElements(compiled, view),
         paths: compiled.fields.flatMap(({ paths }) => paths.map(({ path }) => path)),
         expected: node.expected,
-        seen: keyword ? null : plainValues(compiled.values(view).values, SEEN_CHARACTERS),
+        seen: seenBy(compiled, view),
         reason: reasons[0] ?? null
       }
     }
@@ -119,6 +150,7 @@ function renderNode(node: ExplainedNode, depth: number, into: string[]): void {
       node.reason ?? (node.paths.length === 0 ? 'searched' : node.seen === null ? 'has no value' : `is ${node.seen}`)
     into.push(`${MARKS[node.verdict]} ${indent}${node.label}: ${plainLine(shown.join(', '), SEEN_CHARACTERS)}`)
     into.push(`        ${indent}  ${where} ${saw}`)
+    for (const child of node.children) renderNode(child, depth + 1, into)
     return
   }
   into.push(`${MARKS[node.verdict]} ${indent}${node.label}`)

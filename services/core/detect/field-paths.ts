@@ -25,6 +25,12 @@ export type PathStep =
   | { readonly kind: 'key'; readonly key: string }
   /** The rest of the path leads into a body that is JSON text. `keys[i][j]` is segments i to j, joined by dots. */
   | { readonly kind: 'json'; readonly body: 'request' | 'response'; readonly keys: readonly (readonly string[])[] }
+  /** The path is looked up in the document of the view. `nulls`: whether a null in it is a value, or says that nothing is known. */
+  | {
+      readonly kind: 'document'
+      readonly keys: readonly (readonly string[])[]
+      readonly nulls: 'values' | 'missing'
+    }
 
 interface RecordType {
   readonly kind: 'record'
@@ -109,11 +115,14 @@ const ROOTS: readonly { readonly prefix: string; readonly type: ModelType; reado
   { prefix: 'runtime.', type: recordAt('runtime'), steps: [{ kind: 'property', name: 'runtime' }] }
 ]
 
-function jsonStep(body: 'request' | 'response', segments: readonly string[]): PathStep {
-  const keys = segments.map((_, first) =>
+function joinedKeys(segments: readonly string[]): readonly (readonly string[])[] {
+  return segments.map((_, first) =>
     segments.map((__, last) => (last < first ? '' : segments.slice(first, last + 1).join('.')))
   )
-  return { kind: 'json', body, keys }
+}
+
+function jsonStep(body: 'request' | 'response', segments: readonly string[]): PathStep {
+  return { kind: 'json', body, keys: joinedKeys(segments) }
 }
 
 interface Resolved {
@@ -179,6 +188,28 @@ export function resolvePath(name: string): FieldPath | null {
     if (found !== null) return { path: prefix + name, ...found, body: bodyOf(prefix + name) }
   }
   return null
+}
+
+/**
+ * A path into a document, where every path exists.
+ * @param as how it is named to people, and what nulls in it mean
+ * @returns null when it is too long or has an empty part
+ */
+export function documentPath(
+  name: string,
+  as: { readonly path: string; readonly nulls: 'values' | 'missing' }
+): FieldPath | null {
+  const segments = name.split('.')
+  if (segments.length > RULE_LIMITS.path_segments || segments.includes('')) return null
+  const step: PathStep = { kind: 'document', keys: joinedKeys(segments), nulls: as.nulls }
+  return { path: as.path, steps: [step], type: 'json', body: null }
+}
+
+/** The path to the objects that a field holds, null when it holds plain values only. A body as a whole is one, too. */
+export function objectsPath(path: FieldPath): FieldPath | null {
+  if (path.type === 'record' || path.type === 'json') return path
+  const body = JSON_BODIES.get(path.path)
+  return body === undefined ? null : { ...path, steps: [...path.steps, jsonStep(body, [])], type: 'json' }
 }
 
 function listPaths(type: ModelType, path: string, into: Set<string>): void {

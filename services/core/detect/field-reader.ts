@@ -60,10 +60,14 @@ function readSteps(
   for (let index = from; index < steps.length; index += 1) {
     const step = steps[index]
     if (step === undefined) return
-    if (step.kind === 'json') {
+    if (step.kind === 'json' || step.kind === 'document') {
       const budget: Budget = { steps: EVENT_LIMITS.path_steps }
-      readJson(bodyOf(view, step.body), step.keys, 0, into, budget)
+      const first = into.length
+      readJson(step.kind === 'json' ? bodyOf(view, step.body) : view.document, step.keys, 0, into, budget)
       if (budget.steps < 0) view.limits.add('path_steps')
+      if (step.kind === 'document' && step.nulls === 'missing') {
+        for (let at = first; at < into.length; at += 1) into[at] ??= undefined
+      }
       return
     }
     if (current === null || current === undefined) {
@@ -113,7 +117,8 @@ export function fieldTable(): FieldTable {
   const numbers = new Map<string, number>()
   return {
     numberOf(source) {
-      const key = JSON.stringify([source.paths.map(({ path }) => path), [...source.renames]])
+      // A body as a whole is one path as text and another as an object.
+      const key = JSON.stringify([source.paths.map(({ path, type }) => [path, type]), [...source.renames]])
       const known = numbers.get(key)
       if (known !== undefined) return known
       numbers.set(key, sources.length)

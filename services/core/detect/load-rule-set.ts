@@ -13,6 +13,7 @@ import {
   suggestLogsource
 } from './field-map.ts'
 import { type FieldTable, fieldTable } from './field-reader.ts'
+import { fieldsWithin } from './list-element.ts'
 import { type EvidenceField, holdsAt, type LoadedFilter, type LoadedRule } from './loaded-rule.ts'
 import type { Placeholders } from './modifiers.ts'
 import { type Plan, planByClass } from './plan.ts'
@@ -117,7 +118,13 @@ function compileRule(
     const compiled = compileDetection(filter.document.detection, scope, table, filter.problems)
     if (compiled !== null) loadedFilters.push({ document: filter.document, detection: compiled })
   }
-  const own = [...detection.items.keys()].map(({ field }) => field).filter((field) => field !== null)
+  const own = [...detection.items.keys()].flatMap((item) =>
+    item.field === null
+      ? []
+      : item.tests.flatMap((test) =>
+          test.kind === 'element' ? fieldsWithin(test.node, item.field ?? '') : (item.field ?? [])
+        )
+  )
   const attack = attackOf(document.tags)
   return {
     document,

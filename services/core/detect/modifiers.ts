@@ -78,7 +78,7 @@ export function parseModifiers(names: readonly string[], at: Offset, problems: P
 type Value =
   | { readonly kind: 'text'; readonly parts: readonly TextPart[]; readonly cased: boolean; readonly octets: boolean }
   | { readonly kind: 'several'; readonly values: readonly Value[] }
-  | Exclude<ValueTest, { readonly kind: 'text' } | { readonly kind: 'one_of' }>
+  | Exclude<ValueTest, { readonly kind: 'text' } | { readonly kind: 'one_of' } | { readonly kind: 'element' }>
 
 interface Step {
   readonly problems: Problems

@@ -51,10 +51,12 @@ export type ValueTest =
       readonly cased: boolean
     }
   | { readonly kind: 'time'; readonly part: TimePart; readonly value: number; readonly comparison: Comparison | null }
+  /** A map as a value: some object at the field's path for which the tree holds. Fields in it are named from that object. */
+  | { readonly kind: 'element'; readonly node: RuleNode; readonly at: Offset }
   /** One value that a modifier turned into several: any of them counts for it. */
   | { readonly kind: 'one_of'; readonly tests: readonly ValueTest[] }
 
-/** Every item of a tree, left to right. */
+/** Every item of a tree, left to right; not those inside elements, whose fields are not the event's. */
 export function itemsOf(node: RuleNode): readonly ItemNode[] {
   switch (node.kind) {
     case 'item':
@@ -74,7 +76,14 @@ export function flattenTests(tests: readonly ValueTest[]): readonly ValueTest[] 
 
 /** Number of items in a tree, counted as often as they are used; stops counting beyond `most`. */
 export function countItems(node: RuleNode, most: number): number {
-  if (node.kind === 'item') return 1
+  if (node.kind === 'item') {
+    let count = 1
+    for (const test of node.tests) {
+      if (count > most) break
+      if (test.kind === 'element') count += countItems(test.node, most - count)
+    }
+    return count
+  }
   if (node.kind === 'not' || node.kind === 'named') return countItems(node.child, most)
   let count = 0
   for (const child of node.children) {

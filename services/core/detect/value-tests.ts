@@ -125,8 +125,11 @@ function referenceTest(test: Extract<ValueTest, { kind: 'fieldref' }>, other: Ot
   }
 }
 
+/** Makes the test that some element of a list passes; what an element is, only the compiler of rules knows. */
+export type ElementTests = (test: Extract<ValueTest, { kind: 'element' }>) => FieldTest
+
 /** Makes one test of a rule. */
-function compileTest(test: ValueTest, other: OtherField): FieldTest {
+function compileTest(test: ValueTest, other: OtherField, element: ElementTests): FieldTest {
   switch (test.kind) {
     case 'text':
       return textTest(compilePattern(test.parts, test.cased), test.cased)
@@ -160,7 +163,9 @@ function compileTest(test: ValueTest, other: OtherField): FieldTest {
     case 'fieldref':
       return referenceTest(test, other)
     case 'one_of':
-      return anyOf(test.tests, other)
+      return anyOf(test.tests, other, element)
+    case 'element':
+      return element(test)
   }
 }
 
@@ -170,14 +175,14 @@ function exactText(test: ValueTest): string | null {
 }
 
 /** Makes the test that one of several passes. */
-export function anyOf(tests: readonly ValueTest[], other: OtherField): FieldTest {
+export function anyOf(tests: readonly ValueTest[], other: OtherField, element: ElementTests): FieldTest {
   const exact = new Set(tests.map(exactText).filter((text) => text !== null))
   const ranges = tests.flatMap((test) => (test.kind === 'range' ? [test.range] : []))
   const rest = tests.filter((test) => exactText(test) === null && test.kind !== 'range')
   const all = [
     ...(exact.size === 0 ? [] : [textTest((text) => exact.has(text), false)]),
     ...(ranges.length === 0 ? [] : [rangesTest(ranges)]),
-    ...rest.map((test) => compileTest(test, other))
+    ...rest.map((test) => compileTest(test, other, element))
   ]
   const [only] = all
   if (all.length === 1 && only !== undefined) return only
@@ -188,8 +193,8 @@ export function anyOf(tests: readonly ValueTest[], other: OtherField): FieldTest
 }
 
 /** Makes the test that each of several passes, each perhaps by another value. */
-export function allOf(tests: readonly ValueTest[], other: OtherField): FieldTest {
-  const all = tests.map((test) => compileTest(test, other))
+export function allOf(tests: readonly ValueTest[], other: OtherField, element: ElementTests): FieldTest {
+  const all = tests.map((test) => compileTest(test, other, element))
   return (found, view) => {
     for (const test of all) if (!test(found, view)) return false
     return true
