@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { formatRuleError } from '../core/detect/errors.ts'
+import type { RuleFile } from '../core/detect/field-map.ts'
 import { type LoadResult, loadRuleSet, type RuleSetObserver } from '../core/detect/load-rule-set.ts'
 import { type ErrorList, WeirError } from '../core/errors.ts'
 import { readRuleFolder } from '../platform/rule-files.ts'
@@ -10,6 +11,18 @@ export const CLI_RULE_ERRORS = {
 
 /** Folder of the rules that come with Weir. */
 export const BUILTIN_RULES = fileURLToPath(new URL('../../rules', import.meta.url))
+
+/**
+ * Reads folders of rules for themselves, without the rules that come with Weir. The field names are those of Weir unless a folder
+ * brings its own fields.yml.
+ * @throws WeirError RULES_UNREADABLE, RULES_TOO_MANY
+ */
+export async function readFolders(folders: readonly string[]): Promise<readonly RuleFile[]> {
+  const isFieldMap = ({ file }: RuleFile) => file.endsWith('/fields.yml')
+  const files = (await Promise.all(folders.map(readRuleFolder))).flat()
+  if (files.some(isFieldMap)) return files
+  return [...(await readRuleFolder(BUILTIN_RULES)).filter(isFieldMap), ...files]
+}
 
 export interface RuleSources {
   /** Folders of the user's own rules. */

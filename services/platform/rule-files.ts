@@ -64,19 +64,15 @@ async function listFiles(folder: string, depth: number, into: string[]): Promise
   }
 }
 
-/**
- * Reads a folder of rules with all folders in it: files that end in .yml or .yaml, rule tests left out.
- * @param folder its path; files are named in errors by paths that begin with it
- * @returns the files' texts, sorted by path, for `loadRuleSet`
- * @throws WeirError RULES_UNREADABLE, RULES_TOO_MANY
- */
-export async function readRuleFolder(folder: string): Promise<readonly RuleFile[]> {
+const isTest = (file: string) => /\.test\.ya?ml$/.test(file)
+
+async function readFolder(folder: string, isWanted: (file: string) => boolean): Promise<readonly RuleFile[]> {
   const paths: string[] = []
   await listFiles(folder, 0, paths)
   const files: RuleFile[] = []
   let bytes = 0
   for (const file of paths) {
-    if (/\.test\.ya?ml$/.test(file)) continue
+    if (!isWanted(file)) continue
     bytes += (await statOf(file)).size
     if (bytes > MAX_TOTAL_BYTES) {
       throw new WeirError(
@@ -94,4 +90,22 @@ export async function readRuleFolder(folder: string): Promise<readonly RuleFile[
     }
   }
   return files
+}
+
+/**
+ * Reads a folder of rules with all folders in it: files that end in .yml or .yaml, rule tests left out.
+ * @param folder its path; files are named in errors by paths that begin with it
+ * @returns the files' texts, sorted by path, for `loadRuleSet`
+ * @throws WeirError RULES_UNREADABLE, RULES_TOO_MANY
+ */
+export async function readRuleFolder(folder: string): Promise<readonly RuleFile[]> {
+  return await readFolder(folder, (file) => !isTest(file))
+}
+
+/**
+ * Reads the rule tests of a folder, as `readRuleFolder` reads the rules: files that end in .test.yml or .test.yaml.
+ * @throws WeirError RULES_UNREADABLE, RULES_TOO_MANY
+ */
+export async function readRuleTests(folder: string): Promise<readonly RuleFile[]> {
+  return await readFolder(folder, isTest)
 }

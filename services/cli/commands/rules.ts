@@ -7,9 +7,10 @@ import type { LoadedRule } from '../../core/detect/loaded-rule.ts'
 import { enrich } from '../../core/enrich/join.ts'
 import { type ErrorList, WeirError } from '../../core/errors.ts'
 import { sourcedEventsFrom } from '../../core/events/format.ts'
-import { readRuleFolder } from '../../platform/rule-files.ts'
-import { BUILTIN_RULES, loadRules } from '../rules.ts'
+import { BUILTIN_RULES, loadRules, readFolders } from '../rules.ts'
 import { print, styleFor } from '../terminal.ts'
+import { rulesCoverageCommand } from './rules-coverage.ts'
+import { rulesTestCommand } from './rules-test.ts'
 
 export const RULES_COMMAND_ERRORS = {
   RULES_NO_SUCH_RULE: { description: 'No rule has this id, name or code.', retriable: false },
@@ -54,14 +55,7 @@ export function rulesCommand(): Command {
     .summary('check rules; exit 1 when something is wrong')
     .argument('[folder...]', 'folders of rules; those that come with Weir unless given')
     .action(async (folders: string[]) => {
-      const own = await readRuleFolder(BUILTIN_RULES)
-      const files =
-        folders.length === 0
-          ? own
-          : [
-              ...own.filter(({ file }) => file.endsWith('/fields.yml')),
-              ...(await Promise.all(folders.map(readRuleFolder))).flat()
-            ]
+      const files = await readFolders(folders.length === 0 ? [BUILTIN_RULES] : folders)
       const { errors, loaded, deferred } = loadRuleSet(files)
       for (const error of errors) await print(`${formatRuleError(error)}\n`)
       await print(
@@ -98,12 +92,14 @@ export function rulesCommand(): Command {
       if (events.length === 0) await print(`${styleFor(process.stdout)('dim', 'the record holds no event')}\n`)
     })
   return new Command('rules')
-    .summary('list, check and explain rules')
+    .summary('list, check, test and explain rules')
     .addCommand(list)
     .addCommand(lint)
+    .addCommand(rulesTestCommand())
     .addCommand(explain)
+    .addCommand(rulesCoverageCommand())
     .addHelpText(
       'after',
-      '\nExamples:\n  weir rules list\n  weir rules lint my-rules\n  weir rules explain A30 audit.log --line 17'
+      '\nExamples:\n  weir rules list\n  weir rules lint my-rules\n  weir rules test my-rules\n  weir rules explain A30 audit.log --line 17'
     )
 }
