@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { AuditEvent, EnrichedEvent } from '../../schemas/generated/types.ts'
+import type { EnrichedEvent } from '../../schemas/generated/types.ts'
 import { formatRuleError } from '../../services/core/detect/errors.ts'
 import { explainRule } from '../../services/core/detect/explain.ts'
 import type { JsonObject } from '../../services/core/json.ts'
 import { auditEvent } from '../support/enriched-event.ts'
 import { loadTexts, ruleText } from '../support/rule-text.ts'
-import { type ConditionTree, type Json, type OracleEvent, type OracleRule, oracleMatches } from './sigma-oracle.ts'
+import { oracleEvent } from './oracle-event.ts'
+import { type ConditionTree, type Json, type OracleRule, oracleMatches } from './sigma-oracle.ts'
 
 /** Words that meet each other often: as values, as parts of values, with other case, with dots and with what patterns use. */
 const word = fc.constantFrom(
@@ -215,21 +216,6 @@ const event: fc.Arbitrary<EnrichedEvent> = fc
     { requiredKeys: ['user'] }
   )
   .map((raw) => auditEvent({ stage: 'RequestReceived', ...raw }))
-
-/** The event as the oracle sees it: the names of the audit event beside those of the enriched one, bodies apart. */
-function oracleEvent(enriched: EnrichedEvent): OracleEvent {
-  const audit: AuditEvent | null = enriched.audit
-  const text = audit?.requestObject ?? null
-  const plain = JSON.parse(
-    JSON.stringify({
-      ...audit,
-      ...enriched,
-      audit: { ...audit, requestObject: null, responseObject: null },
-      requestObject: text
-    })
-  ) as Json
-  return { model: plain, bodies: { requestObject: text === null ? undefined : (JSON.parse(text) as Json) } }
-}
 
 function load(given: OracleRule) {
   const { rules, loaded, errors } = loadTexts([ruleText({ ...given.identifiers, condition: written(given.condition) })])
