@@ -1,6 +1,7 @@
 import type { Predicate } from './compile.ts'
 import type { EventView } from './event-view.ts'
 import { isOfClass, type LoadedRule } from './loaded-rule.ts'
+import { router } from './routes.ts'
 
 /** A rule that may match an event, with what is left to test: the same answer as its detection's own test gives. */
 export interface Candidate {
@@ -34,4 +35,9 @@ export function planByClass(rules: readonly LoadedRule[]): Plan {
       return found
     }
   }
+}
+
+/** A plan that routes events by what few things are said about, and tests what is left of the rules of a route. */
+export function planByRoute(rules: readonly LoadedRule[]): Plan {
+  return { candidates: router<readonly Candidate[]>(rules, (left) => left) }
 }
