@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { formatRuleError } from '../core/detect/errors.ts'
 import type { RuleFile } from '../core/detect/field-map.ts'
-import { type LoadResult, loadRuleSet, type RuleSetObserver } from '../core/detect/load-rule-set.ts'
+import { type LoadResult, loadRuleSet } from '../core/detect/load-rule-set.ts'
+import type { RuleSetObserver } from '../core/detect/matcher.ts'
 import { type ErrorList, WeirError } from '../core/errors.ts'
 import { readRuleFolder } from '../platform/rule-files.ts'
 

@@ -13,6 +13,10 @@ if (wanted.length === 0 || wanted.includes('hunt')) {
   const { benchHunt } = await import('./hunt.ts')
   printFigures('Without servers (weir hunt)', await benchHunt())
 }
+if (wanted.length === 0 || wanted.includes('rules')) {
+  const { benchRules } = await import('./rules.ts')
+  await benchRules(printFigures)
+}
 if (wanted.includes('kafka')) {
   const { benchKafka } = await import('./kafka.ts')
   printFigures('Through Kafka', await benchKafka())

@@ -11,12 +11,21 @@ export interface Figure {
 
 const PASSES = 7
 
-/** CPU time of the best of several passes over the same work, the first not counted. */
-export function measure(name: string, events: number, work: () => void): Figure {
+/**
+ * CPU time of the best of several passes over the same work, the first not counted.
+ * @param prepare makes what a pass works on; not counted
+ */
+export function measure<Input = void>(
+  name: string,
+  events: number,
+  work: (input: Input) => void,
+  prepare: () => Input = () => undefined as Input
+): Figure {
   let best_us = Number.POSITIVE_INFINITY
   for (let pass = 0; pass <= PASSES; pass += 1) {
+    const input = prepare()
     const before = process.cpuUsage()
-    work()
+    work(input)
     const { user, system } = process.cpuUsage(before)
     if (pass > 0) best_us = Math.min(best_us, user + system)
   }

@@ -16,10 +16,14 @@ export function loadTexts(texts: readonly string[], options: LoadOptions = {}): 
 }
 
 /** A rule as text from its detection section, which may be given as an object: JSON is YAML. */
-export function ruleText(detection: string | object, logsource = 'product: kubernetes, service: audit'): string {
+export function ruleText(
+  detection: string | object,
+  logsource = 'product: kubernetes, service: audit',
+  title = 'a rule'
+): string {
   const section =
     typeof detection === 'string' ? `\n${detection.replace(/^/gm, '  ')}` : ` ${JSON.stringify(detection)}`
-  return `title: a rule\nlogsource: { ${logsource} }\ndetection:${section}\n`
+  return `title: ${title}\nlogsource: { ${logsource} }\ndetection:${section}\n`
 }
 
 /** Whether a rule with this detection matches; throws when it does not load. */

@@ -21,6 +21,8 @@ export interface CompiledElement {
 /** An item of a rule that can be evaluated. */
 export interface CompiledItem {
   readonly item: ItemNode
+  /** Number of its field in the table; null for keywords. */
+  readonly number: number | null
   /** The fields it reads: its own, and those it compares with. Empty for keywords. */
   readonly fields: readonly FieldSource[]
   readonly values: (view: EventView) => FieldValues
@@ -85,10 +87,11 @@ function compileItem(item: ItemNode, scope: FieldScope, table: FieldTable, probl
   const matches = item.linking === 'all' ? allOf(item.tests, find, element) : anyOf(item.tests, find, element)
   const test: Predicate = item.negated ? (view) => !matches(values(view), view) : (view) => matches(values(view), view)
   const bodies = new Set(fields.flatMap(({ paths }) => paths.map(({ body }) => body)).filter((body) => body !== null))
-  return { item, fields, values, test, bodies: [...bodies], elements: [...elements.values()] }
+  return { item, number, fields, values, test, bodies: [...bodies], elements: [...elements.values()] }
 }
 
-function compileNode(node: RuleNode, items: ReadonlyMap<ItemNode, CompiledItem>): Predicate {
+/** Makes the test of a tree whose items are compiled. */
+export function compileNode(node: RuleNode, items: ReadonlyMap<ItemNode, CompiledItem>): Predicate {
   switch (node.kind) {
     case 'item':
       return items.get(node)?.test ?? (() => false)

@@ -1,7 +1,6 @@
-import type { EnrichedEvent, Signal } from '../../../schemas/generated/types.ts'
 import { compileDetection } from './compile.ts'
 import type { RuleError } from './errors.ts'
-import { type EventLimit, mayBeLeftOut, viewOf } from './event-view.ts'
+import { viewOf } from './event-view.ts'
 import {
   type FieldMap,
   type FieldScope,
@@ -14,9 +13,10 @@ import {
 } from './field-map.ts'
 import { type FieldTable, fieldTable } from './field-reader.ts'
 import { fieldsWithin } from './list-element.ts'
-import { type EvidenceField, holdsAt, type LoadedFilter, type LoadedRule } from './loaded-rule.ts'
+import type { EvidenceField, LoadedFilter, LoadedRule } from './loaded-rule.ts'
+import { type Matcher, matcherOf, type RuleSetObserver } from './matcher.ts'
 import type { Placeholders } from './modifiers.ts'
-import { type Plan, planByClass } from './plan.ts'
+import { type Plan, planByRoute } from './plan.ts'
 import {
   assignFilters,
   checkCorrelations,
@@ -30,26 +30,18 @@ import { attackOf, type CorrelationDocument, type FilterDocument, type RuleDocum
 import { signalOf } from './signal.ts'
 import { compileTemplate } from './title-template.ts'
 
-/** Is told what a rule set does not show in its signals. Whoever listens counts it. */
-export interface RuleSetObserver {
-  /** A rule could not be evaluated, because the audit level (or a cloud's cut) left out what decides. */
-  notEvaluable?(rule: LoadedRule, event: EnrichedEvent): void
-  /** A rule matched and an exception silenced it. */
-  filtered?(rule: LoadedRule, filter: LoadedFilter, event: EnrichedEvent): void
-  /** A bound was met: what lies beyond it was not looked at. */
-  limited?(limit: EventLimit, event: EnrichedEvent): void
-}
-
 export interface LoadOptions {
   /** Values for placeholders of the modifier `expand`. */
   readonly placeholders?: Placeholders
   readonly observer?: RuleSetObserver
-  /** Chooses the candidates for an event; by class of event unless given. */
+  /** Chooses the candidates for an event; `planByRoute` unless given. */
   readonly plan?: (rules: readonly LoadedRule[]) => Plan
 }
 
 export interface LoadResult {
   readonly rules: RuleSet
+  /** What `rules` tells signals of. */
+  readonly matching: Matcher
   /** The rules in the set, by id: for listing, explaining and coverage. */
   readonly loaded: readonly LoadedRule[]
   readonly filters: readonly FilterDocument[]
@@ -138,31 +130,12 @@ function compileRule(
   }
 }
 
-function ruleSetOf(loaded: readonly LoadedRule[], table: FieldTable, options: LoadOptions): RuleSet {
-  const plan = (options.plan ?? planByClass)(loaded)
-  const observer = options.observer ?? {}
+function ruleSetOf(loaded: readonly LoadedRule[], table: FieldTable, matching: Matcher): RuleSet {
   return {
     size: loaded.length,
     match(event) {
       const view = viewOf(event)
-      const signals: Signal[] = []
-      for (const rule of plan.candidates(event)) {
-        let matches = rule.detection.test(view)
-        if (rule.detection.readsBodies && mayBeLeftOut(view)) {
-          const verdict = rule.detection.verdict(view)
-          matches = verdict === 'true'
-          if (verdict === 'unknown') observer.notEvaluable?.(rule, event)
-        }
-        if (!matches) continue
-        // An exception that cannot be told does not silence.
-        const silencer = rule.filters.find(
-          (filter) => holdsAt(filter, event) && filter.detection.verdict(view) === 'false'
-        )
-        if (silencer === undefined) signals.push(signalOf(rule, view, table))
-        else observer.filtered?.(rule, silencer, event)
-      }
-      for (const limit of view.limits) observer.limited?.(limit, event)
-      return signals
+      return matching(view).map((rule) => signalOf(rule, view, table))
     }
   }
 }
@@ -209,8 +182,10 @@ export function loadRuleSet(files: readonly RuleFile[], options: LoadOptions = {
     else loaded.push(compiled)
   }
   loaded.sort((a, b) => (a.document.id < b.document.id ? -1 : 1))
+  const matching = matcherOf((options.plan ?? planByRoute)(loaded), options.observer ?? {})
   return {
-    rules: ruleSetOf(loaded, table, options),
+    rules: ruleSetOf(loaded, table, matching),
+    matching,
     loaded,
     filters: library.filters.map(({ document }) => document),
     correlations: sound,

@@ -1,0 +1,42 @@
+import type { EnrichedEvent } from '../../../schemas/generated/types.ts'
+import { type EventLimit, type EventView, mayBeLeftOut } from './event-view.ts'
+import { holdsAt, type LoadedFilter, type LoadedRule } from './loaded-rule.ts'
+import type { Plan } from './plan.ts'
+
+/** Is told what a rule set does not show in its signals. Whoever listens counts it. */
+export interface RuleSetObserver {
+  /** A rule could not be evaluated, because the audit level (or a cloud's cut) left out what decides. */
+  notEvaluable?(rule: LoadedRule, event: EnrichedEvent): void
+  /** A rule matched and an exception silenced it. */
+  filtered?(rule: LoadedRule, filter: LoadedFilter, event: EnrichedEvent): void
+  /** A bound was met: what lies beyond it was not looked at. */
+  limited?(limit: EventLimit, event: EnrichedEvent): void
+}
+
+/** The rules that match an event and that no exception silences, in the order of rules. */
+export type Matcher = (view: EventView) => readonly LoadedRule[]
+
+/** Evaluates the candidates of a plan. */
+export function matcherOf(plan: Plan, observer: RuleSetObserver): Matcher {
+  return (view) => {
+    const { event } = view
+    const matching: LoadedRule[] = []
+    for (const { rule, test } of plan.candidates(view)) {
+      let matches = test(view)
+      if (rule.detection.readsBodies && mayBeLeftOut(view)) {
+        const verdict = rule.detection.verdict(view)
+        matches = verdict === 'true'
+        if (verdict === 'unknown') observer.notEvaluable?.(rule, event)
+      }
+      if (!matches) continue
+      // An exception that cannot be told does not silence.
+      const silencer = rule.filters.find(
+        (filter) => holdsAt(filter, event) && filter.detection.verdict(view) === 'false'
+      )
+      if (silencer === undefined) matching.push(rule)
+      else observer.filtered?.(rule, silencer, event)
+    }
+    for (const limit of view.limits) observer.limited?.(limit, event)
+    return matching
+  }
+}

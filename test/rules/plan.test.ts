@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { EnrichedEvent } from '../../schemas/generated/types.ts'
+import { viewOf } from '../../services/core/detect/event-view.ts'
+import { type LoadOptions, type LoadResult, loadRuleSet } from '../../services/core/detect/load-rule-set.ts'
+import { planByClass } from '../../services/core/detect/plan.ts'
+import { enrich } from '../../services/core/enrich/join.ts'
+import { decodeRecords } from '../../services/core/events/format.ts'
+import { readRuleFolder } from '../../services/platform/rule-files.ts'
+import { loadTexts, ruleText } from '../support/rule-text.ts'
+import { generatedEvents } from '../support/rules/generated-events.ts'
+import { generatedRules } from '../support/rules/generated-rules.ts'
+import { kindOf, oracleEvent } from './oracle-event.ts'
+import { event, rule, written } from './rule-arbitrary.ts'
+import { RULES } from './rule-tests.ts'
+import { oracleMatches } from './sigma-oracle.ts'
+
+function recorded(file: string): readonly EnrichedEvent[] {
+  const defaults = { cluster: { id: 'c', name: 'c' }, instance: 'node', received: 0 }
+  const text = gunzipSync(readFileSync(join(import.meta.dirname, '../fixtures/scarleteel', file))).toString()
+  return text
+    .split('\n')
+    .filter((row) => row !== '')
+    .flatMap((row) => decodeRecords(JSON.parse(row), defaults).events.map((decoded) => enrich(decoded, () => null)))
+}
+const recording = [...recorded('audit.ndjson.gz'), ...recorded('tetragon.ndjson.gz')]
+
+/** Everything a rule set says about events, in the order in which it says it. */
+function saidBy(load: (options: LoadOptions) => LoadResult, options: LoadOptions, events: readonly EnrichedEvent[]) {
+  const said: string[] = []
+  const { matching } = load({
+    ...options,
+    observer: {
+      notEvaluable: ({ document }) => said.push(`leaves ${document.title} undecided`),
+      filtered: ({ document }, filter) => said.push(`silences ${document.title} by ${filter.document.title}`)
+    }
+  })
+  for (const given of events)
+    said.push(
+      `matches ${matching(viewOf(given))
+        .map(({ document }) => document.id)
+        .join()}`
+    )
+  return said
+}
+
+const texts = (count: number) => generatedRules(count).map(({ text }) => text)
+const files = await readRuleFolder(RULES)
+
+describe('the plan', { timeout: 60_000 }, () => {
+  it('agrees with a plain interpreter on sets of random rules', () => {
+    let matched = 0
+    fc.assert(
+      fc.property(
+        fc.array(rule, { minLength: 2, maxLength: 12 }),
+        fc.array(event, { minLength: 1, maxLength: 12 }),
+        (rules, events) => {
+          const given = rules.map(({ identifiers, condition }, index) =>
+            ruleText({ ...identifiers, condition: written(condition) }, undefined, `rule ${index}`)
+          )
+          const { matching, loaded } = loadTexts(given)
+          expect(loaded.length).toBe(rules.length)
+          for (const enriched of events) {
+            const seen = oracleEvent(enriched)
+            const expected = rules.flatMap((one, index) => (oracleMatches(one, seen) ? [`rule ${index}`] : []))
+            const found = matching(viewOf(enriched)).map(({ document }) => document.title)
+            expect(found.toSorted()).toEqual(expected.toSorted())
+            matched += found.length
+          }
+        }
+      ),
+      { numRuns: 100 }
+    )
+    expect(matched).toBeGreaterThan(500)
+  })
+
+  it('agrees with a plain interpreter on rules of the kinds that are published', () => {
+    const rules = generatedRules(60)
+    const { matching } = loadTexts(texts(60))
+    let matched = 0
+    for (const enriched of generatedEvents(300)) {
+      const seen = oracleEvent(enriched)
+      const kind = kindOf(enriched)
+      const expected = rules.filter((one) => one.events === kind && oracleMatches(one, seen)).length
+      expect(matching(viewOf(enriched)).length).toBe(expected)
+      matched += expected
+    }
+    expect(matched).toBeGreaterThan(10)
+  })
+
+  it.each([
+    ['built-in rules on a recording', (options: LoadOptions) => loadRuleSet(files, options), recording],
+    [
+      'built-in rules on a recording of bare audit events',
+      (options: LoadOptions) => loadRuleSet(files, options),
+      recording.map((given) =>
+        given.audit === null
+          ? given
+          : { ...given, pod_spec: null, audit: { ...given.audit, level: 'Metadata' as const, requestObject: null } }
+      )
+    ],
+    [
+      'generated rules on generated and recorded events',
+      (options: LoadOptions) => loadTexts(texts(300), options),
+      [...generatedEvents(600), ...recording]
+    ]
+  ])('says of %s what testing every rule says', (_, load, events) => {
+    const said = saidBy(load, {}, events)
+    expect(new Set(said).size).toBeGreaterThan(5)
+    expect(said).toEqual(saidBy(load, { plan: planByClass }, events))
+  })
+})
