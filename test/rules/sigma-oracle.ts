@@ -40,7 +40,7 @@ function lookUp(value: Json, segments: readonly string[], nullIsMissing: boolean
 export interface OracleEvent {
   readonly model: Json
   readonly bodies: { readonly requestObject: Json | undefined }
-  /** Set for one element of a list: whether a null in it says that nothing is known. */
+  /** Set for one element of a list and for a raw event, where fields are looked up in nothing else: whether a null in it says that nothing is known. */
   readonly element?: { readonly nullIsMissing: boolean }
 }
 
@@ -156,7 +156,11 @@ function itemMatches(event: OracleEvent, key: string, wanted: Json): boolean {
   const values: readonly Json[] = Array.isArray(wanted) ? wanted : [wanted]
   const found =
     field === ''
-      ? leaves([isRecord(event.model) ? (event.model.audit ?? null) : null, event.bodies.requestObject ?? null])
+      ? leaves(
+          event.element !== undefined
+            ? event.model
+            : [isRecord(event.model) ? (event.model.audit ?? null) : null, event.bodies.requestObject ?? null]
+        )
       : valuesOf(event, field)
   const active = field === '' ? [...modifiers, 'contains'] : modifiers
   const test = (value: Json) =>

@@ -9,6 +9,7 @@ import { type ErrorList, WeirError } from '../../core/errors.ts'
 import { sourcedEventsFrom } from '../../core/events/format.ts'
 import { BUILTIN_RULES, loadRules, readFolders } from '../rules.ts'
 import { print, styleFor } from '../terminal.ts'
+import { rulesBenchCommand } from './rules-bench.ts'
 import { rulesCoverageCommand } from './rules-coverage.ts'
 import { rulesTestCommand } from './rules-test.ts'
 
@@ -92,12 +93,13 @@ export function rulesCommand(): Command {
       if (events.length === 0) await print(`${styleFor(process.stdout)('dim', 'the record holds no event')}\n`)
     })
   return new Command('rules')
-    .summary('list, check, test and explain rules')
+    .summary('list, check, test, explain and measure rules')
     .addCommand(list)
     .addCommand(lint)
     .addCommand(rulesTestCommand())
     .addCommand(explain)
     .addCommand(rulesCoverageCommand())
+    .addCommand(rulesBenchCommand())
     .addHelpText(
       'after',
       '\nExamples:\n  weir rules list\n  weir rules lint my-rules\n  weir rules test my-rules\n  weir rules explain A30 audit.log --line 17'

@@ -29,7 +29,7 @@ export interface EventView {
   request: { readonly value: unknown } | null
   response: { readonly value: unknown } | null
   keywords: FieldValues | null
-  /** What document paths are looked up in: one element of a list. Undefined for the event as a whole. */
+  /** What document paths are looked up in: one element of a list, or a raw event. Undefined for events of the model. */
   readonly document: unknown
 }
 
@@ -122,7 +122,7 @@ export function keywordValues(view: EventView): FieldValues {
   if (view.keywords !== null) return view.keywords
   const { audit, runtime } = view.event
   const values: EventValue[] = []
-  const pending: unknown[] = [runtime]
+  const pending: unknown[] = [view.document ?? runtime]
   if (audit !== null) {
     // Bodies are searched for what they mean; only one that cannot be read is searched as it is written.
     const { requestObject, responseObject, ...rest } = audit

@@ -49,6 +49,20 @@ function readJson(
   if (!found) into.push(undefined)
 }
 
+/** The usual case of a document path, one key of an object that has no list under it. @returns false for any other case */
+function readPlainKey(
+  document: unknown,
+  { keys, nulls }: Extract<PathStep, { kind: 'document' }>,
+  into: EventValue[]
+): boolean {
+  const key = keys.length === 1 ? keys[0]?.[0] : undefined
+  if (key === undefined || typeof document !== 'object' || document === null || Array.isArray(document)) return false
+  const value = Object.hasOwn(document, key) ? (document as Record<string, unknown>)[key] : undefined
+  if (Array.isArray(value)) return false
+  into.push(value === null && nulls === 'missing' ? undefined : (value as EventValue))
+  return true
+}
+
 function readSteps(
   value: unknown,
   steps: readonly PathStep[],
@@ -60,6 +74,7 @@ function readSteps(
   for (let index = from; index < steps.length; index += 1) {
     const step = steps[index]
     if (step === undefined) return
+    if (step.kind === 'document' && readPlainKey(view.document, step, into)) return
     if (step.kind === 'json' || step.kind === 'document') {
       const budget: Budget = { steps: EVENT_LIMITS.path_steps }
       const first = into.length

@@ -2,6 +2,7 @@ import { compileDetection } from './compile.ts'
 import type { RuleError } from './errors.ts'
 import { viewOf } from './event-view.ts'
 import {
+  type EventClass,
   type FieldMap,
   type FieldScope,
   fieldScope,
@@ -17,6 +18,7 @@ import type { EvidenceField, LoadedFilter, LoadedRule } from './loaded-rule.ts'
 import { type Matcher, matcherOf, type RuleSetObserver } from './matcher.ts'
 import type { Placeholders } from './modifiers.ts'
 import { type Plan, planByRoute } from './plan.ts'
+import { RAW_EVENTS, RAW_SCOPE } from './raw-event.ts'
 import {
   assignFilters,
   checkCorrelations,
@@ -36,6 +38,8 @@ export interface LoadOptions {
   readonly observer?: RuleSetObserver
   /** Chooses the candidates for an event; `planByRoute` unless given. */
   readonly plan?: (rules: readonly LoadedRule[]) => Plan
+  /** Rules are for events that are any JSON (`viewOfRaw`): log sources and fields.yml mean nothing, every field exists. */
+  readonly raw?: boolean
 }
 
 export interface LoadResult {
@@ -70,24 +74,33 @@ function evidenceFields(
   return [...fields].map(([path, field]) => ({ path, field }))
 }
 
+/** The events that a rule is for, and where its fields are looked up. */
+interface Subject {
+  readonly events: readonly EventClass[]
+  readonly scope: FieldScope
+}
+
+const RAW: Subject = { events: RAW_EVENTS, scope: RAW_SCOPE }
+
+function subjectOf({ document, problems }: Parsed<RuleDocument>, map: FieldMap): Subject | null {
+  const entries = matchLogsource(map, document.logsource)
+  if (entries.length > 0) return { events: entries.map(({ events }) => events), scope: fieldScope(map, entries) }
+  const written = formatLogsource(document.logsource)
+  return problems.report(
+    document.logsourceAt,
+    'RULE_LOGSOURCE',
+    `there are no events of ${written}`,
+    suggestLogsource(map, document.logsource)
+  )
+}
+
 function compileRule(
   rule: Parsed<RuleDocument>,
   filters: readonly Parsed<FilterDocument>[],
-  map: FieldMap,
+  { events, scope }: Subject,
   table: FieldTable
 ): LoadedRule | null {
   const { document, problems } = rule
-  const entries = matchLogsource(map, document.logsource)
-  if (entries.length === 0) {
-    const written = formatLogsource(document.logsource)
-    return problems.report(
-      document.logsourceAt,
-      'RULE_LOGSOURCE',
-      `there are no events of ${written}`,
-      suggestLogsource(map, document.logsource)
-    )
-  }
-  const scope = fieldScope(map, entries)
   const before = problems.found.length
   const detection = compileDetection(document.detection, scope, table, problems)
   const { title, dedup } = document.weir
@@ -120,7 +133,7 @@ function compileRule(
   const attack = attackOf(document.tags)
   return {
     document,
-    events: entries.map(({ events }) => events),
+    events,
     detection,
     filters: loadedFilters,
     title: template,
@@ -153,21 +166,23 @@ function distinct(errors: readonly RuleError[]): readonly RuleError[] {
 export function loadRuleSet(files: readonly RuleFile[], options: LoadOptions = {}): LoadResult {
   const mapFile = files.find(({ file }) => baseName(file) === 'fields.yml')
   const { map, errors: mapErrors } =
-    mapFile === undefined
-      ? {
-          map: { logsources: [], fields: new Map() },
-          errors: [
-            {
-              file: 'fields.yml',
-              line: 1,
-              column: 1,
-              code: 'RULE_FIELD_MAP' as const,
-              message: 'fields.yml is not among the files',
-              suggestion: null
-            }
-          ]
-        }
-      : parseFieldMap(mapFile)
+    options.raw === true
+      ? { map: null, errors: [] }
+      : mapFile === undefined
+        ? {
+            map: { logsources: [], fields: new Map() },
+            errors: [
+              {
+                file: 'fields.yml',
+                line: 1,
+                column: 1,
+                code: 'RULE_FIELD_MAP' as const,
+                message: 'fields.yml is not among the files',
+                suggestion: null
+              }
+            ]
+          }
+        : parseFieldMap(mapFile)
   const documents = files.filter(({ file }) => file !== mapFile?.file && !file.endsWith('.test.yml'))
   const library = readLibrary(documents, options.placeholders ?? new Map())
   const { sound, parts } = checkCorrelations(library)
@@ -176,7 +191,8 @@ export function loadRuleSet(files: readonly RuleFile[], options: LoadOptions = {
   const loaded: LoadedRule[] = []
   const deferred = [...library.deferred, ...sound.map((document) => deferral(document, 'correlation'))]
   for (const rule of library.rules) {
-    const compiled = compileRule(rule, filters.get(rule.document.id) ?? [], map, table)
+    const subject = map === null ? RAW : subjectOf(rule, map)
+    const compiled = subject === null ? null : compileRule(rule, filters.get(rule.document.id) ?? [], subject, table)
     if (compiled === null) continue
     if (parts.has(rule.document.id)) deferred.push(deferral(rule.document, 'part_of_correlation'))
     else loaded.push(compiled)

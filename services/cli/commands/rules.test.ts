@@ -1,0 +1,134 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const MAIN = join(import.meta.dirname, '../main.ts')
+let folder = ''
+
+interface Outcome {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+function weir(...args: string[]): Promise<Outcome> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [MAIN, 'rules', ...args], { cwd: folder }, (error, out, err) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err })
+    })
+  })
+}
+const lines = (text: string): unknown[] =>
+  text
+    .trim()
+    .split('\n')
+    .map((line): unknown => JSON.parse(line))
+
+const rule = (title: string, detection: object) =>
+  JSON.stringify({
+    title,
+    tags: ['attack.t1609'],
+    logsource: { product: 'kubernetes', service: 'audit' },
+    detection: { ...detection, condition: 'a' }
+  })
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'weir-rules-'))
+  await mkdir(join(folder, 'good'))
+  await mkdir(join(folder, 'bad'))
+  const event = { audit: { verb: 'get', objectRef: { resource: 'pods' } } }
+  const test = (expected: string) => JSON.stringify([{ name: 'a get', event, expect: expected }])
+  await writeFile(join(folder, 'good/get.yml'), rule('gets', { a: { verb: 'get' } }))
+  await writeFile(join(folder, 'good/get.test.yml'), test('match'))
+  await writeFile(join(folder, 'good/open.yml'), rule('opens', { a: { 'user.name|contains': ['roo', 'x'] } }))
+  await writeFile(join(folder, 'bad/get.yml'), rule('gets', { a: { verb: 'get' } }))
+  await writeFile(join(folder, 'bad/get.test.yml'), test('no_match'))
+  await writeFile(join(folder, 'bad/odd.test.yml'), '{')
+  await writeFile(
+    join(folder, 'events.ndjson'),
+    [{ verb: 'get' }, { verb: 'list', user: { name: 'root' } }, { verb: 'get', 'user.name': 'fox' }, 'no object']
+      .map((json) => `${JSON.stringify(json)}\n`)
+      .join('')
+  )
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+// Each runs a program of its own, which takes a while on a busy machine.
+describe('weir rules', { timeout: 60_000 }, () => {
+  it('test names every case as JSON and counts', async () => {
+    const { out, code, err } = await weir('test', 'bad', '--json')
+    expect(code).toBe(1)
+    expect(err).toBe('')
+    expect(lines(out)).toMatchObject([
+      { kind: 'case', file: 'bad/odd.test.yml', passed: false, verdict: 'error' },
+      { kind: 'case', file: 'bad/get.test.yml', name: 'a get', expected: 'no_match', verdict: 'match', passed: false },
+      { kind: 'summary', cases: 2, failed: 2, rules: 1, untested: [], broken: 0 }
+    ])
+  })
+
+  it('test shows why a case fails, and refuses a folder without tests', async () => {
+    const [bad, none] = await Promise.all([weir('test', 'bad'), weir('test', 'none')])
+    expect(bad.out).toContain('failed bad/get.test.yml: a get\n    expected no_match, got match:')
+    expect(bad.out).toContain('0 of 2 cases pass; 0 of 1 rules have no test\n')
+    expect([bad.code, none.code]).toEqual([1, 1])
+    expect(none.err).toContain('RULES_UNREADABLE')
+  })
+
+  it('test passes what is right and exits 1 for rules that do not load', async () => {
+    // user.name is no field of the event model.
+    const { out, err, code } = await weir('test', 'good')
+    expect(out).toBe('1 of 1 cases pass; 0 of 1 rules have no test\n')
+    expect(err).toContain('RULE_FIELD_UNKNOWN')
+    expect(code).toBe(1)
+  })
+
+  it('coverage prints techniques with rules, and a layer', async () => {
+    const [text, json, layer] = await Promise.all([
+      weir('coverage'),
+      weir('coverage', '--json', '--rules', 'bad'),
+      weir('coverage', '--navigator', '-')
+    ])
+    expect(text.out).toMatch(/^T1609 +2 {2}A30 A32 /m)
+    const { techniques } = JSON.parse(json.out) as { techniques: { technique: string; rules: { title: string }[] }[] }
+    expect(techniques.find(({ technique }) => technique === 'T1609')?.rules.map(({ title }) => title)).toContain('gets')
+    expect(JSON.parse(layer.out)).toMatchObject({ domain: 'enterprise-attack', versions: { layer: '4.5' } })
+  })
+
+  it('bench counts the matches of every event once, on raw events', async () => {
+    const { out, code } = await weir(
+      'bench',
+      '--rules',
+      'good',
+      '--events',
+      'events.ndjson',
+      '--raw',
+      '--json',
+      '--passes',
+      '2'
+    )
+    expect(code).toBe(0)
+    const [result] = lines(out) as [Record<string, unknown>]
+    expect(Object.keys(result)).toEqual([
+      'engine',
+      'events',
+      'matches',
+      'cpu_s',
+      'events_per_cpu_s',
+      'candidates_per_event'
+    ])
+    expect(result).toMatchObject({ engine: 'weir', events: 4, matches: 4 })
+  })
+
+  it('bench uses the first records only when told, and refuses to measure nothing', async () => {
+    const bench = (...more: string[]) => weir('bench', '--events', 'events.ndjson', '--json', '--passes', '1', ...more)
+    const [limited, model] = await Promise.all([
+      bench('--rules', 'good', '--raw', '--limit', '1'),
+      bench('--rules', 'bad')
+    ])
+    expect(lines(limited.out)).toMatchObject([{ events: 1, matches: 1 }])
+    expect(model.err).toContain('RULES_BENCH_EMPTY')
+    expect(model.code).toBe(1)
+  })
+})
