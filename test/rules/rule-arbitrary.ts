@@ -64,7 +64,7 @@ const TEXT_FIELDS = [
 ]
 const FIELDS = [
   ...TEXT_FIELDS,
-  'responseStatus.code',
+  'audit.responseStatus.code',
   'requestObject.spec.containers.privileged',
   'requestObject.spec.replicas',
   'pod_spec.host_paths',

@@ -87,11 +87,7 @@ export function rulesBenchCommand(): Command {
 pass, user and system. Reading rules and parsing events are not in it; looking up fields is. Rules that do not load are named on
 standard error and left out.`
     )
-    .requiredOption(
-      '--rules <folder>',
-      'folder of rules; may be given again',
-      (value, before: readonly string[] = []) => [...before, value]
-    )
+    .requiredOption('--rules <folder...>', 'folders of rules')
     .requiredOption('--events <file>', 'events, one JSON object a line; .gz is unpacked, - is standard input')
     .option('--raw', 'look fields up in the JSON as they are, and ignore log sources')
     .option('--limit <n>', 'use the first n records only', wholeNumber)

@@ -107,11 +107,14 @@ function readSteps(
 
 /**
  * The values of a field.
- * @returns one value per element where the path leads through lists, undefined for each that lacks the rest of the path
+ * @returns one value per element where the path leads through lists, undefined for each that lacks the rest of the path; a name
+ *   for several paths lacks a value only when none of them has one
  */
 function readField(source: FieldSource, view: EventView): readonly EventValue[] {
-  const values: EventValue[] = []
-  for (const { steps } of source.paths) readSteps(view.event, steps, 0, view, values)
+  const found: EventValue[] = []
+  for (const { steps } of source.paths) readSteps(view.event, steps, 0, view, found)
+  const isSet = (value: EventValue) => value !== undefined
+  const values = source.paths.length > 1 && found.some(isSet) ? found.filter(isSet) : found
   if (source.renames.size === 0) return values
   return values.map((value) =>
     value === undefined || value === null || typeof value === 'object'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { auditEvent, runtimeEvent } from '../../../test/support/enriched-event.ts'
-import { matches } from '../../../test/support/rule-text.ts'
+import { loadTexts, matches, ruleText } from '../../../test/support/rule-text.ts'
 
 const selection = (item: object) => ({ selection: item, condition: 'selection' })
 const line = (text: string) => runtimeEvent({ process: { command_line: text } })
@@ -56,7 +56,10 @@ describe('values', () => {
     ['responseStatus.code', '403', true],
     ['responseStatus.code', '4*', true],
     ['responseStatus.code', 404, false],
-    ['responseStatus.code', 'ALLOW', false],
+    ['responseStatus.code', 'DENY', false],
+    // Names the decision in published rules.
+    ['responseStatus.code', 'ALLOW', true],
+    ['audit.responseStatus.code', 'ALLOW', false],
     ['requestObject.spec.hostPID', true, true],
     ['requestObject.spec.hostPID', 'true', true],
     ['requestObject.spec.hostPID', false, false],
@@ -88,6 +91,14 @@ describe('values', () => {
       test('missing|exists', false)
     ]).toEqual([true, true, false, true])
     expect(matches(selection({ userAgent: null }), auditEvent({ verb: 'get', userAgent: undefined }))).toBe(true)
+  })
+
+  it('takes a name for several paths to have no value only when none of them has one', () => {
+    const file = (given: { path?: string; target_path?: string }) =>
+      loadTexts([
+        ruleText({ a: { TargetFilename: null }, condition: 'a' }, 'product: linux, category: file_event')
+      ]).rules.match(runtimeEvent({ category: 'file', action: 'rename', file: given })).length
+    expect([file({ path: '/a' }), file({ path: '/a', target_path: '/b' })]).toEqual([0, 0])
   })
 
   it('means any element by a path through a list, and null where an element has nothing', () => {
