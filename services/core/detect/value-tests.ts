@@ -19,7 +19,7 @@ const some = (test: (value: EventValue) => boolean): FieldTest => {
 }
 
 /** A number, or text that is exactly the decimal form of one; null for everything else. */
-function numberOf(value: EventValue): number | null {
+export function numberOf(value: EventValue): number | null {
   if (typeof value === 'number') return value
   if (typeof value !== 'string' || !/^-?[0-9]{1,15}(?:\.[0-9]{1,15})?$/.test(value)) return null
   return Number(value)
