@@ -93,7 +93,11 @@ function regexTest(test: Extract<ValueTest, { kind: 'regex' }>): FieldTest {
     for (const value of values) {
       const text = textOfValue(value)
       if (text === null) continue
-      if (text.length > EVENT_LIMITS.regex_input_characters) view.limits.add('regex_input_characters')
+      if (text.length <= EVENT_LIMITS.regex_input_characters) {
+        if (machine.test(text)) return true
+        continue
+      }
+      view.limits.add('regex_input_characters')
       if (machine.test(text.slice(0, EVENT_LIMITS.regex_input_characters))) return true
     }
     return false
