@@ -1,4 +1,4 @@
-import { type EventValue, type EventView, type FieldValues, loweredOf, textOfValue } from './event-view.ts'
+import { type EventValue, type EventView, type FieldValues, loweredOf, meetLimit, textOfValue } from './event-view.ts'
 import { type AddressRange, inRange, parseAddress } from './ip-range.ts'
 import { EVENT_LIMITS } from './limits.ts'
 import { compileRegex } from './regex-machine.ts'
@@ -97,7 +97,7 @@ function regexTest(test: Extract<ValueTest, { kind: 'regex' }>): FieldTest {
         if (machine.test(text)) return true
         continue
       }
-      view.limits.add('regex_input_characters')
+      meetLimit(view, 'regex_input_characters')
       if (machine.test(text.slice(0, EVENT_LIMITS.regex_input_characters))) return true
     }
     return false
