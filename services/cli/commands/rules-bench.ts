@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { formatRuleError } from '../../core/detect/errors.ts'
 import { type EventView, viewOf } from '../../core/detect/event-view.ts'
 import { loadRuleSet } from '../../core/detect/load-rule-set.ts'
-import { type Plan, planByRoute } from '../../core/detect/plan.ts'
+import { type Plan, planByDecision } from '../../core/detect/plan.ts'
 import { viewOfRaw } from '../../core/detect/raw-event.ts'
 import { enrich } from '../../core/enrich/join.ts'
 import { type ErrorList, WeirError } from '../../core/errors.ts'
@@ -99,7 +99,7 @@ standard error and left out.`
       const { matching, loaded, errors } = loadRuleSet(await readFolders(options.rules), {
         raw,
         plan: (rules) => {
-          const plan = planByRoute(rules)
+          const plan = planByDecision(rules)
           plans.push(plan)
           return plan
         }

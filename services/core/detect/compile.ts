@@ -2,7 +2,7 @@ import type { Problems } from './errors.ts'
 import { type EventView, type FieldValues, keywordValues, leftOut } from './event-view.ts'
 import type { FieldScope } from './field-map.ts'
 import type { BodyPart } from './field-paths.ts'
-import { type FieldSource, type FieldTable, valuesOf } from './field-reader.ts'
+import type { FieldSource, FieldTable } from './field-reader.ts'
 import { type ElementScope, elementScope } from './list-element.ts'
 import { flattenTests, type ItemNode, itemsOf, type RuleNode, type ValueTest } from './rule-tree.ts'
 import { allOf, anyOf, type FieldTest } from './value-tests.ts'
@@ -80,10 +80,10 @@ function compileItem(item: ItemNode, scope: FieldScope, table: FieldTable, probl
     const compiled = elements.get(test)
     return (_, view) => compiled?.elements(view).some(compiled.detection.test) ?? false
   }
-  const find = (name: string, view: EventView): FieldValues => valuesOf(table, numbers.get(name) ?? -1, view)
+  const find = (name: string, view: EventView): FieldValues => table.valuesOf(numbers.get(name) ?? -1, view)
   const { field } = item
   const number = field === null ? null : (numbers.get(field) ?? -1)
-  const values = number === null ? keywordValues : (view: EventView) => valuesOf(table, number, view)
+  const values = number === null ? keywordValues : (view: EventView) => table.valuesOf(number, view)
   const matches = item.linking === 'all' ? allOf(item.tests, find, element) : anyOf(item.tests, find, element)
   const test: Predicate = item.negated ? (view) => !matches(values(view), view) : (view) => matches(values(view), view)
   const bodies = new Set(fields.flatMap(({ paths }) => paths.map(({ body }) => body)).filter((body) => body !== null))

@@ -23,9 +23,7 @@ export type EventLimit = keyof typeof EVENT_LIMITS
  */
 export interface EventView {
   readonly event: EnrichedEvent
-  /** By the number of the field in its `FieldTable`. */
-  readonly fields: (FieldValues | undefined)[]
-  readonly limits: Set<EventLimit>
+  readonly limits: EventLimit[]
   request: { readonly value: unknown } | null
   response: { readonly value: unknown } | null
   keywords: FieldValues | null
@@ -34,20 +32,17 @@ export interface EventView {
 }
 
 export function viewOf(event: EnrichedEvent): EventView {
-  return {
-    event,
-    fields: [],
-    limits: new Set(),
-    request: null,
-    response: null,
-    keywords: null,
-    document: undefined
-  }
+  return { event, limits: [], request: null, response: null, keywords: null, document: undefined }
 }
 
 /** One object of an event, looked at by itself. Bounds that are met are the event's. */
 export function viewOfDocument(view: EventView, document: unknown): EventView {
-  return { ...view, fields: [], keywords: null, document }
+  return { ...view, keywords: null, document }
+}
+
+/** Remembers that a bound was met. */
+export function meetLimit({ limits }: EventView, limit: EventLimit): void {
+  if (!limits.includes(limit)) limits.push(limit)
 }
 
 /** A body as JSON, undefined when there is none or it cannot be read. */
@@ -113,8 +108,15 @@ export function textOfValue(value: EventValue): string | null {
 }
 
 export function loweredOf(found: FieldValues): readonly (string | null)[] {
-  found.lowered ??= found.values.map((value) => textOfValue(value)?.toLowerCase() ?? null)
-  return found.lowered
+  const { lowered, values } = found
+  if (lowered !== null) return lowered
+  const [only] = values
+  const made =
+    values.length === 1 && typeof only === 'string'
+      ? [only.toLowerCase()]
+      : values.map((value) => textOfValue(value)?.toLowerCase() ?? null)
+  found.lowered = made
+  return made
 }
 
 /** Every text and number of the raw event, bodies included: where keywords are searched. */
@@ -130,7 +132,7 @@ export function keywordValues(view: EventView): FieldValues {
   }
   for (let steps = 0; pending.length > 0; steps += 1) {
     if (steps > EVENT_LIMITS.keyword_values || pending.length > EVENT_LIMITS.keyword_values) {
-      view.limits.add('keyword_values')
+      meetLimit(view, 'keyword_values')
       break
     }
     const value = pending.pop()

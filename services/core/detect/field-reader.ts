@@ -1,4 +1,5 @@
-import { bodyOf, type EventValue, type EventView, type FieldValues } from './event-view.ts'
+import type { EnrichedEvent } from '../../../schemas/generated/types.ts'
+import { bodyOf, type EventValue, type EventView, type FieldValues, meetLimit } from './event-view.ts'
 import type { FieldPath, PathStep } from './field-paths.ts'
 import { EVENT_LIMITS } from './limits.ts'
 
@@ -79,7 +80,7 @@ function readSteps(
       const budget: Budget = { steps: EVENT_LIMITS.path_steps }
       const first = into.length
       readJson(step.kind === 'json' ? bodyOf(view, step.body) : view.document, step.keys, 0, into, budget)
-      if (budget.steps < 0) view.limits.add('path_steps')
+      if (budget.steps < 0) meetLimit(view, 'path_steps')
       if (step.kind === 'document' && step.nulls === 'missing') {
         for (let at = first; at < into.length; at += 1) into[at] ??= undefined
       }
@@ -105,33 +106,92 @@ function readSteps(
   into.push(current === null ? undefined : (current as EventValue))
 }
 
+/** Reads the values of a field from an event. */
+type Reader = (view: EventView) => readonly EventValue[]
+
 /**
- * The values of a field.
- * @returns one value per element where the path leads through lists, undefined for each that lacks the rest of the path; a name
- *   for several paths lacks a value only when none of them has one
+ * The first step of a path that leads through properties of the model only: the same property of the same kind of object each
+ * time is what engines read fastest.
  */
-function readField(source: FieldSource, view: EventView): readonly EventValue[] {
-  const found: EventValue[] = []
-  for (const { steps } of source.paths) readSteps(view.event, steps, 0, view, found)
+const ROOT_READERS: Readonly<Record<string, (event: EnrichedEvent) => unknown>> = {
+  audit: ({ audit }) => audit,
+  runtime: ({ runtime }) => runtime,
+  pod: ({ pod }) => pod,
+  container: ({ container }) => container,
+  workload: ({ workload }) => workload,
+  actor: ({ actor }) => actor,
+  pod_spec: ({ pod_spec }) => pod_spec,
+  outcome: ({ outcome }) => outcome
+}
+
+/** Names come from the schema, so that none is one that every object has. */
+function propertyReader(first: string, names: readonly string[]): Reader {
+  const root = Object.hasOwn(ROOT_READERS, first) ? ROOT_READERS[first] : undefined
+  const read = root ?? ((event: EnrichedEvent) => (event as unknown as Record<string, unknown>)[first])
+  const [second, third] = names
+  if (second === undefined) return ({ event }) => [(read(event) ?? undefined) as EventValue]
+  const inner = (value: unknown, name: string): unknown =>
+    value === null || value === undefined ? undefined : (value as Record<string, unknown>)[name]
+  if (third === undefined) return ({ event }) => [(inner(read(event), second) ?? undefined) as EventValue]
+  const rest = names.slice(2)
+  return ({ event }) => {
+    let value = inner(inner(read(event), second), third)
+    for (const name of rest) value = inner(value, name)
+    return [(value ?? undefined) as EventValue]
+  }
+}
+
+function pathReader({ steps }: FieldPath): Reader {
+  const [first, ...rest] = steps
+  const names = rest.flatMap((step) => (step.kind === 'property' ? [step.name] : []))
+  // Names with an index (`ancestors[0]`), keys of maps and bodies are followed step by step.
+  if (first?.kind === 'property' && names.length === rest.length) return propertyReader(first.name, names)
+  return (view) => {
+    const values: EventValue[] = []
+    readSteps(view.event, steps, 0, view, values)
+    return values
+  }
+}
+
+/** A name for several paths lacks a value only when none of them has one. */
+function anyOfPaths(readers: readonly Reader[], view: EventView): readonly EventValue[] {
+  const found = readers.flatMap((reader) => reader(view))
   const isSet = (value: EventValue) => value !== undefined
-  const values = source.paths.length > 1 && found.some(isSet) ? found.filter(isSet) : found
-  if (source.renames.size === 0) return values
-  return values.map((value) =>
-    value === undefined || value === null || typeof value === 'object'
-      ? value
-      : (source.renames.get(String(value)) ?? value)
-  )
+  return found.some(isSet) ? found.filter(isSet) : found
+}
+
+/**
+ * Makes the reader of a field: one value per element where the path leads through lists, undefined for each that lacks the rest
+ * of the path.
+ */
+function fieldReader({ paths, renames }: FieldSource): Reader {
+  const readers = paths.map(pathReader)
+  const [only] = readers
+  const read: Reader = readers.length === 1 && only !== undefined ? only : (view) => anyOfPaths(readers, view)
+  if (renames.size === 0) return read
+  return (view) =>
+    read(view).map((value) =>
+      value === undefined || value === null || typeof value === 'object' ? value : (renames.get(String(value)) ?? value)
+    )
 }
 
 /** Gives fields numbers, so that what one rule has looked up in an event is there for all others. */
 export interface FieldTable {
   /** The number of a field; equal sources have equal numbers. */
   numberOf(source: FieldSource): number
-  sourceOf(number: number): FieldSource
+  /** The values of a numbered field. They are found once while rules look at one event, and again after another event. */
+  valuesOf(number: number, view: EventView): FieldValues
+}
+
+interface Slot {
+  readonly read: Reader
+  /** The view that `found` is of: slots are not made anew for every event. */
+  view: EventView | null
+  found: FieldValues
 }
 
 export function fieldTable(): FieldTable {
-  const sources: FieldSource[] = []
+  const slots: Slot[] = []
   const numbers = new Map<string, number>()
   return {
     numberOf(source) {
@@ -139,22 +199,17 @@ export function fieldTable(): FieldTable {
       const key = JSON.stringify([source.paths.map(({ path, type }) => [path, type]), [...source.renames]])
       const known = numbers.get(key)
       if (known !== undefined) return known
-      numbers.set(key, sources.length)
-      return sources.push(source) - 1
+      numbers.set(key, slots.length)
+      return slots.push({ read: fieldReader(source), view: null, found: { values: [], lowered: null } }) - 1
     },
-    sourceOf(number) {
-      const source = sources[number]
-      if (source === undefined) throw new RangeError(`there is no field number ${number}`)
-      return source
+    valuesOf(number, view) {
+      const slot = slots[number]
+      if (slot === undefined) throw new RangeError(`there is no field number ${number}`)
+      if (slot.view !== view) {
+        slot.found = { values: slot.read(view), lowered: null }
+        slot.view = view
+      }
+      return slot.found
     }
   }
-}
-
-/** The values of a numbered field, found once per event. */
-export function valuesOf(table: FieldTable, number: number, view: EventView): FieldValues {
-  const known = view.fields[number]
-  if (known !== undefined) return known
-  const found: FieldValues = { values: readField(table.sourceOf(number), view), lowered: null }
-  view.fields[number] = found
-  return found
 }

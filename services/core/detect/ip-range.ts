@@ -61,7 +61,7 @@ export interface AddressRange {
   readonly last: bigint
 }
 
-/** A CIDR block, or one address; null when it is neither. Bits beyond the length have to be 0: a block with others is a slip. */
+/** A CIDR block, or one address; null when it is neither. Host bits are ignored; rules must have none. */
 export function parseRange(text: string): AddressRange | null {
   const [base = '', length, ...rest] = text.trim().split('/')
   const address = parseAddress(base)
@@ -69,8 +69,8 @@ export function parseRange(text: string): AddressRange | null {
   const most = base.includes(':') ? 128 : 32
   if (length !== undefined && (!/^[0-9]{1,3}$/.test(length) || Number(length) > most)) return null
   const free = BigInt(length === undefined ? 0 : most - Number(length))
-  const hostBits = (1n << free) - 1n
-  return (address & hostBits) === 0n ? { first: address, last: address | hostBits } : null
+  const first = (address >> free) << free
+  return { first, last: first | ((1n << free) - 1n) }
 }
 
 /** Whether an address, as `parseAddress` gives it, lies in a range. */

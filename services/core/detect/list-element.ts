@@ -2,7 +2,7 @@ import type { Problems } from './errors.ts'
 import { type EventView, viewOfDocument } from './event-view.ts'
 import type { FieldScope } from './field-map.ts'
 import { documentPath, type FieldPath, KNOWN_PATHS, objectsPath, resolvePath } from './field-paths.ts'
-import { type FieldSource, type FieldTable, fieldTable, valuesOf } from './field-reader.ts'
+import { type FieldSource, type FieldTable, fieldTable } from './field-reader.ts'
 import type { RuleNode } from './rule-tree.ts'
 import { nearest } from './suggest.ts'
 
@@ -72,7 +72,7 @@ export function elementScope(
     table: fieldTable(),
     elements: (view) => {
       const views: EventView[] = []
-      for (const value of valuesOf(table, number, view).values) {
+      for (const value of table.valuesOf(number, view).values) {
         if (typeof value === 'object' && value !== null) views.push(viewOfDocument(view, value))
       }
       return views

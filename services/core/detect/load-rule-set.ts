@@ -17,7 +17,7 @@ import { fieldsWithin } from './list-element.ts'
 import type { EvidenceField, LoadedFilter, LoadedRule } from './loaded-rule.ts'
 import { type Matcher, matcherOf, type RuleSetObserver } from './matcher.ts'
 import type { Placeholders } from './modifiers.ts'
-import { type Plan, planByRoute } from './plan.ts'
+import { type Plan, planByDecision } from './plan.ts'
 import { RAW_EVENTS, RAW_SCOPE } from './raw-event.ts'
 import {
   assignFilters,
@@ -36,7 +36,7 @@ export interface LoadOptions {
   /** Values for placeholders of the modifier `expand`. */
   readonly placeholders?: Placeholders
   readonly observer?: RuleSetObserver
-  /** Chooses the candidates for an event; `planByRoute` unless given. */
+  /** Chooses the candidates for an event; `planByDecision` unless given. */
   readonly plan?: (rules: readonly LoadedRule[]) => Plan
   /** Rules are for events that are any JSON (`viewOfRaw`): log sources and fields.yml mean nothing, every field exists. */
   readonly raw?: boolean
@@ -198,7 +198,7 @@ export function loadRuleSet(files: readonly RuleFile[], options: LoadOptions = {
     else loaded.push(compiled)
   }
   loaded.sort((a, b) => (a.document.id < b.document.id ? -1 : 1))
-  const matching = matcherOf((options.plan ?? planByRoute)(loaded), options.observer ?? {})
+  const matching = matcherOf((options.plan ?? planByDecision)(loaded), options.observer ?? {})
   return {
     rules: ruleSetOf(loaded, table, matching),
     matching,

@@ -1,5 +1,5 @@
 import type { Offset, Problems } from './errors.ts'
-import { parseRange } from './ip-range.ts'
+import { parseAddress, parseRange } from './ip-range.ts'
 import { RULE_LIMITS } from './limits.ts'
 import { compileRegex } from './regex-machine.ts'
 import { type RegexFlags, RegexProblem } from './regex-syntax.ts'
@@ -261,7 +261,8 @@ function applyOne(modifier: Modifier, value: Value, step: Step): Value | null {
     case 'cidr': {
       if (step.before.length > 0 || step.original === null) return misused('needs the value as written, as text')
       const range = parseRange(step.original)
-      return range === null
+      // A block with bits set beyond its length is a slip: which of the two was meant?
+      return range === null || parseAddress(step.original.trim().split('/')[0] ?? '') !== range.first
         ? misused(`needs an address range such as 10.0.0.0/8, with no bits set beyond its length, not ${step.original}`)
         : { kind: 'range', range }
     }

@@ -1,7 +1,9 @@
-import type { Predicate } from './compile.ts'
+import { necessaryClause } from './clauses.ts'
+import type { CompiledItem, Predicate } from './compile.ts'
 import type { EventView } from './event-view.ts'
 import { isOfClass, type LoadedRule } from './loaded-rule.ts'
-import { router } from './routes.ts'
+import { type ProbeEntry, probeOf } from './probe.ts'
+import { type RoutedRule, router } from './routes.ts'
 
 /** A rule that may match an event, with what is left to test: the same answer as its detection's own test gives. */
 export interface Candidate {
@@ -37,7 +39,63 @@ export function planByClass(rules: readonly LoadedRule[]): Plan {
   }
 }
 
-/** A plan that routes events by what few things are said about, and tests what is left of the rules of a route. */
-export function planByRoute(rules: readonly LoadedRule[]): Plan {
-  return { candidates: router<readonly Candidate[]>(rules, (left) => left) }
+/** Stands for the number of a field where keywords are looked for in all of them. */
+const KEYWORDS = -1
+
+/** Finds the candidates of a route for an event. */
+type Route = (view: EventView) => readonly Candidate[]
+
+const LAST_MARK = 0xffff_ffff
+
+/**
+ * Makes a route: of every rule the most telling clause is looked up, for all rules with clauses about the same field at once, and
+ * only rules whose clause holds are candidates.
+ */
+function routeOf(rules: readonly RoutedRule[]): Route {
+  const entries = new Map<number, { readonly item: CompiledItem; readonly entries: ProbeEntry[] }>()
+  const always: number[] = []
+  rules.forEach(({ rule, left }, index) => {
+    const clause = left === true ? null : necessaryClause(left, rule.detection.items)
+    if (clause === null) always.push(index)
+    for (const { item, atom } of clause?.conditions ?? []) {
+      const field = item.number ?? KEYWORDS
+      const known = entries.get(field)
+      if (known === undefined) entries.set(field, { item, entries: [{ atom, rule: index }] })
+      else known.entries.push({ atom, rule: index })
+    }
+  })
+  const probes = [...entries.values()].map(({ item, entries: wanted }) => probeOf(item, wanted))
+  const alwaysCandidates = rules.filter((_, index) => always.includes(index))
+  if (probes.length === 0) return () => alwaysCandidates
+
+  // A rule that was found is marked with the number of the event, so that marks need no clearing.
+  const marks = new Uint32Array(rules.length)
+  let mark = 0
+  let found: number[] = []
+  const hit = (index: number) => {
+    if (marks[index] === mark) return
+    marks[index] = mark
+    found.push(index)
+  }
+  return (view) => {
+    if (mark === LAST_MARK) {
+      marks.fill(0)
+      mark = 0
+    }
+    mark += 1
+    for (const probe of probes) probe(view, hit)
+    if (found.length === 0) return alwaysCandidates
+    const order = found.concat(always).sort((a, b) => a - b)
+    found = []
+    return order.map((index) => rules[index]).filter((rule) => rule !== undefined)
+  }
+}
+
+/**
+ * The decision plan. Events are routed by what few things are said about; of what is left of the rules of a route, only those
+ * are candidates whose most telling clause holds. See README.md.
+ */
+export function planByDecision(rules: readonly LoadedRule[]): Plan {
+  const route = router(rules, routeOf)
+  return { candidates: (view) => route(view)(view) }
 }

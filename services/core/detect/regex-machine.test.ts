@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { expression, text } from '../../../test/support/regex-arbitrary.ts'
 import { compileRegex } from './regex-machine.ts'
 import { RegexProblem } from './regex-syntax.ts'
 
@@ -16,43 +17,6 @@ function refusal(pattern: string): RegexProblem {
   }
   throw new Error(`${pattern} was accepted`)
 }
-
-/** Expressions over a small alphabet, so that random texts do match. */
-const expression = fc.letrec<{ node: string }>((tie) => ({
-  node: fc.oneof(
-    { depthSize: 'small', withCrossShrink: true },
-    fc.constantFrom(
-      'a',
-      'b',
-      'ab',
-      '.',
-      '[ab]',
-      '[^a]',
-      '\\d',
-      '\\w',
-      '\\s',
-      '\\b',
-      '\\B',
-      '^',
-      '$',
-      'A',
-      'é',
-      '\\.',
-      '😀',
-      '[a-c0-9]'
-    ),
-    fc.tuple(tie('node'), tie('node')).map(([a, b]) => a + b),
-    fc.tuple(tie('node'), tie('node')).map(([a, b]) => `(?:${a}|${b})`),
-    fc
-      .tuple(tie('node'), fc.constantFrom('*', '+', '?', '{2}', '{0,2}', '{1,}', '*?'))
-      .map(([node, quantifier]) => `(?:${node})${quantifier}`)
-  )
-})).node
-
-const text = fc.string({
-  unit: fc.constantFrom('a', 'b', 'c', 'A', 'B', '1', ' ', '.', '\n', 'é', 'É', '😀'),
-  maxLength: 12
-})
 
 describe('compileRegex', () => {
   it('agrees with the engine of the language on every regular expression', () => {

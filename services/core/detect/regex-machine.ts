@@ -90,6 +90,8 @@ function build(root: RegexNode): { readonly states: readonly State[]; readonly s
 interface Alphabet {
   /** Number of classes; characters of one class are the same to the whole expression. */
   readonly size: number
+  /** Classes of ASCII. */
+  readonly small: Uint16Array
   classOf(code: number): number
   /** Kind of the characters of a class. */
   readonly kinds: readonly number[]
@@ -126,6 +128,7 @@ function alphabetOf(states: readonly State[], asserts: boolean): Alphabet {
   }
   return {
     size: samples.length,
+    small,
     samples,
     kinds: samples.map(kindOf),
     classOf: (code) => (code < 128 ? (small[code] ?? 0) : search(code))
@@ -136,6 +139,9 @@ const inSet = (set: CharacterSet, code: number): boolean => set.some(([first, la
 
 /** Deterministic states kept; when there are more, all are forgotten and made again as needed. */
 const CACHE_STATES = 512
+/** Room for states at first. */
+const FIRST_STATES = 8
+const FORGOTTEN = -1
 const UNKNOWN = -1
 const ACCEPT = -2
 const DEAD = -3
@@ -177,36 +183,49 @@ export function compileRegex(pattern: string, flags: RegexFlags): RegexMachine {
     [EDGE, NEWLINE_KIND, WORD_KIND, OTHER_KIND].every((after) => closure([start], before, after)?.length === 0)
   )
 
+  const width = alphabet.size
+  const { small } = alphabet
   let kernels: (readonly number[])[] = []
   let befores: number[] = []
-  let rows: Int32Array[] = []
+  /** Whether a text may end in a state, once it is known. */
+  let ends: (boolean | undefined)[] = []
+  /** A row of steps for each state; states are known by the place of their row. */
+  let steps = new Int32Array(FIRST_STATES * width)
   let ids = new Map<string, number>()
   const idOf = (kernel: readonly number[], before: number): number => {
     const key = `${before}:${kernel.join(',')}`
     const known = ids.get(key)
     if (known !== undefined) return known
+    const row = kernels.length * width
+    if (row + width > steps.length) {
+      const larger = new Int32Array(steps.length * 2)
+      larger.set(steps)
+      steps = larger
+    }
+    steps.fill(UNKNOWN, row, row + width)
     kernels.push(kernel)
     befores.push(before)
-    rows.push(new Int32Array(alphabet.size).fill(UNKNOWN))
-    ids.set(key, rows.length - 1)
-    return rows.length - 1
+    ends.push(undefined)
+    ids.set(key, row)
+    return row
   }
   const forget = () => {
     kernels = []
     befores = []
-    rows = []
+    ends = []
     ids = new Map()
     idOf([start], EDGE)
   }
   forget()
 
   /** Where a deterministic state goes on a class of characters; worked out once and then remembered. */
-  const advance = (from: number, character: number): number => {
+  const advance = (left: number, character: number): number => {
+    let row = left
+    const from = row / width
     const kernel = kernels[from] ?? []
     const kind = alphabet.kinds[character] ?? OTHER_KIND
     const reading = closure(kernel, befores[from] ?? EDGE, kind)
     let to = ACCEPT
-    const row = rows[from]
     if (reading !== null) {
       const next = new Set<number>()
       for (const index of reading) {
@@ -216,7 +235,11 @@ export function compileRegex(pattern: string, flags: RegexFlags): RegexMachine {
       if (!anchored) next.add(start)
       if (next.size === 0) to = DEAD
       else {
-        if (rows.length >= CACHE_STATES) forget()
+        if (kernels.length >= CACHE_STATES) {
+          forget()
+          // The state that is left is one of those forgotten: there is no row to remember the step in.
+          row = FORGOTTEN
+        }
         // Without assertions what stood before makes no difference, and telling it apart would double the states.
         to = idOf(
           [...next].sort((a, b) => a - b),
@@ -224,28 +247,40 @@ export function compileRegex(pattern: string, flags: RegexFlags): RegexMachine {
         )
       }
     }
-    if (row !== undefined) row[character] = to
+    if (row !== FORGOTTEN) steps[row + character] = to
     return to
+  }
+  const mayEnd = (row: number): boolean => {
+    const state = row / width
+    const known = ends[state]
+    if (known !== undefined) return known
+    const matched = closure(kernels[state] ?? [], befores[state] ?? EDGE, EDGE) === null
+    ends[state] = matched
+    return matched
   }
 
   return {
     size: states.length,
     test(text) {
-      let state = 0
-      for (let index = 0; index < text.length; index += 1) {
+      const { length } = text
+      let row = 0
+      for (let index = 0; index < length; index += 1) {
         let code = text.charCodeAt(index)
-        if (code >= 0xd800 && code <= 0xdbff && index + 1 < text.length) {
-          code = text.codePointAt(index) ?? code
-          if (code > 0xffff) index += 1
+        let character: number
+        if (code < 128) character = small[code] ?? 0
+        else {
+          if (code >= 0xd800 && code <= 0xdbff && index + 1 < length) {
+            code = text.codePointAt(index) ?? code
+            if (code > 0xffff) index += 1
+          }
+          character = alphabet.classOf(code)
         }
-        const character = alphabet.classOf(code)
-        let next = rows[state]?.[character] ?? UNKNOWN
-        if (next === UNKNOWN) next = advance(state, character)
-        if (next === ACCEPT) return true
-        if (next === DEAD) return false
-        state = next
+        let next = steps[row + character] ?? UNKNOWN
+        if (next === UNKNOWN) next = advance(row, character)
+        if (next < 0) return next === ACCEPT
+        row = next
       }
-      return closure(kernels[state] ?? [], befores[state] ?? EDGE, EDGE) === null
+      return mayEnd(row)
     }
   }
 }

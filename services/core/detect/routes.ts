@@ -8,20 +8,31 @@ import type { ItemNode, RuleNode } from './rule-tree.ts'
 
 /**
  * Fields that few different things are said about and that tell most rules apart. Whoever sends requests chooses some of their
- * values, so events are not told apart by value but by the answers that the rules' items give for it.
+ * values, so events are not told apart by value but by the answers that the rules' items give for it. With each field: how many
+ * combinations of answers are told apart; all fields of a source together have to stay below 2^53.
  */
-const ROUTED: ReadonlySet<string> = new Set([
-  'audit.verb',
-  'audit.objectRef.resource',
-  'audit.objectRef.subresource',
-  'outcome'
-])
+const ROUTED: Readonly<Record<'audit' | 'runtime', ReadonlyMap<string, number>>> = {
+  audit: new Map([
+    ['audit.verb', 128],
+    ['audit.objectRef.resource', 2_048],
+    ['audit.objectRef.subresource', 256],
+    ['actor.kind', 32],
+    ['action', 64],
+    ['outcome', 16]
+  ]),
+  runtime: new Map([
+    ['action', 1_024],
+    ['runtime.action', 1_024],
+    ['runtime.network.direction', 16],
+    ['outcome', 16]
+  ])
+}
+/** Different combinations of answers about one class of events. */
+const CLASSES = 1_024
 /** Values whose answers are remembered, for each field; when there are more, all are forgotten. */
 const REMEMBERED_VALUES = 1_024
 /** Combinations of answers that have a route of their own; further ones are routed by class of event alone. */
 const ROUTES = 1_024
-/** Different combinations of answers about one field. */
-const ANSWERS = 1_024
 
 /** A rule with what is left of its detection on a route; true when nothing is. */
 export interface RoutedRule extends Candidate {
@@ -43,7 +54,7 @@ interface Branches {
  * Remembers the branch of a value. Equal answers are one branch, so that the number of branches is bounded by the rules, not by
  * what events say.
  */
-function branches(byAnswers: Map<string, number>): Branches {
+function branches(byAnswers: Map<string, number>, most: number): Branches {
   const byValue = new Map<string | undefined, number>()
   return {
     get(value, answers) {
@@ -52,7 +63,7 @@ function branches(byAnswers: Map<string, number>): Branches {
       const said = answers()
       let branch = byAnswers.get(said)
       if (branch === undefined) {
-        if (byAnswers.size >= ANSWERS) return UNTOLD
+        if (byAnswers.size >= most) return UNTOLD
         branch = byAnswers.size
         byAnswers.set(said, branch)
       }
@@ -73,32 +84,51 @@ function forkByClass(classes: readonly (readonly EventClass[])[]): Fork {
     const category = event.runtime?.category ?? 'audit'
     let found = byCategory.get(category)
     if (found === undefined) {
-      found = branches(byAnswers)
+      found = branches(byAnswers, CLASSES)
       byCategory.set(category, found)
     }
     return found.get(event.runtime?.action, () => bits(classes.map((wanted) => isOfClass(wanted, event))))
   }
 }
 
-function forkByField(items: readonly CompiledItem[]): Fork {
-  const remembered = branches(new Map())
+interface FieldFork {
+  readonly branchOf: Fork
+  readonly most: number
+}
+
+function forkByField(items: readonly CompiledItem[], most: number): FieldFork {
+  const remembered = branches(new Map(), most)
   const [first] = items
-  return (view) => {
+  const branchOf: Fork = (view) => {
     const values = first?.values(view).values ?? []
     const [value] = values
     // These fields have one text or none; should one ever have something else, nothing is taken to be known.
     if (values.length !== 1 || (typeof value !== 'string' && value !== undefined)) return UNTOLD
     return remembered.get(value, () => bits(items.map(({ test }) => test(view))))
   }
+  return { branchOf, most }
 }
 
-/** Whether routing may rely on an item: it reads one routed field and nothing else. */
-function isRouted({ fields, number }: CompiledItem): boolean {
+/** How many answers about the field of an item are told apart; 0 when routing may not rely on it: it reads more, or another one. */
+function routedAs({ fields, number }: CompiledItem, routed: ReadonlyMap<string, number>): number {
   const [field] = fields
   const [path] = field?.paths ?? []
-  return (
-    number !== null && fields.length === 1 && field?.paths.length === 1 && path?.body === null && ROUTED.has(path.path)
+  if (number === null || fields.length !== 1 || field?.paths.length !== 1 || path?.body !== null) return 0
+  return routed.get(path.path) ?? 0
+}
+
+/** Forks by the routed fields that rules say something about, and the items that they answer. */
+function forksOf(rules: readonly LoadedRule[], routed: ReadonlyMap<string, number>) {
+  const items = rules.flatMap(({ detection }) => [...detection.items.values()])
+  const byNumber = Map.groupBy(
+    items.filter((item) => routedAs(item, routed) > 0),
+    ({ number }) => number
   )
+  const groups = [...byNumber.values()]
+  return {
+    forks: groups.map((group) => forkByField(group, Math.max(...group.map((item) => routedAs(item, routed))))),
+    answered: new Map(groups.flat().map(({ item, test }) => [item, test]))
+  }
 }
 
 /** The same for trees that are the same: items are told apart by number. */
@@ -130,11 +160,12 @@ export function router<Route>(
   rules: readonly LoadedRule[],
   make: (left: readonly RoutedRule[]) => Route
 ): (view: EventView) => Route {
-  const items = rules.flatMap(({ detection }) => [...detection.items.values()]).filter(isRouted)
-  const byNumber = Map.groupBy(items, ({ number }) => number)
+  // Numbers of branches mean something else for each source, and so have routes of their own.
+  const bySource = {
+    audit: { ...forksOf(rules, ROUTED.audit), routes: new Map<number, Route>() },
+    runtime: { ...forksOf(rules, ROUTED.runtime), routes: new Map<number, Route>() }
+  }
   const byClass = forkByClass([...new Map(rules.map(({ events }) => [JSON.stringify(events), events])).values()])
-  const byField = [...byNumber.values()].map(forkByField)
-  const answered = new Map(items.map(({ item, test }) => [item, test]))
   const shared = new Map<string, Route>()
   const numbers = new Map<ItemNode, number>()
   const order = new Map(rules.map((rule, index) => [rule, index]))
@@ -154,7 +185,6 @@ export function router<Route>(
     return route
   }
 
-  const routes = new Map<number, Route>()
   /** For what has no route of its own, by class of event. */
   const general = new Map<number, Route>()
   const generalRoute = (view: EventView, kind: number): Route => {
@@ -166,11 +196,12 @@ export function router<Route>(
   return (view) => {
     const kind = byClass(view)
     if (kind === UNTOLD) return generalRoute(view, kind)
+    const { forks, answered, routes } = view.event.runtime === null ? bySource.audit : bySource.runtime
     let key = kind
-    for (const fork of byField) {
-      const branch = fork(view)
+    for (const { branchOf, most } of forks) {
+      const branch = branchOf(view)
       if (branch === UNTOLD) return generalRoute(view, kind)
-      key = key * ANSWERS + branch
+      key = key * most + branch
     }
     const known = routes.get(key)
     if (known !== undefined) return known

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { EnrichedEvent, Signal } from '../../../schemas/generated/types.ts'
 import { ancestryOf, entitiesOf } from './entities.ts'
 import { type EventValue, type EventView, textOfValue } from './event-view.ts'
-import { type FieldTable, valuesOf } from './field-reader.ts'
+import type { FieldTable } from './field-reader.ts'
 import { EVENT_LIMITS } from './limits.ts'
 import type { LoadedRule } from './loaded-rule.ts'
 import { plainValues } from './plain-text.ts'
@@ -35,7 +35,7 @@ function dedupKey(rule: LoadedRule, view: EventView, table: FieldTable): string 
   const parts =
     rule.dedup === null
       ? usualParts(view.event)
-      : rule.dedup.map((field) => valuesOf(table, field, view).values.map(textOrNull))
+      : rule.dedup.map((field) => table.valuesOf(field, view).values.map(textOrNull))
   return digest([rule.document.id, view.event.cluster.id, parts])
 }
 
@@ -43,7 +43,7 @@ function evidenceOf(rule: LoadedRule, view: EventView, table: FieldTable): Reado
   const evidence: [string, string][] = []
   for (const { path, field } of rule.evidence) {
     if (evidence.length >= EVENT_LIMITS.evidence_fields) break
-    const text = plainValues(valuesOf(table, field, view).values, EVENT_LIMITS.evidence_characters)
+    const text = plainValues(table.valuesOf(field, view).values, EVENT_LIMITS.evidence_characters)
     if (text !== null) evidence.push([path, text])
   }
   return Object.fromEntries(evidence)

@@ -1,7 +1,7 @@
 import type { Problems } from './errors.ts'
 import type { EventView } from './event-view.ts'
 import type { FieldScope } from './field-map.ts'
-import { type FieldTable, valuesOf } from './field-reader.ts'
+import type { FieldTable } from './field-reader.ts'
 import { EVENT_LIMITS, RULE_LIMITS } from './limits.ts'
 import { plainLine, plainValues } from './plain-text.ts'
 import type { Placed } from './weir-extension.ts'
@@ -64,7 +64,7 @@ export function compileTemplate(
     const written = parts.map((part) => {
       if ('text' in part) return part.text
       for (const field of part.fields) {
-        const value = plainValues(valuesOf(table, field, view).values, EVENT_LIMITS.title_value_characters)
+        const value = plainValues(table.valuesOf(field, view).values, EVENT_LIMITS.title_value_characters)
         if (value !== null) return value
       }
       return part.otherwise

@@ -1,4 +1,4 @@
-import { type EventValue, type EventView, type FieldValues, loweredOf, textOfValue } from './event-view.ts'
+import { type EventValue, type EventView, type FieldValues, loweredOf, meetLimit, textOfValue } from './event-view.ts'
 import { type AddressRange, inRange, parseAddress } from './ip-range.ts'
 import { EVENT_LIMITS } from './limits.ts'
 import { compileRegex } from './regex-machine.ts'
@@ -19,7 +19,7 @@ const some = (test: (value: EventValue) => boolean): FieldTest => {
 }
 
 /** A number, or text that is exactly the decimal form of one; null for everything else. */
-function numberOf(value: EventValue): number | null {
+export function numberOf(value: EventValue): number | null {
   if (typeof value === 'number') return value
   if (typeof value !== 'string' || !/^-?[0-9]{1,15}(?:\.[0-9]{1,15})?$/.test(value)) return null
   return Number(value)
@@ -93,7 +93,11 @@ function regexTest(test: Extract<ValueTest, { kind: 'regex' }>): FieldTest {
     for (const value of values) {
       const text = textOfValue(value)
       if (text === null) continue
-      if (text.length > EVENT_LIMITS.regex_input_characters) view.limits.add('regex_input_characters')
+      if (text.length <= EVENT_LIMITS.regex_input_characters) {
+        if (machine.test(text)) return true
+        continue
+      }
+      meetLimit(view, 'regex_input_characters')
       if (machine.test(text.slice(0, EVENT_LIMITS.regex_input_characters))) return true
     }
     return false

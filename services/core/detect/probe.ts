@@ -1,0 +1,85 @@
+import { type AddressIndex, addressIndex } from './address-index.ts'
+import type { Atom } from './clauses.ts'
+import type { CompiledItem } from './compile.ts'
+import { type EventView, leftOut, loweredOf, textOfValue } from './event-view.ts'
+import { type Literal, type LiteralMachine, literalMachine } from './literal-machine.ts'
+import { numberOf } from './value-tests.ts'
+
+/** Looks all atoms about one field up in an event and tells whose hold. */
+export type Probe = (view: EventView, hit: (rule: number) => void) => void
+
+/** An atom and the number of the rule that needs it. */
+export interface ProbeEntry {
+  readonly atom: Atom
+  readonly rule: number
+}
+
+function grouped<Key>(pairs: readonly (readonly [Key, number])[]): ReadonlyMap<Key, readonly number[]> | null {
+  const groups = new Map<Key, Set<number>>()
+  for (const [key, rule] of pairs) {
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, new Set([rule]))
+    else group.add(rule)
+  }
+  return groups.size === 0 ? null : new Map([...groups].map(([key, group]) => [key, [...group]]))
+}
+
+function literalsOf(entries: readonly ProbeEntry[]): LiteralMachine | null {
+  const literals = new Map<string, { text: string; place: Literal['place']; hits: number[] }>()
+  for (const { atom, rule } of entries) {
+    if (atom.kind !== 'literal') continue
+    const { text, place } = atom
+    const key = `${place} ${text}`
+    const known = literals.get(key)
+    if (known === undefined) literals.set(key, { text, place, hits: [rule] })
+    else known.hits.push(rule)
+  }
+  return literals.size === 0 ? null : literalMachine([...literals.values()])
+}
+
+function rangesOf(entries: readonly ProbeEntry[]): AddressIndex | null {
+  const ranges = entries.flatMap(({ atom, rule }) => (atom.kind === 'range' ? [{ range: atom.range, told: rule }] : []))
+  return ranges.length === 0 ? null : addressIndex(ranges)
+}
+
+/**
+ * Makes the probe of a field.
+ * @param item any item about the field: it says where the values are
+ */
+export function probeOf(item: CompiledItem, entries: readonly ProbeEntry[]): Probe {
+  const exact = grouped(
+    entries.flatMap(({ atom, rule }) => (atom.kind === 'exact' ? [[atom.text, rule] as const] : []))
+  )
+  const numbers = grouped(
+    entries.flatMap(({ atom, rule }) => (atom.kind === 'number' ? [[atom.value, rule] as const] : []))
+  )
+  const literals = literalsOf(entries)
+  const ranges = rangesOf(entries)
+  const rules = [...new Set(entries.map(({ rule }) => rule))]
+  return (view, hit) => {
+    if (item.bodies.some((body) => leftOut(view, body) !== null)) {
+      // Nothing can be said: the rules are left undecided, which has to be told.
+      for (const rule of rules) hit(rule)
+      return
+    }
+    const found = item.values(view)
+    if (exact !== null) {
+      for (const text of loweredOf(found)) {
+        if (text === null) continue
+        for (const rule of exact.get(text) ?? []) hit(rule)
+      }
+    }
+    if (literals === null && ranges === null && numbers === null) return
+    for (const value of found.values) {
+      if (numbers !== null) {
+        const number = numberOf(value)
+        if (number !== null) for (const rule of numbers.get(number) ?? []) hit(rule)
+      }
+      if (ranges !== null && typeof value === 'string') ranges(value, hit)
+      if (literals !== null) {
+        const text = textOfValue(value)
+        if (text !== null) literals(text, hit)
+      }
+    }
+  }
+}
