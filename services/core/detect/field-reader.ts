@@ -50,20 +50,6 @@ function readJson(
   if (!found) into.push(undefined)
 }
 
-/** The usual case of a document path, one key of an object that has no list under it. @returns false for any other case */
-function readPlainKey(
-  document: unknown,
-  { keys, nulls }: Extract<PathStep, { kind: 'document' }>,
-  into: EventValue[]
-): boolean {
-  const key = keys.length === 1 ? keys[0]?.[0] : undefined
-  if (key === undefined || typeof document !== 'object' || document === null || Array.isArray(document)) return false
-  const value = Object.hasOwn(document, key) ? (document as Record<string, unknown>)[key] : undefined
-  if (Array.isArray(value)) return false
-  into.push(value === null && nulls === 'missing' ? undefined : (value as EventValue))
-  return true
-}
-
 function readSteps(
   value: unknown,
   steps: readonly PathStep[],
@@ -75,7 +61,6 @@ function readSteps(
   for (let index = from; index < steps.length; index += 1) {
     const step = steps[index]
     if (step === undefined) return
-    if (step.kind === 'document' && readPlainKey(view.document, step, into)) return
     if (step.kind === 'json' || step.kind === 'document') {
       const budget: Budget = { steps: EVENT_LIMITS.path_steps }
       const first = into.length
@@ -141,16 +126,31 @@ function propertyReader(first: string, names: readonly string[]): Reader {
   }
 }
 
+/** A path of one key into a document that is an object: what it holds is a value, unless it is a list. */
+function keyReader(key: string, nulls: 'values' | 'missing', other: Reader): Reader {
+  return (view) => {
+    const { document } = view
+    if (typeof document !== 'object' || document === null || Array.isArray(document)) return other(view)
+    const value = Object.hasOwn(document, key) ? (document as Record<string, unknown>)[key] : undefined
+    if (Array.isArray(value)) return other(view)
+    return [value === null && nulls === 'missing' ? undefined : (value as EventValue)]
+  }
+}
+
 function pathReader({ steps }: FieldPath): Reader {
   const [first, ...rest] = steps
   const names = rest.flatMap((step) => (step.kind === 'property' ? [step.name] : []))
   // Names with an index (`ancestors[0]`), keys of maps and bodies are followed step by step.
   if (first?.kind === 'property' && names.length === rest.length) return propertyReader(first.name, names)
-  return (view) => {
+  const follow: Reader = (view) => {
     const values: EventValue[] = []
     readSteps(view.event, steps, 0, view, values)
     return values
   }
+  const [key, ...more] = first?.kind === 'document' ? (first.keys[0] ?? []) : []
+  return first?.kind === 'document' && key !== undefined && more.length === 0
+    ? keyReader(key, first.nulls, follow)
+    : follow
 }
 
 /** A name for several paths lacks a value only when none of them has one. */
