@@ -9,7 +9,9 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { settingsSchema } from '../services/cli/settings.ts'
 import type { ErrorDefinition } from '../services/core/errors.ts'
+import '../services/platform/ingest/metrics.ts'
 import { metrics } from '../services/platform/metrics.ts'
+import '../services/platform/opensearch/metrics.ts'
 
 const root = join(import.meta.dirname, '..')
 const NOTE = '<!-- Made from the code by `npm run generate`. Do not edit. -->\n'
