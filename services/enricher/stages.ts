@@ -3,6 +3,7 @@ import type { EnrichedEvent, RetryEvent } from '../../schemas/generated/types.ts
 import { type BatchEvent, createBatchReader } from '../core/avro/batch-reader.ts'
 import type { Codec, SchemaSource } from '../core/avro/codec.ts'
 import { createRawEventWriter, type RawEvent } from '../core/avro/enriched-writer.ts'
+import { type Bodies, bodiesOf } from '../core/bodies.ts'
 import type { RuleSet } from '../core/detect/rule-set.ts'
 import { enrich, isWorthRetrying, lookupKeys } from '../core/enrich/join.ts'
 import { messageOf, WeirError } from '../core/errors.ts'
@@ -100,9 +101,9 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
     return { topic: 'weir.retry.v1', key: `${event.cluster.id}/${event.source.instance}`, value }
   }
 
-  function outputsOf(work: Work, enriched: EnrichedEvent): OutgoingMessage[] {
+  function outputsOf(work: Work, enriched: EnrichedEvent, bodies: Bodies): OutgoingMessage[] {
     const { audit: _audit, runtime: _runtime, ...facts } = enriched
-    const signals = rules.match(enriched)
+    const signals = rules.match(enriched, bodies)
     enrichments.inc({ status: enriched.enrichment.status })
     for (const { rule, severity } of signals) signalsOut.inc({ code: rule.code ?? rule.id, severity })
     return [
@@ -133,7 +134,8 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
     await context.heartbeat()
     for (const [index, work] of works.entries()) {
       await guarded(stage, work.original, outputs, () => {
-        const enriched = enrich(work.event, (key) => known.get(key) ?? null)
+        const bodies = bodiesOf(work.event.audit)
+        const enriched = enrich(work.event, (key) => known.get(key) ?? null, bodies)
         const bestKey = keys[index]?.[0]
         if (isWorthRetrying(enriched) && bestKey !== undefined) {
           if (work.attempts < options.retry_attempts && !givenUp.has(bestKey)) {
@@ -142,7 +144,7 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
           }
           givenUp.set(bestKey, true)
         }
-        outputs.push(...outputsOf(work, enriched))
+        outputs.push(...outputsOf(work, enriched, bodies))
       })
     }
   }
