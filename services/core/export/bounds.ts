@@ -98,9 +98,11 @@ export function freeForm(value: unknown, tally: Tally): JsonObject | undefined {
       }
       return list
     }
-    // Without a prototype, no key means anything.
-    const object: Draft = Object.create(null)
-    for (const [key, item] of Object.entries(node)) {
+    // No key means anything: the only one that would, `__proto__`, is renamed.
+    const object: Draft = {}
+    const source = node as Draft
+    for (const key of Object.keys(source)) {
+      const item = source[key]
       if (values >= MAX_VALUES) {
         tally.truncated += 1
         break
