@@ -102,12 +102,11 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
   }
 
   function outputsOf(work: Work, enriched: EnrichedEvent, bodies: Bodies): OutgoingMessage[] {
-    const { audit: _audit, runtime: _runtime, ...facts } = enriched
     const signals = rules.match(enriched, bodies)
     enrichments.inc({ status: enriched.enrichment.status })
     for (const { rule, severity } of signals) signalsOut.inc({ code: rule.code ?? rule.id, severity })
     return [
-      { topic: 'weir.events.v1', key: keyOf(enriched), value: enrichedWriter.encode(work.raw, facts) },
+      { topic: 'weir.events.v1', key: keyOf(enriched), value: enrichedWriter.encode(work.raw, enriched) },
       ...signals.map((signal) => ({
         topic: 'weir.signals.v1',
         key: signal.cluster.id,

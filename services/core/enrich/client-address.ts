@@ -58,6 +58,8 @@ const SPECIAL_BLOCKS: readonly (readonly [first: number, last: number])[] = (
 /** True for addresses routed on the Internet; false for private and special ones (IANA registries) and for what is no address. */
 export function isPublicAddress(address: string): boolean {
   const quad = dottedQuad(address)
+  // The loopback address, from which a control plane's parts talk to each other.
+  if (address === '::1') return false
   if (quad === null) return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast'
   for (const [first, last] of SPECIAL_BLOCKS) if (quad >= first && quad <= last) return false
   return true
