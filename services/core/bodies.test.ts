@@ -36,6 +36,17 @@ const known: PodFacts = {
   observed: 1
 }
 
+const reference = {
+  resource: 'deployments',
+  namespace: 'shop',
+  name: 'web',
+  uid: null,
+  apiGroup: 'apps',
+  apiVersion: 'v1',
+  resourceVersion: null,
+  subresource: null
+}
+
 function write(resource: string, verb: string, request: unknown, response: unknown): AuditEvent {
   return auditEventFrom({
     stage: 'ResponseComplete',
@@ -63,7 +74,7 @@ const bothBodies = loadTexts([
 
 /** How often JSON is parsed while everything looks at an event. */
 function parses(audit: AuditEvent, rules: typeof noBodies, facts: PodFacts | null, inventory: boolean): number {
-  const parse = vi.spyOn(JSON, 'parse')
+  const parse = vi.spyOn(JSON, 'parse').mockClear()
   const bodies = bodiesOf(audit)
   if (inventory) inventoryFromAudit(audit, cluster, bodies)
   rules.match(
@@ -90,6 +101,13 @@ describe('bodies of an audit event', () => {
 
   it('are not parsed for a pod that the inventory knows, beyond what was asked for', () => {
     expect(parses(write('pods', 'create', pod, pod), noBodies, known, false)).toBe(1)
+  })
+
+  it('are not parsed for the UID of a workload that an update names already', () => {
+    const status = write('deployments', 'update', deployment, deployment)
+    const objectRef = { ...reference, uid: 'u2', subresource: 'status' }
+    expect(parses({ ...status, objectRef }, noBodies, null, false)).toBe(0)
+    expect(parses({ ...status, objectRef: { ...objectRef, uid: null } }, noBodies, null, false)).toBe(1)
   })
 
   it.each([

@@ -128,9 +128,14 @@ function requestedContainer(event: AuditEvent, facts: PodFacts | null): Containe
   return facts.containers.length === 1 ? (facts.containers[0] ?? null) : null
 }
 
-/** The workload a request is about, with the name and the UID that only its bodies may tell. */
+/**
+ * The workload a request is about, with the name and the UID that only its bodies may tell. The reference has its UID from the
+ * request's body (LogRequestObject in k8s.io/apiserver/pkg/audit). That of an update is the object's, since one with another UID
+ * is refused; in a create a client may write any, and only the response has the real one.
+ */
 function workloadOf(event: AuditEvent, reference: ObjectReference, kind: string, bodies: Bodies): Workload {
-  const [record] = inventoryFromAudit(event, { id: '', name: '' }, bodies)
+  const named = event.verb === 'update' && reference.name !== null && reference.uid !== null
+  const record = named ? undefined : inventoryFromAudit(event, { id: '', name: '' }, bodies)[0]
   return {
     kind,
     name: reference.name ?? record?.name ?? stringAt(bodies.request(), 'metadata', 'name') ?? '',
