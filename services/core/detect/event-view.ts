@@ -1,6 +1,6 @@
 import type { AuditEvent, EnrichedEvent } from '../../../schemas/generated/types.ts'
+import { type Bodies, bodiesOf } from '../bodies.ts'
 import { workloadKindOfResource } from '../enrich/workload-kinds.ts'
-import { parseJson } from '../json.ts'
 import type { BodyPart } from './field-paths.ts'
 import { EVENT_LIMITS } from './limits.ts'
 
@@ -23,24 +23,25 @@ export type EventLimit = keyof typeof EVENT_LIMITS
  */
 export interface EventView {
   readonly event: EnrichedEvent
+  readonly bodies: Bodies
   /** By the number of the field in its `FieldTable`. */
   readonly fields: (FieldValues | undefined)[]
   readonly limits: Set<EventLimit>
+  /** What rules have read of the bodies so far. */
   request: { readonly value: unknown } | null
   response: { readonly value: unknown } | null
   keywords: FieldValues | null
 }
 
-export function viewOf(event: EnrichedEvent): EventView {
-  return { event, fields: [], limits: new Set(), request: null, response: null, keywords: null }
+export function viewOf(event: EnrichedEvent, bodies: Bodies = bodiesOf(event.audit)): EventView {
+  return { event, bodies, fields: [], limits: new Set(), request: null, response: null, keywords: null }
 }
 
 /** A body as JSON, undefined when there is none or it cannot be read. */
 export function bodyOf(view: EventView, part: 'request' | 'response'): unknown {
   const known = view[part]
   if (known !== null) return known.value
-  const { audit } = view.event
-  const value = parseJson((part === 'request' ? audit?.requestObject : audit?.responseObject) ?? null)
+  const value = view.bodies[part]()
   view[part] = { value }
   return value
 }

@@ -136,8 +136,8 @@ function ruleSetOf(loaded: readonly LoadedRule[], table: FieldTable, options: Lo
   const observer = options.observer ?? {}
   return {
     size: loaded.length,
-    match(event) {
-      const view = viewOf(event)
+    match(event, bodies) {
+      const view = viewOf(event, bodies)
       const signals: Signal[] = []
       for (const rule of plan.candidates(event)) {
         let matches = rule.detection.test(view)
