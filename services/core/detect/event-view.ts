@@ -1,6 +1,6 @@
 import type { AuditEvent, EnrichedEvent } from '../../../schemas/generated/types.ts'
+import { type Bodies, bodiesOf } from '../bodies.ts'
 import { workloadKindOfResource } from '../enrich/workload-kinds.ts'
-import { parseJson } from '../json.ts'
 import type { BodyPart } from './field-paths.ts'
 import { EVENT_LIMITS } from './limits.ts'
 
@@ -23,7 +23,9 @@ export type EventLimit = keyof typeof EVENT_LIMITS
  */
 export interface EventView {
   readonly event: EnrichedEvent
+  readonly bodies: Bodies
   readonly limits: EventLimit[]
+  /** What rules have read of the bodies so far. */
   request: { readonly value: unknown } | null
   response: { readonly value: unknown } | null
   keywords: FieldValues | null
@@ -31,8 +33,8 @@ export interface EventView {
   readonly document: unknown
 }
 
-export function viewOf(event: EnrichedEvent): EventView {
-  return { event, limits: [], request: null, response: null, keywords: null, document: undefined }
+export function viewOf(event: EnrichedEvent, bodies: Bodies = bodiesOf(event.audit)): EventView {
+  return { event, bodies, limits: [], request: null, response: null, keywords: null, document: undefined }
 }
 
 /** One object of an event, looked at by itself. Bounds that are met are the event's. */
@@ -49,8 +51,7 @@ export function meetLimit({ limits }: EventView, limit: EventLimit): void {
 export function bodyOf(view: EventView, part: 'request' | 'response'): unknown {
   const known = view[part]
   if (known !== null) return known.value
-  const { audit } = view.event
-  const value = parseJson((part === 'request' ? audit?.requestObject : audit?.responseObject) ?? null)
+  const value = view.bodies[part]()
   view[part] = { value }
   return value
 }
