@@ -85,9 +85,14 @@ function routeOf(rules: readonly RoutedRule[]): Route {
     mark += 1
     for (const probe of probes) probe(view, hit)
     if (found.length === 0) return alwaysCandidates
-    const order = found.concat(always).sort((a, b) => a - b)
+    const chosen = found.length === 1 && always.length === 0 ? found : found.concat(always).sort((a, b) => a - b)
     found = []
-    return order.map((index) => rules[index]).filter((rule) => rule !== undefined)
+    const candidates: Candidate[] = []
+    for (const index of chosen) {
+      const candidate = rules[index]
+      if (candidate !== undefined) candidates.push(candidate)
+    }
+    return candidates
   }
 }
 
