@@ -3,7 +3,7 @@ import type { CompiledItem, Predicate } from './compile.ts'
 import type { EventView } from './event-view.ts'
 import { isOfClass, type LoadedRule } from './loaded-rule.ts'
 import { type ProbeEntry, probeOf } from './probe.ts'
-import { isRouted, type RoutedRule, router } from './routes.ts'
+import { isRoutedInAudit, type RoutedRule, router } from './routes.ts'
 
 /** A rule that may match an event, with what is left to test: the same answer as its detection's own test gives. */
 export interface Candidate {
@@ -99,19 +99,21 @@ function routeOf(rules: readonly RoutedRule[]): Route {
 
 /**
  * The decision plan. Events are routed by what few things are said about; of what is left of the rules of a route, only those
- * are candidates whose most telling clause holds. Rules that say nothing about routed fields are looked up once for all routes,
- * so that routes stay small. See README.md.
+ * are candidates whose most telling clause holds. Audit events have many routes: rules that say nothing about routed fields are
+ * looked up apart, once for all of these, so that what is looked up stays small enough for the processor's caches. See README.md.
  */
 export function planByDecision(rules: readonly LoadedRule[]): Plan {
   const order = new Map(rules.map((rule, index) => [rule, index]))
   const place = ({ rule }: Candidate): number => order.get(rule) ?? 0
-  const routed = router(rules.filter(isRouted), routeOf)
+  const runtime = router(rules, routeOf)
+  const routed = router(rules.filter(isRoutedInAudit), routeOf)
   const common = router(
-    rules.filter((rule) => !isRouted(rule)),
+    rules.filter((rule) => !isRoutedInAudit(rule)),
     routeOf
   )
   return {
     candidates(view) {
+      if (view.event.runtime !== null) return runtime(view)(view)
       const some = common(view)(view)
       const others = routed(view)(view)
       if (others.length === 0) return some
