@@ -64,12 +64,41 @@ function atomScore(atom: Atom): number {
   }
 }
 
-function clauseOf(item: CompiledItem, atoms: readonly Atom[]): Clause {
-  const cost = item.number === null ? KEYWORD_COST : item.bodies.length > 0 ? BODY_COST : 0
-  return {
-    conditions: atoms.map((atom) => ({ item, atom })),
-    score: Math.min(...atoms.map(atomScore)) - Math.log2(atoms.length) / 2 - cost
+/** How many rules look for the same: what many rules look for, many events have, and each of those costs as many tests. */
+export type Demand = (condition: Condition) => number
+
+/** The same for atoms about the same field that are the same. */
+function atomKey({ item, atom }: Condition): string {
+  const what =
+    atom.kind === 'range'
+      ? `${atom.range.first}-${atom.range.last}`
+      : atom.kind === 'literal'
+        ? `${atom.place} ${atom.text}`
+        : atom.kind === 'exact'
+          ? atom.text
+          : String(atom.value)
+  return `${item.number} ${atom.kind} ${what}`
+}
+
+/** Counts what the items of rules look for. */
+export function demandOf(rules: readonly (readonly CompiledItem[])[]): Demand {
+  const counts = new Map<string, number>()
+  for (const items of rules) {
+    const own = new Set(
+      items.flatMap((item) =>
+        item.item.tests.flatMap((test) => (atomsOf(test) ?? []).map((atom) => atomKey({ item, atom })))
+      )
+    )
+    for (const key of own) counts.set(key, (counts.get(key) ?? 0) + 1)
   }
+  return (condition) => counts.get(atomKey(condition)) ?? 1
+}
+
+function clauseOf(item: CompiledItem, atoms: readonly Atom[], demand: Demand): Clause {
+  const cost = item.number === null ? KEYWORD_COST : item.bodies.length > 0 ? BODY_COST : 0
+  const conditions = atoms.map((atom) => ({ item, atom }))
+  const scores = conditions.map((condition) => atomScore(condition.atom) - 2 * Math.log2(demand(condition)))
+  return { conditions, score: Math.min(...scores) - Math.log2(atoms.length) / 2 - cost }
 }
 
 /** Runs of ASCII in the texts between wildcards, with where they have to be. */
@@ -137,41 +166,48 @@ function anyOf(each: readonly (readonly Atom[] | null)[]): readonly Atom[] | nul
 const better = (one: Clause | null, other: Clause | null): Clause | null =>
   other === null || (one !== null && one.score >= other.score) ? one : other
 
-function clauseOfItem(compiled: CompiledItem): Clause | null {
+function clauseOfItem(compiled: CompiledItem, demand: Demand): Clause | null {
   const { item } = compiled
   if (item.negated) return null
   const each = item.tests.map(atomsOf)
   if (item.linking === 'all') {
     return each.reduce<Clause | null>(
-      (best, atoms) => better(best, atoms === null ? null : clauseOf(compiled, atoms)),
+      (best, atoms) => better(best, atoms === null ? null : clauseOf(compiled, atoms, demand)),
       null
     )
   }
   const atoms = anyOf(each)
-  return atoms === null ? null : clauseOf(compiled, atoms)
+  return atoms === null ? null : clauseOf(compiled, atoms, demand)
 }
 
 /**
  * The clause of a detection that is thought to hold for the fewest events.
  * @returns null when the detection may match whatever can be looked up
  */
-export function necessaryClause(node: RuleNode, items: ReadonlyMap<ItemNode, CompiledItem>): Clause | null {
+export function necessaryClause(
+  node: RuleNode,
+  items: ReadonlyMap<ItemNode, CompiledItem>,
+  demand: Demand
+): Clause | null {
   switch (node.kind) {
     case 'item': {
       const compiled = items.get(node)
-      return compiled === undefined ? null : clauseOfItem(compiled)
+      return compiled === undefined ? null : clauseOfItem(compiled, demand)
     }
     case 'named':
-      return necessaryClause(node.child, items)
+      return necessaryClause(node.child, items, demand)
     case 'not':
       return null
     case 'and':
-      return node.children.reduce<Clause | null>((best, child) => better(best, necessaryClause(child, items)), null)
+      return node.children.reduce<Clause | null>(
+        (best, child) => better(best, necessaryClause(child, items, demand)),
+        null
+      )
     case 'or': {
       const conditions: Condition[] = []
       let score = Number.POSITIVE_INFINITY
       for (const child of node.children) {
-        const clause = necessaryClause(child, items)
+        const clause = necessaryClause(child, items, demand)
         if (clause === null) return null
         conditions.push(...clause.conditions)
         score = Math.min(score, clause.score)

@@ -137,19 +137,41 @@ function keyReader(key: string, nulls: 'values' | 'missing', other: Reader): Rea
   }
 }
 
+/** Reads a path through properties and elements of lists with an index, such as the parent's (`ancestors[0]`). */
+function elementReader(steps: readonly (string | number)[]): Reader {
+  return ({ event }) => {
+    let value: unknown = event
+    for (const step of steps) {
+      if (value === null || value === undefined) return [undefined]
+      if (typeof step === 'number') {
+        if (!Array.isArray(value)) return []
+        value = value[step]
+      } else value = (value as Record<string, unknown>)[step]
+    }
+    return [(value ?? undefined) as EventValue]
+  }
+}
+
 function pathReader({ steps }: FieldPath): Reader {
-  const [first, ...rest] = steps
-  const names = rest.flatMap((step) => (step.kind === 'property' ? [step.name] : []))
-  // Names with an index (`ancestors[0]`), keys of maps and bodies are followed step by step.
-  if (first?.kind === 'property' && names.length === rest.length) return propertyReader(first.name, names)
+  const fixed = steps.flatMap((step): readonly (string | number)[] => {
+    if (step.kind === 'property') return [step.name]
+    return step.kind === 'each' && step.index !== null ? [step.index] : []
+  })
+  const [first, ...rest] = fixed
+  // Keys of maps, bodies and whole lists are followed step by step.
+  if (fixed.length === steps.length && typeof first === 'string') {
+    const names = rest.filter((name) => typeof name === 'string')
+    return names.length === rest.length ? propertyReader(first, names) : elementReader(fixed)
+  }
   const follow: Reader = (view) => {
     const values: EventValue[] = []
     readSteps(view.event, steps, 0, view, values)
     return values
   }
-  const [key, ...more] = first?.kind === 'document' ? (first.keys[0] ?? []) : []
-  return first?.kind === 'document' && key !== undefined && more.length === 0
-    ? keyReader(key, first.nulls, follow)
+  const [step] = steps
+  const [key, ...more] = step?.kind === 'document' ? (step.keys[0] ?? []) : []
+  return step?.kind === 'document' && key !== undefined && more.length === 0
+    ? keyReader(key, step.nulls, follow)
     : follow
 }
 

@@ -37,7 +37,6 @@ export function foldedAscii(code: number): string | null {
 
 interface Node {
   readonly next: Map<number, number>
-  readonly depth: number
   readonly ends: Literal[]
 }
 
@@ -63,7 +62,7 @@ export function literalMachine(literals: readonly Literal[]): LiteralMachine {
       }
     }
   }
-  const trie: Node[] = [{ next: new Map(), depth: 0, ends: [] }]
+  const trie: Node[] = [{ next: new Map(), ends: [] }]
   for (const literal of literals) {
     let node = trie[ROOT]
     for (let index = 0; index < literal.text.length; index += 1) {
@@ -72,33 +71,39 @@ export function literalMachine(literals: readonly Literal[]): LiteralMachine {
       if (known !== undefined) node = trie[known]
       else {
         node?.next.set(character, trie.length)
-        node = { next: new Map(), depth: index + 1, ends: [] }
+        node = { next: new Map(), ends: [] }
         trie.push(node)
       }
     }
     node?.ends.push(literal)
   }
 
-  // Breadth first, so that the row of a state's failure is complete before its own is made from it.
+  // Breadth first, so that the row of a state's failure is complete before its own is made from it. Rows are in this order too:
+  // texts stay near the root most of the time, and so in a small part of the table.
+  const queue = [ROOT]
+  const places = new Int32Array(trie.length)
+  for (let at = 0; at < queue.length; at += 1) {
+    const state = queue[at] ?? ROOT
+    places[state] = at
+    for (const child of trie[state]?.next.values() ?? []) queue.push(child)
+  }
   const steps = new Int32Array(trie.length * width)
   const failures = new Int32Array(trie.length)
   const outputs: (readonly Output[])[] = trie.map(() => NO_OUTPUTS)
-  const queue = [ROOT]
-  for (let at = 0; at < queue.length; at += 1) {
-    const state = queue[at] ?? ROOT
+  queue.forEach((state, at) => {
     const node = trie[state]
-    if (node === undefined) continue
-    const failure = failures[state] ?? ROOT
-    if (state !== ROOT) steps.copyWithin(state * width, failure * width, (failure + 1) * width)
+    if (node === undefined) return
+    const failure = failures[at] ?? ROOT
+    if (at !== ROOT) steps.copyWithin(at * width, failure * width, (failure + 1) * width)
     const own = node.ends.map((literal) => ({ literal, length: literal.text.length }))
-    const inherited = state === ROOT ? NO_OUTPUTS : (outputs[failure] ?? NO_OUTPUTS)
-    if (own.length + inherited.length > 0) outputs[state] = [...own, ...inherited]
+    const inherited = at === ROOT ? NO_OUTPUTS : (outputs[failure] ?? NO_OUTPUTS)
+    if (own.length + inherited.length > 0) outputs[at] = [...own, ...inherited]
     for (const [character, child] of node.next) {
-      failures[child] = state === ROOT ? ROOT : (steps[failure * width + character] ?? ROOT)
-      steps[state * width + character] = child
-      queue.push(child)
+      const place = places[child] ?? ROOT
+      failures[place] = at === ROOT ? ROOT : (steps[failure * width + character] ?? ROOT)
+      steps[at * width + character] = place
     }
-  }
+  })
 
   // States are known by the place of their row, and those with outputs are marked by being negative.
   for (let index = 0; index < steps.length; index += 1) {

@@ -1,9 +1,9 @@
-import { necessaryClause } from './clauses.ts'
+import { demandOf, necessaryClause } from './clauses.ts'
 import type { CompiledItem, Predicate } from './compile.ts'
 import type { EventView } from './event-view.ts'
 import { isOfClass, type LoadedRule } from './loaded-rule.ts'
 import { type ProbeEntry, probeOf } from './probe.ts'
-import { type RoutedRule, router } from './routes.ts'
+import { isRoutedInAudit, type RoutedRule, router } from './routes.ts'
 
 /** A rule that may match an event, with what is left to test: the same answer as its detection's own test gives. */
 export interface Candidate {
@@ -52,10 +52,11 @@ const LAST_MARK = 0xffff_ffff
  * only rules whose clause holds are candidates.
  */
 function routeOf(rules: readonly RoutedRule[]): Route {
+  const demand = demandOf(rules.map(({ rule }) => [...rule.detection.items.values()]))
   const entries = new Map<number, { readonly item: CompiledItem; readonly entries: ProbeEntry[] }>()
   const always: number[] = []
   rules.forEach(({ rule, left }, index) => {
-    const clause = left === true ? null : necessaryClause(left, rule.detection.items)
+    const clause = left === true ? null : necessaryClause(left, rule.detection.items, demand)
     if (clause === null) always.push(index)
     for (const { item, atom } of clause?.conditions ?? []) {
       const field = item.number ?? KEYWORDS
@@ -85,17 +86,39 @@ function routeOf(rules: readonly RoutedRule[]): Route {
     mark += 1
     for (const probe of probes) probe(view, hit)
     if (found.length === 0) return alwaysCandidates
-    const order = found.concat(always).sort((a, b) => a - b)
+    const chosen = found.length === 1 && always.length === 0 ? found : found.concat(always).sort((a, b) => a - b)
     found = []
-    return order.map((index) => rules[index]).filter((rule) => rule !== undefined)
+    const candidates: Candidate[] = []
+    for (const index of chosen) {
+      const candidate = rules[index]
+      if (candidate !== undefined) candidates.push(candidate)
+    }
+    return candidates
   }
 }
 
 /**
  * The decision plan. Events are routed by what few things are said about; of what is left of the rules of a route, only those
- * are candidates whose most telling clause holds. See README.md.
+ * are candidates whose most telling clause holds. Audit events have many routes: rules that say nothing about routed fields are
+ * looked up apart, once for all of these, so that what is looked up stays small enough for the processor's caches. See README.md.
  */
 export function planByDecision(rules: readonly LoadedRule[]): Plan {
-  const route = router(rules, routeOf)
-  return { candidates: (view) => route(view)(view) }
+  const order = new Map(rules.map((rule, index) => [rule, index]))
+  const place = ({ rule }: Candidate): number => order.get(rule) ?? 0
+  const runtime = router(rules, routeOf)
+  const routed = router(rules.filter(isRoutedInAudit), routeOf)
+  const common = router(
+    rules.filter((rule) => !isRoutedInAudit(rule)),
+    routeOf
+  )
+  return {
+    candidates(view) {
+      if (view.event.runtime !== null) return runtime(view)(view)
+      const some = common(view)(view)
+      const others = routed(view)(view)
+      if (others.length === 0) return some
+      if (some.length === 0) return others
+      return [...some, ...others].sort((a, b) => place(a) - place(b))
+    }
+  }
 }

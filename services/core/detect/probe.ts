@@ -56,24 +56,25 @@ export function probeOf(item: CompiledItem, entries: readonly ProbeEntry[]): Pro
   const literals = literalsOf(entries)
   const ranges = rangesOf(entries)
   const rules = [...new Set(entries.map(({ rule }) => rule))]
+  const readsBodies = item.bodies.length > 0
+  const readsValues = literals !== null || ranges !== null || numbers !== null
+  const tell = (found: readonly number[] | undefined, hit: (rule: number) => void): void => {
+    if (found !== undefined) for (const rule of found) hit(rule)
+  }
   return (view, hit) => {
-    if (item.bodies.some((body) => leftOut(view, body) !== null)) {
+    if (readsBodies && item.bodies.some((body) => leftOut(view, body) !== null)) {
       // Nothing can be said: the rules are left undecided, which has to be told.
-      for (const rule of rules) hit(rule)
+      tell(rules, hit)
       return
     }
     const found = item.values(view)
-    if (exact !== null) {
-      for (const text of loweredOf(found)) {
-        if (text === null) continue
-        for (const rule of exact.get(text) ?? []) hit(rule)
-      }
-    }
-    if (literals === null && ranges === null && numbers === null) return
+    if (exact !== null) for (const text of loweredOf(found)) if (text !== null) tell(exact.get(text), hit)
+    if (!readsValues) return
     for (const value of found.values) {
+      if (value === undefined || value === null) continue
       if (numbers !== null) {
         const number = numberOf(value)
-        if (number !== null) for (const rule of numbers.get(number) ?? []) hit(rule)
+        if (number !== null) tell(numbers.get(number), hit)
       }
       if (ranges !== null && typeof value === 'string') ranges(value, hit)
       if (literals !== null) {

@@ -117,6 +117,11 @@ function routedAs({ fields, number }: CompiledItem, routed: ReadonlyMap<string, 
   return routed.get(path.path) ?? 0
 }
 
+/** Whether a rule says anything about a field that audit events are routed by. */
+export function isRoutedInAudit({ detection }: LoadedRule): boolean {
+  return [...detection.items.values()].some((item) => routedAs(item, ROUTED.audit) > 0)
+}
+
 /** Forks by the routed fields that rules say something about, and the items that they answer. */
 function forksOf(rules: readonly LoadedRule[], routed: ReadonlyMap<string, number>) {
   const items = rules.flatMap(({ detection }) => [...detection.items.values()])
