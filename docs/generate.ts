@@ -4,12 +4,15 @@
  *   node docs/generate.ts           write
  *   node docs/generate.ts --check   exit 1 when what is committed is not what would be written
  */
-import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { globSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { writeOrCheck } from '../schemas/generated-files.ts'
 import { settingsSchema } from '../services/cli/settings.ts'
 import type { ErrorDefinition } from '../services/core/errors.ts'
+import '../services/platform/ingest/metrics.ts'
 import { metrics } from '../services/platform/metrics.ts'
+import '../services/platform/opensearch/metrics.ts'
 
 const root = join(import.meta.dirname, '..')
 const NOTE = '<!-- Made from the code by `npm run generate`. Do not edit. -->\n'
@@ -97,25 +100,11 @@ in the environment sets \`kafka.request_timeout_ms\` and wins over the file. Unk
 ${table(['Setting', 'Type', 'Default', 'Meaning'], rows)}`
 }
 
-const pages = new Map([
-  ['settings.md', settingsPage()],
-  ['errors.md', await errorsPage()],
-  ['metrics.md', await metricsPage()]
-])
-for (const [name, text] of pages) {
-  const path = join(root, 'docs', name)
-  if (!process.argv.includes('--check')) {
-    writeFileSync(path, text)
-    continue
-  }
-  let current = ''
-  try {
-    current = readFileSync(path, 'utf8')
-  } catch {
-    // A missing page is a stale one.
-  }
-  if (current !== text) {
-    process.exitCode = 1
-    console.error(`docs/${name} is not what the code makes: run npm run generate`)
-  }
-}
+writeOrCheck(
+  join(root, 'docs'),
+  new Map([
+    ['settings.md', settingsPage()],
+    ['errors.md', await errorsPage()],
+    ['metrics.md', await metricsPage()]
+  ])
+)

@@ -4,8 +4,9 @@
  *   node schemas/generate.ts           write
  *   node schemas/generate.ts --check   exit 1 when what is committed is not what would be written
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeOrCheck } from './generated-files.ts'
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 type Schema = string | readonly Schema[] | SchemaObject
@@ -163,23 +164,4 @@ function generate(): Map<string, string> {
   ])
 }
 
-const check = process.argv.includes('--check')
-let stale = false
-for (const [file, text] of generate()) {
-  const path = join(here, 'generated', file)
-  if (!check) {
-    writeFileSync(path, text)
-    continue
-  }
-  let current = ''
-  try {
-    current = readFileSync(path, 'utf8')
-  } catch {
-    // A missing file is a stale one.
-  }
-  if (current !== text) {
-    stale = true
-    console.error(`schemas/generated/${file} is not what schemas/avro makes: run npm run generate`)
-  }
-}
-if (stale) process.exitCode = 1
+writeOrCheck(join(here, 'generated'), generate())

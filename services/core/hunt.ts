@@ -1,4 +1,5 @@
 import type { Cluster, Incident, InventoryRecord, Signal } from '../../schemas/generated/types.ts'
+import { bodiesOf } from './bodies.ts'
 import { correlate } from './correlate/reducer.ts'
 import type { CorrelateSettings } from './correlate/settings.ts'
 import { type ClusterState, emptyState } from './correlate/state.ts'
@@ -62,6 +63,8 @@ export function createHunt({ rules, correlate: settings, cluster, instance }: Hu
   let pending: Signal[] = []
   const latest = new Map<string, Incident>()
 
+  const factOf = (key: string): PodFacts | null => pods.get(key) ?? null
+
   function learn(records: readonly InventoryRecord[]): void {
     const changes = factChanges(records, { pods, owners })
     for (const [key, facts] of changes.pods) pods.set(key, facts)
@@ -88,8 +91,9 @@ export function createHunt({ rules, correlate: settings, cluster, instance }: Hu
         // Two API servers, or two readings of a log, may carry the same event.
         if (!seen.isNew(`${event.cluster.id}/${eventId(event)}`)) continue
         fresh += 1
-        if (event.audit !== null) learn(inventoryFromAudit(event.audit, event.cluster))
-        signals.push(...rules.match(enrich(event, (fact) => pods.get(fact) ?? null)))
+        const bodies = bodiesOf(event.audit)
+        if (event.audit !== null) learn(inventoryFromAudit(event.audit, event.cluster, bodies))
+        signals.push(...rules.match(enrich(event, factOf, bodies), bodies))
       }
       pending.push(...signals)
       return { events: fresh, signals, rejected: rejected.map(({ code, message }) => ({ code, reason: message })) }

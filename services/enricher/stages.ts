@@ -3,6 +3,7 @@ import type { EnrichedEvent, RetryEvent } from '../../schemas/generated/types.ts
 import { type BatchEvent, createBatchReader } from '../core/avro/batch-reader.ts'
 import type { Codec, SchemaSource } from '../core/avro/codec.ts'
 import { createRawEventWriter, type RawEvent } from '../core/avro/enriched-writer.ts'
+import { type Bodies, bodiesOf } from '../core/bodies.ts'
 import type { RuleSet } from '../core/detect/rule-set.ts'
 import { enrich, isWorthRetrying, lookupKeys } from '../core/enrich/join.ts'
 import { messageOf, WeirError } from '../core/errors.ts'
@@ -100,13 +101,12 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
     return { topic: 'weir.retry.v1', key: `${event.cluster.id}/${event.source.instance}`, value }
   }
 
-  function outputsOf(work: Work, enriched: EnrichedEvent): OutgoingMessage[] {
-    const { audit: _audit, runtime: _runtime, ...facts } = enriched
-    const signals = rules.match(enriched)
+  function outputsOf(work: Work, enriched: EnrichedEvent, bodies: Bodies): OutgoingMessage[] {
+    const signals = rules.match(enriched, bodies)
     enrichments.inc({ status: enriched.enrichment.status })
     for (const { rule, severity } of signals) signalsOut.inc({ code: rule.code ?? rule.id, severity })
     return [
-      { topic: 'weir.events.v1', key: keyOf(enriched), value: enrichedWriter.encode(work.raw, facts) },
+      { topic: 'weir.events.v1', key: keyOf(enriched), value: enrichedWriter.encode(work.raw, enriched) },
       ...signals.map((signal) => ({
         topic: 'weir.signals.v1',
         key: signal.cluster.id,
@@ -133,7 +133,8 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
     await context.heartbeat()
     for (const [index, work] of works.entries()) {
       await guarded(stage, work.original, outputs, () => {
-        const enriched = enrich(work.event, (key) => known.get(key) ?? null)
+        const bodies = bodiesOf(work.event.audit)
+        const enriched = enrich(work.event, (key) => known.get(key) ?? null, bodies)
         const bestKey = keys[index]?.[0]
         if (isWorthRetrying(enriched) && bestKey !== undefined) {
           if (work.attempts < options.retry_attempts && !givenUp.has(bestKey)) {
@@ -142,7 +143,7 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
           }
           givenUp.set(bestKey, true)
         }
-        outputs.push(...outputsOf(work, enriched))
+        outputs.push(...outputsOf(work, enriched, bodies))
       })
     }
   }

@@ -13,5 +13,3 @@ export const inventoryOptions = z.strictObject({
     .default(10_000)
     .describe('How often to check that Redis still has what was written.')
 })
-
-type InventoryOptions = z.output<typeof inventoryOptions>

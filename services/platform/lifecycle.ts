@@ -10,6 +10,8 @@ export interface Running {
   stop(): Promise<void>
   /** Rejects when the part has failed in a way it cannot mend; never resolves. */
   readonly failed?: Promise<never>
+  /** Resolves when the part has done all it will ever do, and with it the service: its input has ended. */
+  readonly ended?: Promise<void>
 }
 
 /**
@@ -29,7 +31,8 @@ export async function runUntilStopped(parts: readonly Running[], log: Logger, ab
 
   try {
     const failures = parts.flatMap(({ failed }) => (failed === undefined ? [] : [failed]))
-    const reason = await Promise.race([wished, ...failures])
+    const ends = parts.flatMap(({ ended }) => (ended === undefined ? [] : [ended.then(() => 'end of input')]))
+    const reason = await Promise.race([wished, ...failures, ...ends])
     log.info({ reason }, 'stopping')
   } catch (error) {
     exitCode = 1

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Admin } from 'kafkajs'
 import { createKafka, type KafkaClient } from '../../services/platform/kafka/client.ts'
+import { committedOffsets } from '../../services/platform/kafka/committed-offsets.ts'
 import { kafkaOptions } from '../../services/platform/kafka/options.ts'
 import { readPartition } from '../../services/platform/kafka/partition-reader.ts'
 import { createSender } from '../../services/platform/kafka/sender.ts'
@@ -88,10 +89,9 @@ export async function createTestKafka(
     },
 
     async committed(stage, topic) {
-      const groupId = `${client.options.group_prefix}.${stage}`
-      const [offsets] = await admin.fetchOffsets({ groupId, topics: [topic] })
-      const partitions = [...(offsets?.partitions ?? [])].sort((a, b) => a.partition - b.partition)
-      return partitions.map(({ offset }) => Number(offset))
+      const offsets = await committedOffsets(admin, `${client.options.group_prefix}.${stage}`, [topic])
+      const partition = (place: string) => Number(place.slice(place.lastIndexOf('/') + 1))
+      return [...offsets].toSorted(([a], [b]) => partition(a) - partition(b)).map(([, offset]) => Number(offset ?? -1n))
     },
 
     async close() {

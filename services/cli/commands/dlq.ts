@@ -88,8 +88,15 @@ export function dlqCommand(): Command {
         limit: options.limit
       })
       await print(
-        `${result.replayed} replayed, ${result.already_replayed} had been before, ${result.without_value} have nothing to be replayed\n`
+        `${result.replayed} replayed, ${result.already_replayed} had been before, ${result.without_value} have nothing to be replayed
+`
       )
+      if (result.not_messages > 0) {
+        await print(
+          `${result.not_messages} never were messages but input that could not be read: \`weir dlq show PLACE --raw\` gives it, mended it can be posted to the collector's /audit
+`
+        )
+      }
     })
   return new Command('dlq')
     .summary('dead letters: what could not be used, and why')

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { plainProgress } from '../../../infra/progress.ts'
 import { startServers } from '../../../infra/servers.ts'
@@ -174,8 +174,13 @@ async function upLive(
     return untilStopped(signal)
   }
   const world = await openWorld(settings, silentLogger, createHealth())
+  const rows = new Map<string, string>()
   const watch = createIncidentWatch(world.codec, recording.cluster.id, (incident) => {
-    if (incident.status !== 'merged' && severityRank(incident.severity) > 0) console.log(incidentRow(incident, style))
+    // What has only grown is not told again.
+    const said = `${incident.severity} ${incident.score} ${incident.title}`
+    if (incident.status === 'merged' || severityRank(incident.severity) === 0 || rows.get(incident.id) === said) return
+    rows.set(incident.id, said)
+    console.log(incidentRow(incident, style))
   })
   const watching = run(watch.stage, world)
   const search = createOpenSearch(createOpenSearchClient(settings.opensearch), settings.opensearch, silentLogger)
@@ -255,7 +260,7 @@ function tellWhere({ settings, settings_file, targets, webhook_ca_file }: Live, 
   const ca = webhook_ca_file === null ? '' : ` (trust ${webhook_ca_file})`
   console.log(`
 Look at it
-  weir incidents -c ${settings_file}
+  npx weir incidents -c ${relative(process.cwd(), settings_file)}
   curl -s '${node}/${prefix}-incidents/_search?q=weir.incident.severity:critical&pretty'
   curl -s '${node}/${prefix}-events-*/_count?pretty'${recording === null ? '' : `   cluster ${recording.cluster.id}`}
 Send to it

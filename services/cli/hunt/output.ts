@@ -1,5 +1,5 @@
 import type { Incident, Signal } from '../../../schemas/generated/types.ts'
-import { isoTime } from '../../core/export/bounds.ts'
+import { isoTime } from '../../core/export/iso-time.ts'
 
 /** What `weir hunt --format ndjson` prints, one object a line. A contract with scripts: fields are only ever added. */
 export type HuntLine =

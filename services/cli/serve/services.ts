@@ -6,7 +6,7 @@ import { createIndexerStage } from '../../indexer/stage.ts'
 import { keepFilled } from '../../inventory/keep-filled.ts'
 import { loadInventoryFile } from '../../inventory/load-file.ts'
 import { createAuditInventoryStage, inventoryMessage } from '../../inventory/stages.ts'
-import { startNodeAgent } from '../../node-agent/main.ts'
+import { type NodeAgentPorts, startNodeAgent } from '../../node-agent/main.ts'
 import type { Health } from '../../platform/health.ts'
 import type { Output } from '../../platform/ingest/service.ts'
 import { createPublisher } from '../../platform/kafka/publisher.ts'
@@ -50,7 +50,7 @@ function connectLater({ settings, log, health }: Start): () => Promise<Output> {
     const probe = async () => {
       await admin.fetchTopicMetadata({ topics: ['weir.audit.v1', 'weir.runtime.v1'] })
     }
-    return { codec, publisher: createPublisher(kafka), probe }
+    return { codec, publisher: createPublisher(kafka), probe, close: () => admin.disconnect() }
   }
 }
 
@@ -111,8 +111,15 @@ function startIndexer(world: World): Running[] {
   return [closing(() => search.close()), run(stage, world)]
 }
 
+async function startAgent(settings: Settings, edge: Omit<NodeAgentPorts, 'options' | 'stdin'>): Promise<Running> {
+  const options = settings.node_agent
+  const { ended, ...agent } = await startNodeAgent({ ...edge, options, stdin: process.stdin })
+  // Without a source there is nothing to end; with a file there is no end.
+  return options.sources.some((source) => 'stdin' in source) ? { ...agent, ended } : agent
+}
+
 /** Starts a service. @returns its parts, to be stopped last first */
-export async function startService(name: ServiceName, start: Start): Promise<Running[]> {
+export async function startService(name: ServiceName, start: Start): Promise<readonly Running[]> {
   const { settings, log, health } = start
   const edge = {
     cluster: settings.cluster,
@@ -126,7 +133,7 @@ export async function startService(name: ServiceName, start: Start): Promise<Run
     case 'audit-collector':
       return [await startAuditCollector({ ...edge, options: settings.audit_collector })]
     case 'node-agent':
-      return [await startNodeAgent({ ...edge, options: settings.node_agent, stdin: process.stdin })]
+      return [await startAgent(settings, edge)]
     case 'inventory':
       return startInventory(await openWorld(settings, log, health))
     case 'enricher':

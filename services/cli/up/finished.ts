@@ -1,6 +1,7 @@
 import type { Incident } from '../../../schemas/generated/types.ts'
 import { WeirError } from '../../core/errors.ts'
 import type { KafkaClient } from '../../platform/kafka/client.ts'
+import { committedOffsets } from '../../platform/kafka/committed-offsets.ts'
 import { listIncidents } from '../../platform/opensearch/queries.ts'
 import type { SearchPort } from '../../platform/opensearch/search-port.ts'
 import { UP_ERRORS } from './errors.ts'
@@ -48,13 +49,10 @@ export async function untilDrained(
   async function unreadBy(ends: ReadonlyMap<string, bigint>): Promise<string[]> {
     const unread: string[] = []
     for (const [stage, inputs] of Object.entries(READERS)) {
-      const offsets = await admin.fetchOffsets({ groupId: `${options.group_prefix}.${stage}`, topics: [...inputs] })
-      for (const { topic, partitions } of offsets) {
-        for (const { partition, offset } of partitions) {
-          const read = BigInt(offset) < 0n ? 0n : BigInt(offset)
-          const left = (ends.get(`${topic}/${partition}`) ?? 0n) - read
-          if (left > 0n) unread.push(`${stage} has ${left} of ${topic}/${partition} to read`)
-        }
+      const committed = await committedOffsets(admin, `${options.group_prefix}.${stage}`, inputs)
+      for (const [place, offset] of committed) {
+        const left = (ends.get(place) ?? 0n) - (offset ?? 0n)
+        if (left > 0n) unread.push(`${stage} has ${left} of ${place} to read`)
       }
     }
     return unread

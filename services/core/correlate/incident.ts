@@ -80,6 +80,9 @@ export function mergedIncident(id: string, revision: number, survivor: Incident)
     revision,
     status: 'merged',
     merged_into: survivor.id,
+    // What counts incidents by severity must not count one attack twice.
+    severity: 'informational',
+    score: 0,
     narrative: `Part of incident ${survivor.id}, which has its signals.`,
     entities: [],
     timeline: [],

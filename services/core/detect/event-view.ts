@@ -1,6 +1,6 @@
 import type { AuditEvent, EnrichedEvent } from '../../../schemas/generated/types.ts'
+import { type Bodies, bodiesOf } from '../bodies.ts'
 import { workloadKindOfResource } from '../enrich/workload-kinds.ts'
-import { parseJson } from '../json.ts'
 import type { BodyPart } from './field-paths.ts'
 import { EVENT_LIMITS } from './limits.ts'
 
@@ -23,14 +23,16 @@ export type EventLimit = keyof typeof EVENT_LIMITS
  */
 export interface EventView {
   readonly event: EnrichedEvent
+  readonly bodies: Bodies
   readonly limits: EventLimit[]
+  /** What rules have read of the bodies so far. */
   request: { readonly value: unknown } | null
   response: { readonly value: unknown } | null
   keywords: FieldValues | null
 }
 
-export function viewOf(event: EnrichedEvent): EventView {
-  return { event, limits: [], request: null, response: null, keywords: null }
+export function viewOf(event: EnrichedEvent, bodies: Bodies = bodiesOf(event.audit)): EventView {
+  return { event, bodies, limits: [], request: null, response: null, keywords: null }
 }
 
 /** Remembers that a bound was met. */
@@ -42,8 +44,7 @@ export function meetLimit({ limits }: EventView, limit: EventLimit): void {
 export function bodyOf(view: EventView, part: 'request' | 'response'): unknown {
   const known = view[part]
   if (known !== null) return known.value
-  const { audit } = view.event
-  const value = parseJson((part === 'request' ? audit?.requestObject : audit?.responseObject) ?? null)
+  const value = view.bodies[part]()
   view[part] = { value }
   return value
 }

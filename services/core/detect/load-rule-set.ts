@@ -126,8 +126,8 @@ function compileRule(
 function ruleSetOf(loaded: readonly LoadedRule[], table: FieldTable, matching: Matcher): RuleSet {
   return {
     size: loaded.length,
-    match(event) {
-      const view = viewOf(event)
+    match(event, bodies) {
+      const view = viewOf(event, bodies)
       return matching(view).map((rule) => signalOf(rule, view, table))
     }
   }

@@ -2,9 +2,17 @@ import type { Actor, ActorKind, AuditEvent, AuditUser } from '../../../schemas/g
 import { isAnonymous, isSystemIdentity, nodeOf, serviceAccountOf } from './system-identities.ts'
 
 /** Keys that the API server's token authenticator adds to `user.extra` (kubernetes.io/docs: authentication, bound tokens). */
-const EXTRA = 'authentication.kubernetes.io/'
+const CREDENTIAL_ID = 'authentication.kubernetes.io/credential-id'
+const POD_UID = 'authentication.kubernetes.io/pod-uid'
+const POD_NAME = 'authentication.kubernetes.io/pod-name'
+const NODE_NAME = 'authentication.kubernetes.io/node-name'
 
-const extra = (user: AuditUser, key: string): string | null => user.extra[EXTRA + key]?.[0] ?? null
+const extra = (user: AuditUser, key: string): string | null => user.extra[key]?.[0] ?? null
+
+/** UID of the pod whose token an API request was made with, null when it was no pod's. */
+export function tokenPodUid(event: AuditEvent): string | null {
+  return extra(event.user, POD_UID)
+}
 
 function kindOf(username: string): ActorKind {
   if (isAnonymous(username)) return 'anonymous'
@@ -29,9 +37,9 @@ export function actorOf(event: AuditEvent): Actor {
     groups: effective.groups,
     is_system: isSystemIdentity(name),
     service_account: account === null ? null : `${account.namespace}/${account.name}`,
-    credential_id: extra(real, 'credential-id'),
-    pod_uid: extra(real, 'pod-uid'),
-    pod_name: extra(real, 'pod-name'),
-    node_name: extra(real, 'node-name') ?? nodeOf(name)
+    credential_id: extra(real, CREDENTIAL_ID),
+    pod_uid: tokenPodUid(event),
+    pod_name: extra(real, POD_NAME),
+    node_name: extra(real, NODE_NAME) ?? nodeOf(name)
   }
 }

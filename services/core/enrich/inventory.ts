@@ -6,8 +6,9 @@ import type {
   PodState,
   Workload
 } from '../../../schemas/generated/types.ts'
+import { type Bodies, bodiesOf } from '../bodies.ts'
 import { parseTimestamp } from '../events/timestamp.ts'
-import { arrayAt, at, isObject, parseJson, property, stringAt, stringMapAt } from '../json.ts'
+import { arrayAt, at, isObject, property, stringAt, stringMapAt } from '../json.ts'
 import { containersOf } from './pod-spec.ts'
 import { workloadKindOfResource } from './workload-kinds.ts'
 
@@ -149,9 +150,14 @@ const WHOLE_OBJECT_SUBRESOURCES: ReadonlySet<string | null> = new Set([null, 'st
 
 /**
  * What an audit event tells about pods and workloads, without any agent or watch: bodies of successful writes, and deletions.
+ * @param bodies the event's bodies, for those who share them with what else looks into them
  * @returns no record, or one
  */
-export function inventoryFromAudit(event: AuditEvent, cluster: Cluster): readonly InventoryRecord[] {
+export function inventoryFromAudit(
+  event: AuditEvent,
+  cluster: Cluster,
+  bodies: Bodies = bodiesOf(event)
+): readonly InventoryRecord[] {
   const reference = event.objectRef
   const kind = workloadKindOfResource(reference?.resource)
   if (kind === null || reference === null || event.stage !== 'ResponseComplete') return []
@@ -159,7 +165,7 @@ export function inventoryFromAudit(event: AuditEvent, cluster: Cluster): readonl
   const isDelete = event.verb === 'delete' && reference.subresource === null
   const isWrite = WRITES.has(event.verb ?? '') && WHOLE_OBJECT_SUBRESOURCES.has(reference.subresource)
   if (!isDelete && !isWrite) return []
-  const body = parseJson(event.responseObject)
+  const body = bodies.response()
   // The response to a deletion is the object while it terminates, or a Status that names its UID.
   const record = inventoryRecordOf(isObject(body) ? { kind: kind.kind, ...body } : body, cluster, event.stageTimestamp)
   if (record === null || record.kind !== kind.kind) {

@@ -181,6 +181,28 @@ describe('an audit event', () => {
     expect(enrich(event, nothing).pod_spec).toMatchObject({ host_pid: true, privileged: false })
   })
 
+  it.each([
+    ['create', 'chosen by the client', 'given by the server', 'given by the server'],
+    ['create', null, 'given by the server', 'given by the server'],
+    ['patch', null, 'given by the server', 'given by the server'],
+    ['update', 'given by the server', 'given by the server', 'given by the server'],
+    ['update', null, 'given by the server', 'given by the server'],
+    ['update', 'of the reference', null, 'of the reference']
+  ])('that does a %s on a workload names its UID: reference %s, response %s', (verb, asked, answered, expected) => {
+    const body = { kind: 'Deployment', metadata: { name: 'web', namespace: 'shop', uid: answered } }
+    const event = audit({
+      verb,
+      objectRef: reference({ resource: 'deployments', name: 'web', uid: asked }),
+      responseObject: answered === null ? null : JSON.stringify(body)
+    })
+    expect(enrich(event, nothing).workload).toEqual({
+      kind: 'Deployment',
+      name: 'web',
+      namespace: 'shop',
+      uid: expected
+    })
+  })
+
   it('that patches shows what came of the patch', () => {
     const event = audit({
       verb: 'patch',

@@ -1,16 +1,19 @@
 import type {
+  Actor,
   AuditEvent,
   Container,
   EnrichedEvent,
   Enrichment,
+  ObjectReference,
   Pod,
   PodSpec,
   RuntimeEvent,
   Workload
 } from '../../../schemas/generated/types.ts'
+import { type Bodies, bodiesOf } from '../bodies.ts'
 import { eventId, eventTime, type SourcedEvent } from '../events/sourced-event.ts'
-import { at, parseJson, stringAt } from '../json.ts'
-import { actorOf } from './actor.ts'
+import { at, stringAt } from '../json.ts'
+import { actorOf, tokenPodUid } from './actor.ts'
 import { clientAddress } from './client-address.ts'
 import { inventoryFromAudit } from './inventory.ts'
 import { actionOf, auditOutcome, runtimeOutcome } from './outcome.ts'
@@ -40,8 +43,8 @@ export function lookupKeys(event: SourcedEvent): readonly string[] {
       factKey.podName(cluster, reference.namespace ?? '', reference.name)
     ]
   }
-  const actor = actorOf(event.audit)
-  return actor.pod_uid === null ? [] : [factKey.podUid(cluster, actor.pod_uid)]
+  const podUid = tokenPodUid(event.audit)
+  return podUid === null ? [] : [factKey.podUid(cluster, podUid)]
 }
 
 interface Joined {
@@ -125,14 +128,40 @@ function requestedContainer(event: AuditEvent, facts: PodFacts | null): Containe
   return facts.containers.length === 1 ? (facts.containers[0] ?? null) : null
 }
 
-function joinAudit(event: AuditEvent, clusterId: string, fetched: PodFacts | null): Joined {
+/**
+ * The workload a request is about, with the name and the UID that only its bodies may tell. The reference has its UID from the
+ * request's body (LogRequestObject in k8s.io/apiserver/pkg/audit). That of an update is the object's, since one with another UID
+ * is refused; in a create a client may write any, and only the response has the real one.
+ */
+function workloadOf(event: AuditEvent, reference: ObjectReference, kind: string, bodies: Bodies): Workload {
+  const named = event.verb === 'update' && reference.name !== null && reference.uid !== null
+  const record = named ? undefined : inventoryFromAudit(event, { id: '', name: '' }, bodies)[0]
+  return {
+    kind,
+    name: reference.name ?? record?.name ?? stringAt(bodies.request(), 'metadata', 'name') ?? '',
+    namespace: reference.namespace,
+    uid: record?.uid ?? reference.uid
+  }
+}
+
+/** The pod as the body of a write to it tells it. */
+function carriedFacts(event: AuditEvent, clusterId: string, bodies: Bodies): PodFacts | null {
+  const [record] = inventoryFromAudit(event, { id: clusterId, name: '' }, bodies)
+  return record === undefined || record.deleted ? null : podFacts(record, () => null)
+}
+
+function joinAudit(
+  event: AuditEvent,
+  actor: Actor,
+  clusterId: string,
+  fetched: PodFacts | null,
+  bodies: Bodies
+): Joined {
   const reference = event.objectRef
   const kind = workloadKindOfResource(reference?.resource)
-  const body = kind === null ? undefined : inventoryFromAudit(event, { id: clusterId, name: '' })[0]
   if (kind?.kind === 'Pod' && reference !== null) {
-    const carried = body === undefined || body.deleted ? null : podFacts(body, () => null)
     // A body tells the pod as it is now; the inventory knows owners further up and containers already started.
-    const facts = fetched ?? carried
+    const facts = fetched ?? carriedFacts(event, clusterId, bodies)
     if (facts !== null) {
       return {
         pod: facts.pod,
@@ -149,16 +178,7 @@ function joinAudit(event: AuditEvent, clusterId: string, fetched: PodFacts | nul
       enrichment: { status: 'partial', reason: 'pod is not in the inventory' }
     }
   }
-  const actor = actorOf(event)
-  const workload: Workload | null =
-    kind === null || reference === null
-      ? null
-      : {
-          kind: kind.kind,
-          name: reference.name ?? body?.name ?? stringAt(parseJson(event.requestObject), 'metadata', 'name') ?? '',
-          namespace: reference.namespace,
-          uid: body?.uid ?? reference.uid
-        }
+  const workload = kind === null || reference === null ? null : workloadOf(event, reference, kind.kind, bodies)
   if (fetched !== null)
     return { pod: fetched.pod, container: null, workload: workload ?? fetched.workload, enrichment: COMPLETE }
   if (actor.pod_uid === null) return { ...NOTHING, workload }
@@ -176,15 +196,14 @@ function joinAudit(event: AuditEvent, clusterId: string, fetched: PodFacts | nul
 const WRITES: ReadonlySet<string> = new Set(['create', 'update', 'patch'])
 
 /** Pod spec of a write to any workload kind: what was asked for, or after a patch what came of it. */
-function requestedPodSpec(event: AuditEvent): PodSpec | null {
+function requestedPodSpec(event: AuditEvent, bodies: Bodies): PodSpec | null {
   const reference = event.objectRef
   const kind = workloadKindOfResource(reference?.resource)
   if (kind === null || reference === null || !WRITES.has(event.verb ?? '')) return null
   if (reference.subresource !== null && reference.subresource !== 'ephemeralcontainers') return null
-  const bodies =
-    event.verb === 'patch' ? [event.responseObject, event.requestObject] : [event.requestObject, event.responseObject]
-  for (const body of bodies) {
-    const facts = podSpecFacts(at(parseJson(body), kind.podSpec))
+  const { request, response } = bodies
+  for (const body of event.verb === 'patch' ? [response, request] : [request, response]) {
+    const facts = podSpecFacts(at(body(), kind.podSpec))
     if (facts !== null) return facts
   }
   return null
@@ -193,20 +212,22 @@ function requestedPodSpec(event: AuditEvent): PodSpec | null {
 /**
  * Joins an event with what is known of its pod, container and identity.
  * @param facts answers for `lookupKeys(event)`; the first key that is known wins
+ * @param bodies the event's bodies, for those who share them with what else looks into them
  * @returns the enriched event; what could not be joined is said in `enrichment`, never left silently null
  */
-export function enrich(event: SourcedEvent, facts: Facts): EnrichedEvent {
+export function enrich(event: SourcedEvent, facts: Facts, bodies: Bodies = bodiesOf(event.audit)): EnrichedEvent {
   let fetched: PodFacts | null = null
   for (const key of lookupKeys(event)) {
     fetched = facts(key)
     if (fetched !== null) break
   }
   const { audit, runtime } = event
+  const actor = audit === null ? null : actorOf(audit)
   const joined =
     runtime !== null
       ? joinRuntime(runtime, event.source.instance, fetched)
-      : audit !== null
-        ? joinAudit(audit, event.cluster.id, fetched)
+      : audit !== null && actor !== null
+        ? joinAudit(audit, actor, event.cluster.id, fetched, bodies)
         : NOTHING
   return {
     audit,
@@ -219,12 +240,12 @@ export function enrich(event: SourcedEvent, facts: Facts): EnrichedEvent {
     enrichment: joined.enrichment,
     action: actionOf(event),
     outcome: audit !== null ? auditOutcome(audit) : runtime !== null ? runtimeOutcome(runtime) : 'unknown',
-    actor: audit === null ? null : actorOf(audit),
+    actor,
     source_ip: audit === null ? null : clientAddress(audit.sourceIPs),
     pod: joined.pod,
     container: joined.container,
     workload: joined.workload,
-    pod_spec: audit === null ? null : requestedPodSpec(audit)
+    pod_spec: audit === null ? null : requestedPodSpec(audit, bodies)
   }
 }
 

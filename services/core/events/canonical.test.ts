@@ -37,6 +37,24 @@ describe('canonicalText', () => {
     expect(canonicalText(deep).length).toBeLessThan(1_000)
   })
 
+  it('is what the plain way of writing it gives, byte for byte: ids are made of it', () => {
+    const texts = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 300 }),
+      fc.string({ unit: 'grapheme-ascii', minLength: 190, maxLength: 210 }),
+      fc.constantFrom('"', '\\', '\n', '\u007f', '\ud800', 'é', '~', '__proto__', '10', '9')
+    )
+    const values = fc.anything({
+      key: texts,
+      values: [texts, fc.double(), fc.boolean(), fc.constant(null)],
+      maxKeys: 24
+    })
+    fc.assert(
+      fc.property(values, (value) => {
+        expect(canonicalText(value)).toBe(plainText(value))
+      })
+    )
+  })
+
   it('sees a key __proto__ as any other', () => {
     expect(contentId(JSON.parse('{"__proto__":1}'))).not.toBe(contentId({}))
   })
@@ -49,4 +67,14 @@ function sorted(value: unknown): unknown {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, item]) => [key, sorted(item)])
     .concat([['object']])
+}
+
+function plainText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((item) => `${plainText(item)},`).join('')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${entries
+    .filter(([, item]) => item !== undefined)
+    .map(([key, item]) => `${JSON.stringify(key)}:${plainText(item)},`)
+    .join('')}}`
 }

@@ -31,6 +31,6 @@ export function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
   if (value === undefined) return 'nothing'
   if (Array.isArray(value)) return 'an array'
-  if (typeof value === 'object' && value !== null) return 'an object'
-  return String(value)
+  if (typeof value === 'object') return value === null ? 'null' : 'an object'
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : typeof value
 }

@@ -153,14 +153,14 @@ export function tetragonEventsFrom(json: JsonObject, arrival: number | null): Ru
 
 /** Everything the event itself says counts; of the process only which one it is, as what is known of it grows. */
 function identityOf(type: string, json: JsonObject, event: JsonObject, process: JsonObject): string {
-  const said = Object.keys(event).filter((key) => key !== 'process' && key !== 'parent' && key !== 'ancestors')
+  const { process: _process, parent: _parent, ancestors: _ancestors, ...said } = event
   return contentId([
     json.node_name,
     type,
     json.time,
     process.exec_id ?? [process.pid, process.start_time],
     process.tid,
-    Object.fromEntries(said.map((key) => [key, event[key]]))
+    said
   ])
 }
 

@@ -1,28 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { freeForm, isoTime, MAX_LIST_ITEMS, MAX_TEXT_CHARACTERS, text, texts } from './bounds.ts'
+import { freeForm, MAX_LIST_ITEMS, MAX_TEXT_CHARACTERS, text, texts } from './bounds.ts'
 
 const tally = () => ({ truncated: 0 })
-
-describe('isoTime', () => {
-  it('keeps microseconds', () => {
-    expect(isoTime(1_795_500_000_123_456)).toBe('2026-11-24T06:00:00.123456Z')
-    expect(isoTime(1_795_500_000_000_007)).toBe('2026-11-24T06:00:00.000007Z')
-  })
-
-  it('orders as the numbers do', () => {
-    const time = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })
-    fc.assert(
-      fc.property(time, time, (a, b) => {
-        expect(Math.sign((isoTime(a) ?? '').localeCompare(isoTime(b) ?? ''))).toBe(Math.sign(a - b))
-      })
-    )
-  })
-
-  it.each([null, undefined, Number.NaN, Number.POSITIVE_INFINITY, -1, 2 ** 60])('says nothing of %s', (value) => {
-    expect(isoTime(value)).toBeUndefined()
-  })
-})
 
 describe('text', () => {
   it('is never longer than a term may be, is well-formed, and counts its cuts', () => {

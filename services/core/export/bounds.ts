@@ -36,7 +36,11 @@ export function text(value: unknown, tally: Tally): string | undefined {
 
 /** A list of strings within bounds; undefined when there is none. */
 export function texts(values: readonly unknown[], tally: Tally): readonly string[] | undefined {
-  const list = take(values, tally).flatMap((value) => text(value, tally) ?? [])
+  const list: string[] = []
+  for (const value of take(values, tally)) {
+    const bounded = text(value, tally)
+    if (bounded !== undefined) list.push(bounded)
+  }
   return list.length === 0 ? undefined : list
 }
 
@@ -52,21 +56,10 @@ export function integer(value: number | null | undefined): number | undefined {
   return Number.isSafeInteger(value) ? (value as number) : undefined
 }
 
-/**
- * @param micros microseconds since the epoch
- * @returns ISO 8601 with microseconds, as `date_nanos` takes it; undefined outside of 1970 to 2255
- */
-export function isoTime(micros: number | null | undefined): string | undefined {
-  if (typeof micros !== 'number' || !(micros >= 0 && micros <= Number.MAX_SAFE_INTEGER)) return undefined
-  const whole = Math.floor(micros)
-  const milliseconds = Math.floor(whole / 1000)
-  const rest = String(whole - milliseconds * 1000).padStart(3, '0')
-  return new Date(milliseconds).toISOString().replace('Z', `${rest}Z`)
-}
-
 /** The object, or undefined when none of its values is defined: writing JSON leaves undefined values out by itself. */
 export function compact(draft: Draft): Draft | undefined {
-  return Object.values(draft).some((value) => value !== undefined) ? draft : undefined
+  for (const key of Object.keys(draft)) if (draft[key] !== undefined) return draft
+  return undefined
 }
 
 /**
@@ -105,9 +98,11 @@ export function freeForm(value: unknown, tally: Tally): JsonObject | undefined {
       }
       return list
     }
-    // Without a prototype, no key means anything.
-    const object: Draft = Object.create(null)
-    for (const [key, item] of Object.entries(node)) {
+    // No key means anything: the only one that would, `__proto__`, is renamed.
+    const object: Draft = {}
+    const source = node as Draft
+    for (const key of Object.keys(source)) {
+      const item = source[key]
       if (values >= MAX_VALUES) {
         tally.truncated += 1
         break

@@ -1,6 +1,7 @@
 import type { AuditEvent, AuditUser, EnrichedEvent } from '../../../schemas/generated/types.ts'
 import { isObject, type JsonObject, parseJson, property } from '../json.ts'
-import { compact, type Draft, freeForm, integer, isoTime, type Tally, text, texts } from './bounds.ts'
+import { compact, type Draft, freeForm, integer, type Tally, text, texts } from './bounds.ts'
+import { isoTime } from './iso-time.ts'
 
 /** Bodies of these hold credentials, which have no place in a search index. */
 const SENSITIVE_RESOURCES: ReadonlySet<string> = new Set(['secrets', 'tokenreviews'])

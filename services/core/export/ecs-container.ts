@@ -1,5 +1,5 @@
 import type { InventoryRecord } from '../../../schemas/generated/types.ts'
-import { compact, type Draft, freeForm, isoTime, type Tally, text } from './bounds.ts'
+import { compact, type Draft, freeForm, type Tally, text } from './bounds.ts'
 import {
   clusterFields,
   containerColumns,
@@ -9,6 +9,7 @@ import {
   TAG_BAD_TIME,
   workloadFields
 } from './ecs-event.ts'
+import { isoTime } from './iso-time.ts'
 
 /**
  * The containers of a pod's inventory record, a document each; none for records of other kinds.

@@ -1,7 +1,8 @@
 import type { Action, Entity, EntityType, Incident, Signal } from '../../../schemas/generated/types.ts'
 import { splitTechnique, tacticName } from './attack-names.ts'
-import { compact, type Draft, freeForm, integer, isoTime, type Tally, take, text, texts } from './bounds.ts'
+import { compact, type Draft, freeForm, integer, type Tally, take, text, texts } from './bounds.ts'
 import { clusterFields, ECS_VERSION, finish, TAG_BAD_TIME } from './ecs-event.ts'
+import { isoTime } from './iso-time.ts'
 import { SEVERITY_NUMBER } from './severity-number.ts'
 
 function entity(value: Entity, tally: Tally): Draft {

@@ -1,7 +1,8 @@
 import type { Container, EnrichedEvent, Pod, PodSpec, Workload } from '../../../schemas/generated/types.ts'
-import { compact, type Draft, freeForm, isoTime, type Tally, text, texts } from './bounds.ts'
+import { compact, type Draft, freeForm, type Tally, text, texts } from './bounds.ts'
 import { auditCategory, auditFields } from './ecs-audit.ts'
 import { runtimeCategory, runtimeFields } from './ecs-runtime.ts'
+import { isoTime } from './iso-time.ts'
 
 /** Version of the Elastic Common Schema whose field names the documents use. */
 export const ECS_VERSION = '9.0.0'

@@ -1,5 +1,6 @@
 import type { Ancestor, Process, RuntimeEvent } from '../../../schemas/generated/types.ts'
-import { compact, type Draft, freeForm, integer, isoTime, type Tally, take, text, texts } from './bounds.ts'
+import { compact, type Draft, freeForm, integer, type Tally, take, text, texts } from './bounds.ts'
+import { isoTime } from './iso-time.ts'
 
 interface Classification {
   readonly category: readonly string[]

@@ -5,5 +5,3 @@ export const RESPOND_ERRORS = {
   PLAYBOOK_INVALID: { description: 'A playbook does not say what a playbook has to say.', retriable: false },
   PLAYBOOK_NAME_TAKEN: { description: 'Two playbooks have one name.', retriable: false }
 } as const satisfies ErrorList<string>
-
-export type RespondErrorCode = keyof typeof RESPOND_ERRORS

@@ -40,6 +40,8 @@ export interface DeadLetterFilter {
 
 /** Header of the message on a dead-letter topic that says that an earlier one was replayed: the earlier one's offset. */
 const REPLAYED_HEADER = 'weir.replayed_offset'
+/** Content type of letters about input that could not become an event: they hold the input itself. */
+const JSON_CONTENT = 'application/json'
 /** A replay goes in portions that a transaction holds easily. */
 const PORTION_MAX_MESSAGES = 100
 
@@ -149,6 +151,8 @@ export interface Replay {
   readonly already_replayed: number
   /** Letters of the filter that have nothing to be replayed. */
   readonly without_value: number
+  /** Letters of the filter that never were messages: JSON as a source sent it, to be sent to the collector again. */
+  readonly not_messages: number
 }
 
 /** The message as it was before it died, for the partition that it was in, and the note that it has been replayed. */
@@ -210,7 +214,7 @@ export async function replayDeadLetters(
   client: KafkaClient,
   { topics, code, limit }: DeadLetterFilter
 ): Promise<Replay> {
-  const counts = { replayed: 0, already_replayed: 0, without_value: 0 }
+  const counts = { replayed: 0, already_replayed: 0, without_value: 0, not_messages: 0 }
   for (const topic of topics) {
     if (counts.replayed >= limit) break
     if (!topic.endsWith(DEAD_LETTER_SUFFIX)) {
@@ -245,6 +249,7 @@ async function replayTopic(
             continue
           if (done.has(letter.offset)) counts.already_replayed++
           else if (letter.headers[DLQ_CODE_HEADER] === 'KAFKA_MESSAGE_TOO_LARGE') counts.without_value++
+          else if (letter.headers['content-type'] === JSON_CONTENT) counts.not_messages++
           else if (counts.replayed < limit) {
             await portions.add(resurrect(letter, original, partitions))
             counts.replayed++

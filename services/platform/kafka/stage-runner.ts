@@ -8,6 +8,7 @@ import { batchSeconds, consumerFailures, deadLetters, messagesIn, rebalances } f
 import type { Batch, HandleContext, OutgoingMessage, Stage } from '../stage.ts'
 import { createAssignment, type Owned } from './assignment.ts'
 import { type KafkaClient, protocolTypeOf, retryOf } from './client.ts'
+import { committedOffsets } from './committed-offsets.ts'
 import { KAFKA_ERRORS } from './errors.ts'
 import { kafkajs } from './kafkajs.ts'
 import { piecesOf, toMessage } from './message.ts'
@@ -127,9 +128,7 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
 
   async function committedOffset(topic: string, partition: number): Promise<bigint | null> {
     if (admin === null) throw notRunning()
-    const [offsets] = await admin.fetchOffsets({ groupId: group, topics: [topic] })
-    const offset = BigInt(offsets?.partitions.find((entry) => entry.partition === partition)?.offset ?? -1)
-    return offset < 0n ? null : offset
+    return (await committedOffsets(admin, group, [topic])).get(`${topic}/${partition}`) ?? null
   }
 
   async function send(messages: readonly OutgoingMessage[]): Promise<void> {

@@ -21,8 +21,8 @@ export interface MemoryBusOptions {
    */
   readonly topic_max_messages?: number
   /**
-   * automatic: stages run as soon as there is something for them. manual: only within `drain`, and so always in the same
-   * order.
+   * automatic: stages run as soon as there is something for them. manual, the default: only within `drain`, and so always in
+   * the same order.
    */
   readonly pump?: 'automatic' | 'manual'
   /** How often a batch is given again to a stage that threw an error that says it is retriable. */

@@ -22,9 +22,9 @@ export const collectEvidence: PlanAction = ({ victims }) => ({
       target: podEntity(pod),
       requests: [
         get(corePath(namespace, 'pods', name)),
-        get(`${corePath(namespace, 'events')}?${events}`),
+        get(`${corePath(namespace, 'events')}?${events.toString()}`),
         ...(named.length === 0 ? [null] : named).map((container) =>
-          get(`${corePath(namespace, 'pods', name, 'log')}?${log(container)}`)
+          get(`${corePath(namespace, 'pods', name, 'log')}?${log(container).toString()}`)
         ),
         ...(node === null
           ? []

@@ -1,7 +1,7 @@
 import { corePath, create, groupPath, mergePatch, requestText } from '../requests.ts'
 import { type PlanAction, podEntity, podText } from './action.ts'
 
-export const QUARANTINE_LABEL = 'weir.io/quarantine'
+const QUARANTINE_LABEL = 'weir.io/quarantine'
 /** Digits of the incident's id that are enough for a label. */
 const LABEL_CHARACTERS = 16
 

@@ -1,0 +1,31 @@
+import type { AuditEvent } from '../../schemas/generated/types.ts'
+import { parseJson } from './json.ts'
+
+/**
+ * The bodies of one audit event as JSON: each is parsed when it is first asked for, once for all who ask. Made beside the event and
+ * gone with it. What is handed out is shared and not to be changed.
+ */
+export interface Bodies {
+  /** The request body, undefined when there is none or it is not JSON. */
+  readonly request: () => unknown
+  /** The response body, undefined when there is none or it is not JSON. */
+  readonly response: () => unknown
+}
+
+const absent = () => undefined
+const NO_BODIES: Bodies = { request: absent, response: absent }
+
+function parsedOnce(text: string | null): () => unknown {
+  if (text === null) return absent
+  let parsed: { readonly value: unknown } | null = null
+  return () => {
+    parsed ??= { value: parseJson(text) }
+    return parsed.value
+  }
+}
+
+/** @param event the audit event whose bodies are meant; null where an event is none and so has no bodies */
+export function bodiesOf(event: Pick<AuditEvent, 'requestObject' | 'responseObject'> | null): Bodies {
+  if (event === null || (event.requestObject === null && event.responseObject === null)) return NO_BODIES
+  return { request: parsedOnce(event.requestObject), response: parsedOnce(event.responseObject) }
+}

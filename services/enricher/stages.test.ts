@@ -1,0 +1,188 @@
+import { describe, expect, it } from 'vitest'
+import type { AuditEvent } from '../../schemas/generated/types.ts'
+import { createCodec, localSchemas } from '../core/avro/codec.ts'
+import type { RuleSet } from '../core/detect/rule-set.ts'
+import { WeirError } from '../core/errors.ts'
+import { createMemoryFactsStore, type FactsStore } from '../platform/facts-store.ts'
+import { convertJson } from '../platform/ingest/convert.ts'
+import { silentLogger } from '../platform/log.ts'
+import { REDIS_ERRORS } from '../platform/redis/errors.ts'
+import type { Message, Stage } from '../platform/stage.ts'
+import { createCachedFacts } from './cached-facts.ts'
+import { enricherOptions } from './options.ts'
+import { createEnricherStages } from './stages.ts'
+
+const schemas = localSchemas()
+const codec = createCodec(schemas)
+const cluster = { id: 'c1', name: 'prod' }
+const CONTAINER = 'ab'.repeat(32)
+const noRules: RuleSet = { size: 0, match: () => [] }
+const context = { signal: new AbortController().signal, heartbeat: async () => {} }
+
+function stages(given: { rules?: RuleSet; store?: FactsStore; attempts?: number } = {}): readonly Stage[] {
+  const store = given.store ?? createMemoryFactsStore()
+  return createEnricherStages(
+    {
+      schemas,
+      codec,
+      rules: given.rules ?? noRules,
+      facts: createCachedFacts(store, { max_entries: 10, ttl_ms: 1_000 }),
+      log: silentLogger,
+      now_ms: () => 1_000,
+      waitUntil: async () => {}
+    },
+    enricherOptions.parse({ retry_attempts: given.attempts ?? 2 })
+  )
+}
+
+const message = (topic: string, value: Buffer | null): Message => ({
+  topic,
+  partition: 0,
+  offset: '7',
+  key: null,
+  value,
+  headers: {},
+  timestamp_ms: 0
+})
+
+async function handle(stage: Stage | undefined, topic: string, ...values: Array<Buffer | null>) {
+  if (stage === undefined) throw new Error('no stage')
+  return stage.handle({ topic, partition: 0, messages: values.map((value) => message(topic, value)) }, context)
+}
+
+const auditJson = (auditID: string) => ({
+  kind: 'Event',
+  apiVersion: 'audit.k8s.io/v1',
+  auditID,
+  stage: 'ResponseComplete',
+  verb: 'list',
+  user: { username: 'alice' },
+  objectRef: { resource: 'pods', namespace: 'shop' },
+  stageTimestamp: '2026-11-24T10:00:00Z',
+  responseStatus: { code: 200 }
+})
+
+const auditBatch = (...ids: string[]) =>
+  codec.encode('audit-batch', {
+    cluster,
+    provider: 'kubernetes',
+    collector: 'test',
+    received: 5,
+    events: ids.map(
+      (id) => convertJson(auditJson(id), { cluster, instance: 'test', received: 5 }).taken[0]?.event.audit as AuditEvent
+    )
+  })
+
+const runtimeBatch = () =>
+  codec.encode('runtime-batch', {
+    cluster,
+    node: 'n1',
+    boot_id: null,
+    sensor: 'tetragon',
+    first_sequence: '1',
+    received: 5,
+    events: [
+      {
+        id: 'r1',
+        time: 10,
+        category: 'process',
+        action: 'exec',
+        process: null,
+        container: { id: CONTAINER, name: null, image_name: null, image_id: null, privileged: null },
+        pod: null,
+        network: null,
+        file: null,
+        alert: null,
+        attributes: {}
+      }
+    ]
+  })
+
+describe('the enricher', () => {
+  it('makes one enriched event of each event, whose key is the pod or the user', async () => {
+    const outputs = await handle(stages()[0], 'weir.audit.v1', auditBatch('a', 'b'))
+    expect(outputs.map(({ topic, key }) => [topic, key])).toEqual([
+      ['weir.events.v1', 'alice'],
+      ['weir.events.v1', 'alice']
+    ])
+    const events = await Promise.all(outputs.map(({ value }) => codec.decode('enriched-event', value)))
+    expect(events.map(({ audit, id, received }) => [audit?.auditID, id, received])).toEqual([
+      ['a', 'a/ResponseComplete', 5],
+      ['b', 'b/ResponseComplete', 5]
+    ])
+  })
+
+  it('sends a message it cannot decode to the dead letters and goes on with the next', async () => {
+    const outputs = await handle(stages()[0], 'weir.audit.v1', Buffer.from('nonsense'), auditBatch('a'))
+    expect(outputs.map(({ topic }) => topic).toSorted()).toEqual(['weir.audit.v1.dlq', 'weir.events.v1'])
+    expect(outputs.find(({ topic }) => topic.endsWith('.dlq'))).toMatchObject({
+      value: Buffer.from('nonsense'),
+      headers: { 'dlq.code': 'CODEC_WRONG_MAGIC', 'dlq.offset': '7' }
+    })
+  })
+
+  it('sends an event that breaks a rule to the dead letters alone', async () => {
+    const rules: RuleSet = {
+      size: 1,
+      match: ({ audit }) => {
+        if (audit?.auditID === 'b') throw new TypeError('a defect')
+        return []
+      }
+    }
+    const outputs = await handle(stages({ rules })[0], 'weir.audit.v1', auditBatch('a', 'b', 'c'))
+    const [letter] = outputs.filter(({ topic }) => topic === 'weir.audit.v1.dlq')
+    expect(outputs.filter(({ topic }) => topic === 'weir.events.v1')).toHaveLength(2)
+    expect(letter?.headers?.['dlq.code']).toBe('ENRICH_FAILED')
+    const alone = await codec.decode('audit-batch', letter?.value ?? null)
+    expect(alone.events.map(({ auditID }) => auditID)).toEqual(['b'])
+  })
+
+  it('lets an event of an unknown container wait a bounded number of times, then go on as missing', async () => {
+    const [enricher, retry] = stages({ attempts: 2 })
+    let outputs = await handle(enricher, 'weir.runtime.v1', runtimeBatch())
+    for (const attempts of [1, 2]) {
+      expect(outputs.map(({ topic }) => topic)).toEqual(['weir.retry.v1'])
+      expect(await codec.decode('retry-event', outputs[0]?.value ?? null)).toMatchObject({ attempts, due: 3_000_000 })
+      outputs = await handle(retry, 'weir.retry.v1', outputs[0]?.value ?? null)
+    }
+    expect(outputs.map(({ topic }) => topic)).toEqual(['weir.events.v1'])
+    expect(await codec.decode('enriched-event', outputs[0]?.value ?? null)).toMatchObject({
+      id: 'r1',
+      enrichment: { status: 'missing', reason: 'container is not in the inventory' }
+    })
+    // The next event of the same container does not wait in vain.
+    expect((await handle(enricher, 'weir.runtime.v1', runtimeBatch())).map(({ topic }) => topic)).toEqual([
+      'weir.events.v1'
+    ])
+  })
+
+  it('waits for a store that is away, and loses nothing', async () => {
+    let calls = 0
+    const memory = createMemoryFactsStore()
+    const store: FactsStore = {
+      ...memory,
+      fetch: async (keys) => {
+        calls += 1
+        if (calls < 3) throw new WeirError(REDIS_ERRORS, 'REDIS_UNAVAILABLE', 'away')
+        return memory.fetch(keys)
+      }
+    }
+    const outputs = await handle(stages({ store, attempts: 0 })[0], 'weir.runtime.v1', runtimeBatch())
+    expect(outputs).toHaveLength(1)
+    expect(calls).toBe(3)
+  })
+
+  it('asks the store once for a whole batch', async () => {
+    const asked: number[] = []
+    const memory = createMemoryFactsStore()
+    const store: FactsStore = {
+      ...memory,
+      fetch: async (keys) => {
+        asked.push(keys.length)
+        return memory.fetch(keys)
+      }
+    }
+    await handle(stages({ store })[0], 'weir.runtime.v1', runtimeBatch(), runtimeBatch(), runtimeBatch())
+    expect(asked).toEqual([1])
+  })
+})
