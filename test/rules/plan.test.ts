@@ -10,6 +10,7 @@ import { planByClass } from '../../services/core/detect/plan.ts'
 import { enrich } from '../../services/core/enrich/join.ts'
 import { decodeRecords } from '../../services/core/events/format.ts'
 import { readRuleFolder } from '../../services/platform/rule-files.ts'
+import { auditEvent, runtimeEvent } from '../support/enriched-event.ts'
 import { loadTexts, ruleText } from '../support/rule-text.ts'
 import { generatedEvents } from '../support/rules/generated-events.ts'
 import { generatedRules } from '../support/rules/generated-rules.ts'
@@ -111,5 +112,38 @@ describe('the plan', { timeout: 60_000 }, () => {
     const said = saidBy(load, {}, events)
     expect(new Set(said).size).toBeGreaterThan(5)
     expect(said).toEqual(saidBy(load, { plan: planByClass }, events))
+  })
+
+  it('stays right when rules tell more values apart than have routes of their own', () => {
+    const { matching } = loadTexts(
+      Array.from({ length: 160 }, (_, index) =>
+        ruleText(
+          { a: { verb: `verb${index}`, 'objectRef.resource|startswith': `res${index % 20}` }, condition: 'a' },
+          undefined,
+          `rule ${index}`
+        )
+      )
+    )
+    const names = (verb: string, resource: string) =>
+      matching(viewOf(auditEvent({ verb, objectRef: { resource } }))).map(({ document }) => document.title)
+    for (let index = 0; index < 160; index += 1) {
+      for (let resource = 0; resource < 20; resource += 1) {
+        const found = names(`Verb${index}`, `res${resource}x`)
+        // res1 is how res10 begins.
+        expect(found.length).toBe(`res${resource}x`.startsWith(`res${index % 20}`) ? 1 : 0)
+      }
+    }
+    expect(names('verb0', 'other')).toEqual([])
+    expect(names('unheard', 'res0')).toEqual([])
+  })
+
+  it('routes events of both sources by the same field without mixing them up', () => {
+    const { matching } = loadTexts([
+      ruleText({ a: { outcome: 'success', verb: 'create' }, condition: 'a' }, 'product: kubernetes', 'audit'),
+      ruleText({ a: { outcome: 'success', action: 'exec' }, condition: 'a' }, 'product: weir', 'runtime')
+    ])
+    const titles = (given: EnrichedEvent) => matching(viewOf(given)).map(({ document }) => document.title)
+    const events = [auditEvent({ verb: 'create', objectRef: { resource: 'pods' } }), runtimeEvent({})]
+    for (const _ of [1, 2]) expect(events.map(titles)).toEqual([['audit'], ['runtime']])
   })
 })
