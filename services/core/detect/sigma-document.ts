@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Severity } from '../../../schemas/generated/types.ts'
+import { SEVERITIES } from '../severity.ts'
 import { type Correlation, parseCorrelation } from './correlation-document.ts'
 import { parseDetection } from './detection.ts'
 import type { Offset, Problems } from './errors.ts'
@@ -7,7 +8,7 @@ import type { Logsource } from './field-map.ts'
 import type { Placeholders } from './modifiers.ts'
 import type { RuleNode } from './rule-tree.ts'
 import { nearest } from './suggest.ts'
-import { isLevel, LEVELS, NO_EXTENSION, type Placed, parseExtension, type WeirExtension } from './weir-extension.ts'
+import { isLevel, NO_EXTENSION, type Placed, parseExtension, type WeirExtension } from './weir-extension.ts'
 import { entryOf, kindName, mapOf, type Source, type SourceMap, textOf, textsOf } from './yaml-source.ts'
 
 /** What every document of a rule file has. */
@@ -130,7 +131,7 @@ function parseLevel(map: SourceMap, problems: Problems): Severity | null {
   if (entry === undefined) return null
   const text = textOf(entry, problems)
   if (text === null || isLevel(text)) return text
-  return problems.report(entry.value.at, 'RULE_VALUE', `${text} is not a level`, nearest(text, LEVELS))
+  return problems.report(entry.value.at, 'RULE_VALUE', `${text} is not a level`, nearest(text, SEVERITIES))
 }
 
 function parseStatus(map: SourceMap, problems: Problems): string | null {

@@ -1,12 +1,11 @@
 import type { Severity } from '../../../schemas/generated/types.ts'
+import { SEVERITIES } from '../severity.ts'
 import type { Offset, Problems } from './errors.ts'
 import { nearest } from './suggest.ts'
 import { mapOf, type SourceEntry, textOf, textsOf } from './yaml-source.ts'
 
-export const LEVELS: readonly Severity[] = ['informational', 'low', 'medium', 'high', 'critical']
-
 export function isLevel(text: string): text is Severity {
-  return (LEVELS as readonly string[]).includes(text)
+  return (SEVERITIES as readonly string[]).includes(text)
 }
 
 /** Text of a rule with the place it stands at, for later checks. */
@@ -101,7 +100,7 @@ export function parseExtension(entry: SourceEntry, problems: Problems): WeirExte
         const text = textOf(item, problems)
         if (text !== null && isLevel(text)) extension = { ...extension, severity: text }
         else if (text !== null)
-          problems.report(item.value.at, 'RULE_VALUE', `${text} is not a level`, nearest(text, LEVELS))
+          problems.report(item.value.at, 'RULE_VALUE', `${text} is not a level`, nearest(text, SEVERITIES))
         break
       }
       case 'expires':
