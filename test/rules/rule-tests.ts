@@ -8,7 +8,7 @@ export const RULES = join(import.meta.dirname, '../../rules')
 /** Paths of rule files below `rules/`, tests and fields.yml left out. */
 export function ruleFiles(): readonly string[] {
   return readdirSync(RULES, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.yml') && !entry.name.endsWith('.test.yml'))
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.yml') && !/\.(?:test|list)\.yml$/.test(entry.name))
     .map((entry) => relative(RULES, join(entry.parentPath, entry.name)))
     .filter((path) => path !== 'fields.yml' && !path.startsWith('playbooks'))
     .sort()

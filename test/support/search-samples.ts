@@ -89,6 +89,8 @@ export const execProcess: RuntimeEvent = {
     start_time: SAMPLE_TIME,
     interactive: true,
     in_image: false,
+    entry: 'exec',
+    socket_stdio: false,
     exit_code: null,
     ancestors: [
       {

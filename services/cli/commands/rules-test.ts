@@ -23,7 +23,7 @@ export function rulesTestCommand(): Command {
   return new Command('test')
     .summary('run the tests beside rules; exit 1 when one fails')
     .description(
-      'Runs every case of name.test.yml on the rules of name.yml beside it, with the filters of the same folders. rules/README.md says what a case holds.'
+      'Runs every case of name.test.yml on the rules of name.yml beside it, with the filters of the same folders. docs/writing-rules.md says what a case holds.'
     )
     .argument('[folder...]', 'folders of rules; those that come with Weir unless given')
     .option('--json', 'print JSON, an object a line: every case, then a summary')

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { formatRuleError } from '../../core/detect/errors.ts'
 import { explainRule, renderExplanation } from '../../core/detect/explain.ts'
+import { FACTS, type Fact } from '../../core/detect/facts/fact-catalogue.ts'
 import { loadRuleSet } from '../../core/detect/load-rule-set.ts'
 import type { LoadedRule } from '../../core/detect/loaded-rule.ts'
 import { enrich } from '../../core/enrich/join.ts'
@@ -52,6 +53,16 @@ export function rulesCommand(): Command {
         else await print(`${(weir.code ?? '').padEnd(5)} ${level.padEnd(13)} ${(name ?? id).padEnd(40)} ${title}\n`)
       }
     })
+  const facts = new Command('facts')
+    .summary('list the facts that rules may ask for beside the fields of events')
+    .option('--json', 'print JSON, an object a line')
+    .action(async (options: Pick<Options, 'json'>) => {
+      for (const [name, { doc, fields }] of Object.entries<Fact>(FACTS)) {
+        const inside = fields === null ? 'any path' : fields.join(', ')
+        if (options.json === true) await print(`${JSON.stringify({ name, doc, fields })}\n`)
+        else await print(`${name.padEnd(24)} ${doc}${inside === '' ? '' : `\n${' '.repeat(25)}inside: ${inside}`}\n`)
+      }
+    })
   const lint = new Command('lint')
     .summary('check rules; exit 1 when something is wrong')
     .argument('[folder...]', 'folders of rules; those that come with Weir unless given')
@@ -95,6 +106,7 @@ export function rulesCommand(): Command {
   return new Command('rules')
     .summary('list, check, test, explain and measure rules')
     .addCommand(list)
+    .addCommand(facts)
     .addCommand(lint)
     .addCommand(rulesTestCommand())
     .addCommand(explain)

@@ -128,6 +128,8 @@ function processOf(given: NonNullable<RuntimeShorthand['process']>): Process {
     start_time: TEST_TIME,
     interactive: null,
     in_image: null,
+    entry: null,
+    socket_stdio: null,
     exit_code: null,
     ...rest,
     ancestors: [

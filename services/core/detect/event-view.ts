@@ -1,6 +1,7 @@
 import type { AuditEvent, EnrichedEvent } from '../../../schemas/generated/types.ts'
 import { type Bodies, bodiesOf } from '../bodies.ts'
 import { workloadKindOfResource } from '../enrich/workload-kinds.ts'
+import { factOf } from './facts/fact-catalogue.ts'
 import type { BodyPart } from './field-paths.ts'
 import { EVENT_LIMITS } from './limits.ts'
 
@@ -29,12 +30,14 @@ export interface EventView {
   request: { readonly value: unknown } | null
   response: { readonly value: unknown } | null
   keywords: FieldValues | null
+  /** Facts found so far, by name. */
+  facts: Map<string, unknown> | null
   /** What document paths are looked up in: one element of a list, or a raw event. Undefined for events of the model. */
   readonly document: unknown
 }
 
 export function viewOf(event: EnrichedEvent, bodies: Bodies = bodiesOf(event.audit)): EventView {
-  return { event, bodies, limits: [], request: null, response: null, keywords: null, document: undefined }
+  return { event, bodies, limits: [], request: null, response: null, keywords: null, facts: null, document: undefined }
 }
 
 /** One object of an event, looked at by itself. Bounds that are met are the event's. */
@@ -53,6 +56,17 @@ export function bodyOf(view: EventView, part: 'request' | 'response'): unknown {
   if (known !== null) return known.value
   const value = view.bodies[part]()
   view[part] = { value }
+  return value
+}
+
+/** A fact of the event, worked out when it is first asked for. What it reads of the bodies counts as read. */
+export function factIn(view: EventView, name: string): unknown {
+  view.facts ??= new Map()
+  const { facts } = view
+  if (facts.has(name)) return facts.get(name)
+  const bodies: Bodies = { request: () => bodyOf(view, 'request'), response: () => bodyOf(view, 'response') }
+  const value = factOf(name)?.compute({ ...view, bodies }, (other) => factIn(view, other))
+  facts.set(name, value)
   return value
 }
 
@@ -81,12 +95,16 @@ export function leftOut(view: EventView, part: BodyPart): string | null {
   if (audit === null) return null
   const reason = (what: string) =>
     `${what} is not in the event or cannot be read (audit level ${audit.level ?? 'not given'}, ${audit.verb ?? 'no verb'})`
-  if (part !== 'pod_spec') return isMissing(view, audit, part) ? reason(`the ${part} body`) : null
-  if (pod_spec !== null || workloadKindOfResource(audit.objectRef?.resource) === null) return null
-  const subresource = audit.objectRef?.subresource ?? null
-  if (subresource !== null && subresource !== 'ephemeralcontainers') return null
+  if (part === 'request' || part === 'response') return isMissing(view, audit, part) ? reason(`the ${part} body`) : null
+  const isOfPod = part === 'pod_spec' || part === 'pod_template'
+  if (isOfPod) {
+    if (part === 'pod_spec' && pod_spec !== null) return null
+    if (workloadKindOfResource(audit.objectRef?.resource) === null) return null
+    const subresource = audit.objectRef?.subresource ?? null
+    if (subresource !== null && subresource !== 'ephemeralcontainers') return null
+  }
   const either = isMissing(view, audit, 'request') && isMissing(view, audit, 'response')
-  return either ? reason('the pod spec') : null
+  return either ? reason(isOfPod ? 'the pod spec' : 'the object') : null
 }
 
 /**

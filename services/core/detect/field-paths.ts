@@ -1,4 +1,5 @@
 import { SCHEMAS } from '../../../schemas/generated/schemas.ts'
+import { FACT_PATHS, factOf } from './facts/fact-catalogue.ts'
 import { RULE_LIMITS } from './limits.ts'
 
 /**
@@ -15,7 +16,9 @@ export interface FieldPath {
 }
 
 export type FieldType = 'text' | 'number' | 'boolean' | 'time' | 'record' | 'json'
-export type BodyPart = 'request' | 'response' | 'pod_spec'
+export type BodyPart = 'request' | 'response' | 'pod_spec' | 'object' | 'pod_template'
+/** What a path may lead into that is JSON: a body, or a fact by its name. */
+export type JsonRoot = 'request' | 'response' | { readonly fact: string }
 
 export type PathStep =
   | { readonly kind: 'property'; readonly name: string }
@@ -23,8 +26,8 @@ export type PathStep =
   | { readonly kind: 'each'; readonly index: number | null }
   /** The rest of the path is one key of a map: such keys contain dots. */
   | { readonly kind: 'key'; readonly key: string }
-  /** The rest of the path leads into a body that is JSON text. `keys[i][j]` is segments i to j, joined by dots. */
-  | { readonly kind: 'json'; readonly body: 'request' | 'response'; readonly keys: readonly (readonly string[])[] }
+  /** The rest of the path leads into a body that is JSON text or into a fact. `keys[i][j]` is segments i to j, joined by dots. */
+  | { readonly kind: 'json'; readonly root: JsonRoot; readonly keys: readonly (readonly string[])[] }
   /** The path is looked up in the document of the view. `nulls`: whether a null in it is a value, or says that nothing is known. */
   | {
       readonly kind: 'document'
@@ -121,8 +124,8 @@ function joinedKeys(segments: readonly string[]): readonly (readonly string[])[]
   )
 }
 
-function jsonStep(body: 'request' | 'response', segments: readonly string[]): PathStep {
-  return { kind: 'json', body, keys: joinedKeys(segments) }
+function jsonStep(root: JsonRoot, segments: readonly string[]): PathStep {
+  return { kind: 'json', root, keys: joinedKeys(segments) }
 }
 
 interface Resolved {
@@ -174,8 +177,18 @@ function bodyOf(path: string): BodyPart | null {
   return /^pod_spec(?:\.|$)/.test(path) ? 'pod_spec' : null
 }
 
+/** A path to a fact or into one; null when there is no such fact, or nothing of that name in it. */
+function factPath(name: string, [first, second, ...rest]: readonly string[]): FieldPath | null {
+  const known = first === 'facts' ? factOf(`facts.${second ?? ''}`) : factOf(first ?? '')
+  if (known === null) return null
+  const inner = first === 'facts' || second === undefined ? rest : [second, ...rest]
+  if (known.fields !== null && inner.length > 0 && !known.fields.includes(inner.join('.'))) return null
+  const fact = first === 'facts' ? `facts.${second ?? ''}` : (first ?? '')
+  return { path: name, steps: [jsonStep({ fact }, inner)], type: 'json', body: known.part }
+}
+
 /**
- * Looks a path up in the event model.
+ * Looks a path up in the event model and among the facts.
  * @param name a path of EnrichedEvent, or of the audit or runtime event in it (`verb`, `process.name`); `[N]` after a list names
  *   one element, otherwise a path through a list means any element. Under requestObject, responseObject and maps every path exists
  * @returns null when the model has no such path
@@ -183,6 +196,8 @@ function bodyOf(path: string): BodyPart | null {
 export function resolvePath(name: string): FieldPath | null {
   const segments = name.split('.')
   if (segments.length > RULE_LIMITS.path_segments || segments.includes('')) return null
+  const fact = factPath(name, segments)
+  if (fact !== null) return fact
   for (const { prefix, type, steps } of ROOTS) {
     const found = follow(type, segments, prefix.slice(0, -1), steps)
     if (found !== null) return { path: prefix + name, ...found, body: bodyOf(prefix + name) }
@@ -224,7 +239,7 @@ function listPaths(type: ModelType, path: string, into: Set<string>): void {
 
 /** Every path that has a name, as rules write them, for suggestions. */
 export const KNOWN_PATHS: ReadonlySet<string> = (() => {
-  const paths = new Set<string>()
+  const paths = new Set<string>(FACT_PATHS)
   for (const { type } of ROOTS) listPaths(type, '', paths)
   return paths
 })()

@@ -1,6 +1,6 @@
 import type { EnrichedEvent } from '../../../schemas/generated/types.ts'
-import { bodyOf, type EventValue, type EventView, type FieldValues, meetLimit } from './event-view.ts'
-import type { FieldPath, PathStep } from './field-paths.ts'
+import { bodyOf, type EventValue, type EventView, type FieldValues, factIn, meetLimit } from './event-view.ts'
+import type { FieldPath, JsonRoot, PathStep } from './field-paths.ts'
 import { EVENT_LIMITS } from './limits.ts'
 
 /** A field as rules of one kind of log source know it: one or more paths, and names that values go by in Sigma's taxonomy. */
@@ -50,6 +50,13 @@ function readJson(
   if (!found) into.push(undefined)
 }
 
+const documentAt = (view: EventView, root: JsonRoot): unknown =>
+  typeof root === 'string' ? bodyOf(view, root) : factIn(view, root.fact)
+
+/** In a fact of our own a null says that nothing is known; in what clients sent it is a value. */
+const hasOwnNulls = (step: Extract<PathStep, { kind: 'json' | 'document' }>): boolean =>
+  step.kind === 'json' ? typeof step.root === 'object' && step.root.fact.startsWith('facts.') : step.nulls === 'missing'
+
 function readSteps(
   value: unknown,
   steps: readonly PathStep[],
@@ -64,9 +71,9 @@ function readSteps(
     if (step.kind === 'json' || step.kind === 'document') {
       const budget: Budget = { steps: EVENT_LIMITS.path_steps }
       const first = into.length
-      readJson(step.kind === 'json' ? bodyOf(view, step.body) : view.document, step.keys, 0, into, budget)
+      readJson(step.kind === 'json' ? documentAt(view, step.root) : view.document, step.keys, 0, into, budget)
       if (budget.steps < 0) meetLimit(view, 'path_steps')
-      if (step.kind === 'document' && step.nulls === 'missing') {
+      if (hasOwnNulls(step)) {
         for (let at = first; at < into.length; at += 1) into[at] ??= undefined
       }
       return

@@ -31,9 +31,10 @@ import type { RuleSet } from './rule-set.ts'
 import { attackOf, type CorrelationDocument, type FilterDocument, type RuleDocument } from './sigma-document.ts'
 import { signalOf } from './signal.ts'
 import { compileTemplate } from './title-template.ts'
+import { isValueList, parseValueLists } from './value-lists.ts'
 
 export interface LoadOptions {
-  /** Values for placeholders of the modifier `expand`. */
+  /** Values for placeholders of the modifier `expand`, before those of `*.list.yml` among the files. */
   readonly placeholders?: Placeholders
   readonly observer?: RuleSetObserver
   /** Chooses the candidates for an event; `planByDecision` unless given. */
@@ -183,8 +184,11 @@ export function loadRuleSet(files: readonly RuleFile[], options: LoadOptions = {
             ]
           }
         : parseFieldMap(mapFile)
-  const documents = files.filter(({ file }) => file !== mapFile?.file && !file.endsWith('.test.yml'))
-  const library = readLibrary(documents, options.placeholders ?? new Map())
+  const documents = files.filter(
+    ({ file }) => file !== mapFile?.file && !file.endsWith('.test.yml') && !isValueList(file)
+  )
+  const lists = parseValueLists(files.filter(({ file }) => isValueList(file)))
+  const library = readLibrary(documents, new Map([...lists.placeholders, ...(options.placeholders ?? [])]))
   const { sound, parts } = checkCorrelations(library)
   const filters = assignFilters(library)
   const table = fieldTable()
@@ -206,6 +210,6 @@ export function loadRuleSet(files: readonly RuleFile[], options: LoadOptions = {
     filters: library.filters.map(({ document }) => document),
     correlations: sound,
     deferred,
-    errors: distinct([...mapErrors, ...library.problems.flatMap(({ found }) => found)])
+    errors: distinct([...mapErrors, ...lists.errors, ...library.problems.flatMap(({ found }) => found)])
   }
 }

@@ -151,6 +151,8 @@ function parseTargets(section: SourceMap, problems: Problems): readonly Placed[]
   const texts = textsOf(entry, problems)
   if (texts === null) return undefined
   if (entry.value.kind === 'scalar' && (texts[0] === 'any' || texts[0] === 'all')) return null
+  // Ours: a filter for those rules only that take it by name.
+  if (entry.value.kind === 'scalar' && texts[0] === 'none') return []
   if (texts.length === 0) {
     problems.report(entry.value.at, 'RULE_VALUE', 'rules is empty: name the rules, or say any')
     return undefined

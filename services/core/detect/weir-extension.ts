@@ -2,7 +2,7 @@ import type { Severity } from '../../../schemas/generated/types.ts'
 import { SEVERITIES } from '../severity.ts'
 import type { Offset, Problems } from './errors.ts'
 import { nearest } from './suggest.ts'
-import { mapOf, type SourceEntry, textOf, textsOf } from './yaml-source.ts'
+import { entryOf, mapOf, type SourceEntry, textOf, textsOf } from './yaml-source.ts'
 
 export function isLevel(text: string): text is Severity {
   return (SEVERITIES as readonly string[]).includes(text)
@@ -12,6 +12,13 @@ export function isLevel(text: string): text is Severity {
 export interface Placed {
   readonly text: string
   readonly at: Offset
+}
+
+/** Something to look at, with a search for it where there is one. */
+export interface InvestigationStep {
+  readonly step: string
+  /** In the query language of Dashboards and OpenSearch's query_string (Lucene), `{field}` standing for the signal's values. */
+  readonly query: string | null
 }
 
 /** What rules say under `x-weir`: everything that Weir adds to Sigma. */
@@ -24,8 +31,14 @@ export interface WeirExtension {
   readonly dedup: readonly Placed[]
   /** ATT&CK technique ids of version 19 where they differ from the tags. */
   readonly techniques_v19: readonly string[]
+  /** Ids of Microsoft's Threat Matrix for Kubernetes, such as MS-TA9018. */
+  readonly microsoft: readonly string[]
   /** Steps for an analyst, in order. */
-  readonly investigation: readonly string[]
+  readonly investigation: readonly InvestigationStep[]
+  /** Names of rules that may match the same event, by design: the test of the whole corpus allows no others. */
+  readonly alongside: readonly string[]
+  /** Names of shared filters that this rule takes, beside those that name the rule. */
+  readonly filters: readonly Placed[]
   /** What the rule is known not to see. */
   readonly known_gaps: readonly string[]
   readonly playbook: string | null
@@ -42,6 +55,9 @@ export const NO_EXTENSION: WeirExtension = {
   title: null,
   dedup: [],
   techniques_v19: [],
+  microsoft: [],
+  alongside: [],
+  filters: [],
   investigation: [],
   known_gaps: [],
   playbook: null,
@@ -62,6 +78,28 @@ function placedList(entry: SourceEntry, problems: Problems): readonly Placed[] {
   const texts = textsOf(entry, problems) ?? []
   const items = entry.value.kind === 'list' ? entry.value.items : [entry.value]
   return texts.map((text, index) => ({ text, at: items[index]?.at ?? entry.keyAt }))
+}
+
+/** A list of steps: each is text, or a map of step and query. */
+function parseSteps(entry: SourceEntry, problems: Problems): readonly InvestigationStep[] {
+  const items = entry.value.kind === 'list' ? entry.value.items : [entry.value]
+  return items.flatMap((item): readonly InvestigationStep[] => {
+    if (item.kind === 'scalar' && typeof item.value === 'string') return [{ step: item.value, query: null }]
+    const step = item.kind === 'map' ? entryOf(item, 'step') : undefined
+    const query = item.kind === 'map' ? entryOf(item, 'query') : undefined
+    const other = item.kind === 'map' ? item.entries.find(({ key }) => key !== 'step' && key !== 'query') : undefined
+    if (step === undefined || other !== undefined) {
+      problems.report(
+        other?.keyAt ?? item.at,
+        'RULE_VALUE',
+        'a step of investigation is text, or a map of step and query'
+      )
+      return []
+    }
+    const text = textOf(step, problems)
+    const search = query === undefined ? null : textOf(query, problems, 1_024)
+    return text === null ? [] : [{ step: text, query: search }]
+  })
 }
 
 function parseExpiry(entry: SourceEntry, problems: Problems): number | null {
@@ -89,10 +127,15 @@ export function parseExtension(entry: SourceEntry, problems: Problems): WeirExte
         extension = { ...extension, title: placed(item, problems) }
         break
       case 'dedup':
-        extension = { ...extension, dedup: placedList(item, problems) }
+      case 'filters':
+        extension = { ...extension, [item.key]: placedList(item, problems) }
+        break
+      case 'investigation':
+        extension = { ...extension, investigation: parseSteps(item, problems) }
         break
       case 'techniques_v19':
-      case 'investigation':
+      case 'microsoft':
+      case 'alongside':
       case 'known_gaps':
         extension = { ...extension, [item.key]: textsOf(item, problems) ?? [] }
         break

@@ -65,6 +65,8 @@ export function falcoProcessOf(fields: FalcoFields, host: string | null, alertId
     interactive: tty === null ? null : tty !== 0,
     // What is in the upper layer of the overlay came after the image.
     in_image: upper === null ? null : !upper,
+    entry: null,
+    socket_stdio: null,
     exit_code: null,
     ancestors: ancestorsOf(fields)
   }

@@ -75,6 +75,8 @@ export function processFrom(event: JsonObject, node: string | null, cuts: Cuts):
     start_time: microsFrom(json.start_time),
     interactive: interactiveOf(json.tty),
     in_image: null,
+    entry: null,
+    socket_stdio: null,
     exit_code: null,
     ancestors: ancestors.map((ancestor) => ancestorFrom(ancestor, node, cuts))
   }

@@ -125,6 +125,8 @@ export function runtimeFields(event: RuntimeEvent, tally: Tally): Draft {
           ? undefined
           : compact({
               in_image: process.in_image ?? undefined,
+              entry: text(process.entry, tally),
+              socket_stdio: process.socket_stdio ?? undefined,
               ancestors: texts(
                 take(process.ancestors, tally).map(
                   ({ command_line, executable, name }) => command_line ?? executable ?? name

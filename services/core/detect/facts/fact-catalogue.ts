@@ -1,0 +1,253 @@
+import { workloadKindOfResource } from '../../enrich/workload-kinds.ts'
+import { stringAt } from '../../json.ts'
+import type { EventView } from '../event-view.ts'
+import { addressKind, networkOf, urlsIn } from './address.ts'
+import { certificateRequestOf } from './certificate-request.ts'
+import { credentialsIn } from './credentials.ts'
+import { grantedRights, grantsToActor, isOwned, replicasOf, roleOf, subjectsOf } from './grants.ts'
+import { lookAlikeOf, trustedNameOf } from './look-alike.ts'
+import { patchedFields, podTemplateOf, requestedObject } from './object.ts'
+import {
+  boundedContainers,
+  commandsOf,
+  hostPathsOf,
+  imagesOf,
+  projectedTokens,
+  templateAnnotations,
+  weakenedIsolation
+} from './pod-template.ts'
+import { podAgeSeconds, processFacts } from './process.ts'
+import { clientFamily, execOf, requestPath } from './request.ts'
+
+/** What a fact is read from, so that a rule can be told undecided when the audit level left that out. */
+export type FactPart = 'object' | 'pod_template' | 'request' | null
+
+/** Something worked out from an event that Sigma cannot say: a field of rules, found once per event and only when a rule asks. */
+export interface Fact {
+  /** What it is, in one line for rule authors. */
+  readonly doc: string
+  readonly part: FactPart
+  /** Names inside it; null when it is JSON, where every path exists; empty for plain values. */
+  readonly fields: readonly string[] | null
+  readonly compute: (view: EventView, facts: FactReader) => unknown
+}
+
+/** Gives facts that other facts are made from, by name. */
+export type FactReader = (name: string) => unknown
+
+const fact = (part: FactPart, fields: Fact['fields'], doc: string, compute: Fact['compute']): Fact => ({
+  doc,
+  part,
+  fields,
+  compute
+})
+
+const audit =
+  <T>(from: (view: EventView & { event: { audit: NonNullable<EventView['event']['audit']> } }) => T) =>
+  (view: EventView): T | null =>
+    view.event.audit === null ? null : from(view as Parameters<typeof from>[0])
+
+const podSpecPath = (view: EventView) => workloadKindOfResource(view.event.audit?.objectRef?.resource)?.podSpec ?? null
+
+const namesOf = (view: EventView, object: unknown): readonly string[] => {
+  const reference = view.event.audit?.objectRef
+  const names = [
+    reference?.name ?? stringAt(object, 'metadata', 'name'),
+    reference?.resource === 'namespaces' ? null : (reference?.namespace ?? null)
+  ]
+  return names.filter((name) => name !== null)
+}
+
+const commandLine = (view: EventView) => view.event.runtime?.process?.command_line ?? null
+
+/** Every fact by the name that rules use. `facts.` keeps them apart from the event model; the two roots are documents. */
+export const FACTS = {
+  object: fact(
+    'object',
+    null,
+    'The object of an API request, whatever the verb: as asked for by create and update, as it is after a patch (or what the patch sets), as it was before a delete.',
+    audit((view) => requestedObject(view.event.audit, view.bodies))
+  ),
+  pod_template: fact(
+    'pod_template',
+    null,
+    'The pod spec in that object, whatever the kind of workload: pod_template.hostPID, pod_template.volumes.',
+    (view, facts) => {
+      const path = podSpecPath(view)
+      return path === null ? null : podTemplateOf(facts('object'), path)
+    }
+  ),
+  'facts.containers': fact(
+    'pod_template',
+    null,
+    'Containers, init and ephemeral containers of the pod spec, each as in the API; first 256.',
+    (_, facts) => boundedContainers(facts('pod_template'))
+  ),
+  'facts.commands': fact(
+    'pod_template',
+    [],
+    'What the pod spec has run: command with args of each container, lifecycle hooks and exec probes.',
+    (_, facts) => commandsOf(facts('pod_template'))
+  ),
+  'facts.images': fact(
+    'pod_template',
+    ['reference', 'registry', 'repository', 'name', 'tag', 'digest'],
+    'Images of the pod spec, taken apart. registry is docker.io where none is written.',
+    (_, facts) => imagesOf(facts('pod_template'))
+  ),
+  'facts.host_paths': fact(
+    'pod_template',
+    ['path', 'read_only', 'mounted', 'type'],
+    'Host paths of the pod spec, normalised; read_only when every mount of it is.',
+    (_, facts) => hostPathsOf(facts('pod_template'))
+  ),
+  'facts.tokens': fact(
+    'pod_template',
+    ['audience', 'seconds'],
+    'Service-account tokens that the pod spec has projected.',
+    (_, facts) => projectedTokens(facts('pod_template'))
+  ),
+  'facts.weakened': fact(
+    'pod_template',
+    [],
+    'Isolation given up: seccomp_unconfined, apparmor_unconfined, unmasked_proc, shared_process_namespace, root_may_escalate, unsafe_sysctl, host_process.',
+    (view, facts) => {
+      const path = podSpecPath(view)
+      return path === null ? [] : weakenedIsolation(facts('pod_template'), templateAnnotations(facts('object'), path))
+    }
+  ),
+  'facts.owned': fact(
+    'object',
+    [],
+    'Whether the object has an owner, so that a controller made it and the finding belongs to the owner.',
+    (_, facts) => isOwned(facts('object'))
+  ),
+  'facts.replicas': fact('object', [], 'Pods that the object asks for: replicas or parallelism.', (_, facts) =>
+    replicasOf(facts('object'))
+  ),
+  'facts.patched': fact(
+    'request',
+    [],
+    'Paths that a patch sets, without list indices: spec.template.spec.containers.image.',
+    audit((view) => patchedFields(view.event.audit, view.bodies))
+  ),
+  'facts.exec': fact(
+    null,
+    ['command_line', 'program', 'container', 'stdin', 'tty'],
+    'What an exec or attach asks for in its query, decoded and joined.',
+    audit((view) => execOf(view.event.audit))
+  ),
+  'facts.path': fact(
+    null,
+    [],
+    'Path of the request URI without query, decoded.',
+    audit((view) => requestPath(view.event.audit.requestURI))
+  ),
+  'facts.client': fact(
+    null,
+    [],
+    'First product of the user agent in lower case: kubectl, curl, python-requests.',
+    audit((view) => clientFamily(view.event.audit.userAgent))
+  ),
+  'facts.source': fact(
+    null,
+    ['kind', 'network'],
+    'The client address of a request: kind (public, private, loopback, link_local, metadata) and network (/24, /48).',
+    ({ event: { source_ip } }) => ({ kind: addressKind(source_ip), network: networkOf(source_ip) })
+  ),
+  'facts.subjects': fact(
+    'object',
+    ['kind', 'name', 'namespace', 'identity'],
+    'Subjects of a role binding; identity is the user or group name as audit events have it.',
+    (view, facts) => subjectsOf(facts('object'), view.event.audit?.objectRef?.namespace ?? null)
+  ),
+  'facts.grants_self': fact(
+    'object',
+    [],
+    'Whether a role binding gives rights to who writes it, or to a group that few are in and who writes it is.',
+    (view, facts) => {
+      const namespace = view.event.audit?.objectRef?.namespace ?? null
+      return grantsToActor(subjectsOf(facts('object'), namespace), view.event.actor)
+    }
+  ),
+  'facts.role': fact('object', ['kind', 'name'], 'The role that a role binding refers to.', (_, facts) =>
+    roleOf(facts('object'))
+  ),
+  'facts.rights': fact(
+    'object',
+    [],
+    'Rights that a role gives, each as verb and resource: get secrets, * *, create pods/exec.',
+    (_, facts) => grantedRights(facts('object'))
+  ),
+  'facts.certificate': fact(
+    'object',
+    ['signer', 'common_name', 'organizations', 'requester', 'usages'],
+    'What a certificate signing request asks for, with the subject read from the request itself.',
+    (_, facts) => certificateRequestOf(facts('object'))
+  ),
+  'facts.credentials': fact(
+    'object',
+    ['key', 'kind'],
+    'Credentials in the data of a ConfigMap: key and kind, never the value.',
+    (_, facts) => credentialsIn(facts('object'))
+  ),
+  'facts.look_alike': fact(
+    'object',
+    ['name', 'of'],
+    'Names of the object and its namespace that are one or two characters off from a name of kube-system or of a node component.',
+    (view, facts) =>
+      namesOf(view, facts('object'))
+        .map(lookAlikeOf)
+        .filter((found) => found !== null)
+  ),
+  'facts.trusted_name': fact(
+    null,
+    [],
+    'The name of kube-system or of a node component that the object bears, suffixes of controllers taken away.',
+    (view) => {
+      const name = view.event.audit?.objectRef?.name ?? null
+      return name === null ? null : trustedNameOf(name)
+    }
+  ),
+  'facts.process': fact(
+    null,
+    ['program', 'parent', 'ancestors'],
+    'Programs by name without folders, in lower case: of the process, its parent, all ancestors.',
+    ({ event }) => processFacts(event)
+  ),
+  'facts.pod_age_seconds': fact(null, [], 'Age of the pod at the time of the event.', ({ event }) =>
+    podAgeSeconds(event)
+  ),
+  'facts.destination': fact(
+    null,
+    ['kind', 'network'],
+    'Where a connection goes: kind (public, private, loopback, link_local, metadata) and network (/24, /48).',
+    ({ event: { runtime } }) => {
+      const address = runtime?.network?.destination_ip ?? null
+      return { kind: addressKind(address), network: networkOf(address) }
+    }
+  ),
+  'facts.urls': fact(
+    null,
+    ['scheme', 'host', 'port', 'path', 'kind'],
+    'URLs in the command line of a process, or in that of an exec: kind is public, private, loopback, metadata, cluster or name.',
+    (view, facts) => {
+      const exec = facts('facts.exec')
+      return urlsIn(commandLine(view) ?? stringAt(exec, 'command_line'))
+    }
+  )
+} as const satisfies Readonly<Record<string, Fact>>
+
+export type FactName = keyof typeof FACTS
+
+const BY_NAME: ReadonlyMap<string, Fact> = new Map(Object.entries(FACTS))
+
+export function factOf(name: string): Fact | null {
+  return BY_NAME.get(name) ?? null
+}
+
+/** Every fact and every name inside one, as rules write them. */
+export const FACT_PATHS: readonly string[] = [...BY_NAME].flatMap(([name, { fields }]) => [
+  name,
+  ...(fields ?? []).map((field) => `${name}.${field}`)
+])
