@@ -8,6 +8,7 @@ import { globSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { writeOrCheck } from '../schemas/generated-files.ts'
+import { listRules } from '../services/cli/listed-rules.ts'
 import { readRuleCatalogue } from '../services/cli/rule-catalogue.ts'
 import { BUILTIN_RULES, loadRules } from '../services/cli/rules.ts'
 import { settingsSchema } from '../services/cli/settings.ts'
@@ -99,19 +100,9 @@ in the environment sets \`kafka.request_timeout_ms\` and wins over the file. Unk
 ${table(['Setting', 'Type', 'Default', 'Meaning'], rows)}`
 }
 
-const { loaded } = await loadRules({ folders: [], builtin: true }, (message) => console.error(message))
+const ruleSet = await loadRules({ folders: [], builtin: true }, (message) => console.error(message))
 const catalogue = await readRuleCatalogue()
-const listed = loaded.map(({ document, tactics, techniques }) => ({
-  file: document.file,
-  name: document.name ?? document.id,
-  code: document.weir.code,
-  title: document.title,
-  level: document.level,
-  tactics,
-  techniques,
-  microsoft: document.weir.microsoft,
-  known_gaps: document.weir.known_gaps
-}))
+const listed = listRules(ruleSet)
 
 writeOrCheck(
   join(root, 'docs'),
@@ -126,6 +117,6 @@ writeOrCheck(
   BUILTIN_RULES,
   new Map([
     ['README.md', NOTE + rulesPage(listed, catalogue, BUILTIN_RULES)],
-    ['coverage/navigator.json', `${JSON.stringify(navigatorLayer(coverageOf(loaded), 'Weir'), null, 2)}\n`]
+    ['coverage/navigator.json', `${JSON.stringify(navigatorLayer(coverageOf(ruleSet.loaded), 'Weir'), null, 2)}\n`]
   ])
 )

@@ -1,21 +1,8 @@
 import { dirname, relative } from 'node:path'
-import type { Severity } from '../schemas/generated/types.ts'
+import type { ListedRule } from '../services/cli/listed-rules.ts'
 import type { MatrixTechnique, RuleCatalogue } from '../services/cli/rule-catalogue.ts'
 import { tacticName } from '../services/core/export/attack-names.ts'
 import { table } from './markdown.ts'
-
-/** What the pages say of a rule, correlation or profile. */
-export interface ListedRule {
-  readonly file: string
-  readonly name: string
-  readonly code: string | null
-  readonly title: string
-  readonly level: Severity
-  readonly tactics: readonly string[]
-  readonly techniques: readonly string[]
-  readonly microsoft: readonly string[]
-  readonly known_gaps: readonly string[]
-}
 
 /** Tactics in the order of ATT&CK's matrix; what is not among them comes last. */
 const TACTICS = [
@@ -35,9 +22,6 @@ const TACTICS = [
   'impact'
 ]
 
-const byCode = (a: ListedRule, b: ListedRule) =>
-  (a.code ?? '~').localeCompare(b.code ?? '~', 'en', { numeric: true }) || a.name.localeCompare(b.name)
-
 const linkTo = (rule: ListedRule, folder: string) => `[${rule.title}](${relative(folder, rule.file)})`
 
 function leftOut({ codes }: RuleCatalogue): string {
@@ -52,7 +36,7 @@ function leftOut({ codes }: RuleCatalogue): string {
 export function rulesPage(rules: readonly ListedRule[], catalogue: RuleCatalogue, folder: string): string {
   const tactics = [...new Set([...TACTICS, ...rules.flatMap((rule) => rule.tactics)])]
   const sections = tactics.flatMap((tactic) => {
-    const mine = rules.filter((rule) => rule.tactics[0] === tactic).toSorted(byCode)
+    const mine = rules.filter((rule) => rule.tactics[0] === tactic)
     if (mine.length === 0) return []
     const rows = mine.map((rule) => [
       rule.code ?? '',
@@ -77,7 +61,7 @@ function matrix(
   rulesOf: (id: string) => readonly ListedRule[]
 ): string {
   const rows = [...techniques].map(([id, { name, peers }]) => {
-    const rules = rulesOf(id).toSorted(byCode)
+    const rules = rulesOf(id)
     const gaps = [...new Set(rules.flatMap(({ known_gaps }) => known_gaps.slice(0, 1)))].slice(0, 2)
     const codes = [...new Set(rules.map(({ code, name: own }) => code ?? own))]
     return [id, name, String(rules.length), codes.join(' ') || '**none**', peers, gaps.join(' ')]
