@@ -5,6 +5,9 @@ import { parseArgs } from 'node:util'
 import type { Action } from './action.ts'
 import { EXECUTION_ACTIONS } from './actions/execution.ts'
 import { IDENTITY_ACTIONS } from './actions/identity.ts'
+import { IMPACT_ACTIONS } from './actions/impact.ts'
+import { POD_ACTIONS } from './actions/pods.ts'
+import { RIGHTS_ACTIONS } from './actions/rights.ts'
 import { asAdmin, clusterAt, makeActors, makePlaces, startCluster, stopCluster } from './cluster.ts'
 import { type Entry, writeIndex, writeRecording } from './files.ts'
 import { record } from './record.ts'
@@ -24,7 +27,13 @@ const HELP = `Records audit events of a real Kubernetes into test/fixtures/recor
 `
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
-const ACTIONS: readonly Action[] = [...IDENTITY_ACTIONS, ...EXECUTION_ACTIONS]
+const ACTIONS: readonly Action[] = [
+  ...IDENTITY_ACTIONS,
+  ...EXECUTION_ACTIONS,
+  ...POD_ACTIONS,
+  ...RIGHTS_ACTIONS,
+  ...IMPACT_ACTIONS
+]
 
 const { values: options } = parseArgs({
   options: {

@@ -167,6 +167,18 @@ K
     holds: ['list nodes 200', 'get secrets 200', 'delete secrets 200']
   },
   {
+    code: 'A19',
+    name: 'unusual-operation',
+    does: 'The CI account, which only ever deploys, makes a volume claim and an ingress, reads nodes and deletes a pod',
+    actor: 'ci',
+    place: 'runner',
+    before: 'kubectl -n shop run victim --image busybox:test -- sleep 600',
+    run: `kubectl get nodes; kubectl -n shop create ingress odd --rule 'odd.example.com/*=web:80'; kubectl -n shop delete pod victim --wait=false
+      printf '{"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"odd","namespace":"shop"},"spec":{"accessModes":["ReadWriteOnce"],"storageClassName":"none","resources":{"requests":{"storage":"1Gi"}}}}' | kubectl create -f -`,
+    after: 'kubectl -n shop delete ingress odd; kubectl -n shop delete pvc odd --wait=false',
+    holds: ['list nodes 200', 'create ingresses 201', 'delete pods 200', 'create persistentvolumeclaims 201']
+  },
+  {
     code: 'A20',
     name: 'default-service-account',
     does: 'The default service account of a namespace lists what a binding lets it see',
