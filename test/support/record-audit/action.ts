@@ -17,7 +17,7 @@ export type Actor =
   | 'foothold'
 
 /** Where a request comes from: each place has an address of its own, by which the recorder tells its events from all others. */
-export type Place = 'attacker' | 'office' | 'runner' | 'pod'
+export type Place = 'attacker' | 'office' | 'runner' | 'cluster' | 'pod'
 
 /** The parts of an audit event by which the recorder selects. */
 export interface RecordedEvent {
@@ -38,9 +38,9 @@ export interface RecordedEvent {
 
 /** One thing done for real, whose events become one file. */
 export interface Action {
-  /** Code of the catalogue. */
+  /** Code of the catalogue, or `manifests` or `benign`. */
   readonly code: string
-  /** The file is CODE-NAME.ndjson, or CODE.ndjson for the empty name. */
+  /** The file is CODE-NAME.ndjson, with .gz where it is compressed. */
   readonly name: string
   /** What was done, in one line, for a reader of the index. */
   readonly does: string
@@ -55,6 +55,8 @@ export interface Action {
   readonly after?: string
   /** Events that are not of the place but belong to the action, such as the pods that a controller makes. */
   readonly also?: (event: RecordedEvent) => boolean
+  /** Whether the file is compressed, because it is long. */
+  readonly gzip?: boolean
   /** Seconds to wait for those others, once the actor is done. */
   readonly settle_s?: number
   /** What has to be in the file, each as `VERB RESOURCE[/SUBRESOURCE] CODE`; for a path that is no resource, the path. */

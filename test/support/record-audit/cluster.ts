@@ -14,11 +14,13 @@ export interface Cluster {
   readonly auditLog: string
 }
 
-/** Address of each place: documentation ranges for what is outside, a private one for the office's VPN. */
+/** Address of each place: documentation ranges for what is outside, private ones for the office's VPN and for what
+ * runs in the cluster. */
 const ADDRESSES: Readonly<Record<Exclude<Place, 'pod'>, string>> = {
   attacker: '203.0.113.66',
   office: '10.8.0.23',
-  runner: '198.51.100.17'
+  runner: '198.51.100.17',
+  cluster: '10.244.0.250'
 }
 
 /** Certificates: subject, and the signer that makes them. */
@@ -85,7 +87,7 @@ export function makePlaces(): void {
   for (const [index, [place, address]] of Object.entries(ADDRESSES).entries()) {
     const [name, host] = [`weir-${place}`, `weir${index}`]
     const script = `
-      ip netns list | grep -q '^${name}' && exit 0
+      [ -e /run/netns/${name} ] && exit 0
       ip netns add ${name}
       ip link add ${host} type veth peer name eth0 netns ${name}
       ip addr add 169.254.77.${index + 1}/32 dev ${host}; ip link set ${host} up; ip route add ${address}/32 dev ${host}
@@ -170,7 +172,7 @@ export function asActor(cluster: Cluster, actor: Actor, place: Place, script: st
     `
   const { stdout, stderr } = spawnSync(
     'ip',
-    ['netns', 'exec', `weir-${place}`, 'timeout', '60', 'bash', '-c', prelude + script],
+    ['netns', 'exec', `weir-${place}`, 'timeout', '240', 'bash', '-c', prelude + script],
     {
       encoding: 'utf8',
       cwd: cluster.work,

@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
 import type { Action, Actor, Place } from './action.ts'
 
 /** One file of recordings, as `index.json` tells of it. */
@@ -24,14 +25,15 @@ export const RECORDINGS = new URL('../../fixtures/recorded-audit/', import.meta.
 
 /** Writes one action's file. @returns its entry for the index */
 export function writeRecording(action: Action, lines: readonly string[], kubernetes: string): Entry {
-  const { code, name, does, actor, place = 'attacker', run, holds } = action
-  const file = `${code}${name === '' ? '' : `-${name}`}.ndjson`
-  const text = `${lines.join('\n')}\n`
+  const { code, name, does, actor, place = 'attacker', gzip = false, run, holds } = action
+  const file = `${code}-${name}.ndjson${gzip ? '.gz' : ''}`
+  const text = Buffer.from(`${lines.join('\n')}\n`)
+  const content = gzip ? gzipSync(text, { level: 9 }) : text
   mkdirSync(RECORDINGS, { recursive: true })
-  writeFileSync(new URL(file, RECORDINGS), text)
+  writeFileSync(new URL(file, RECORDINGS), content)
   const commands = run.split('\n').map((line) => line.trim())
   const recorded = new Date().toISOString().slice(0, 10)
-  const [events, bytes] = [lines.length, Buffer.byteLength(text)]
+  const [events, bytes] = [lines.length, content.length]
   return { code, file, does, actor, place, commands, holds, events, bytes, kubernetes, recorded }
 }
 

@@ -3,9 +3,11 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Action } from './action.ts'
+import { BENIGN_ACTIONS } from './actions/benign.ts'
 import { EXECUTION_ACTIONS } from './actions/execution.ts'
 import { IDENTITY_ACTIONS } from './actions/identity.ts'
 import { IMPACT_ACTIONS } from './actions/impact.ts'
+import { MANIFEST_ACTIONS } from './actions/manifests.ts'
 import { POD_ACTIONS } from './actions/pods.ts'
 import { RIGHTS_ACTIONS } from './actions/rights.ts'
 import { asAdmin, clusterAt, makeActors, makePlaces, startCluster, stopCluster } from './cluster.ts'
@@ -22,17 +24,19 @@ const HELP = `Records audit events of a real Kubernetes into test/fixtures/recor
   --tool PATH     program that starts (\`up\`) and stops (\`down\`) a one-node Kubernetes in the folder $CLUSTER_DIR, with
                   audit-policy.yaml there, and leaves admin.kubeconfig, pki/ca.crt, bin/kubemulti and log/audit.jsonl in it
   --folder PATH   where the cluster lives (default .weir/recording)
-  --only CODES    record these codes only, such as A60,A61
+  --only CODES    record these codes only, such as A60,A61,manifests,benign
   --keep          leave the cluster running, and use the one that runs
 `
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const ACTIONS: readonly Action[] = [
+  ...BENIGN_ACTIONS,
   ...IDENTITY_ACTIONS,
   ...EXECUTION_ACTIONS,
   ...POD_ACTIONS,
   ...RIGHTS_ACTIONS,
-  ...IMPACT_ACTIONS
+  ...IMPACT_ACTIONS,
+  ...MANIFEST_ACTIONS
 ]
 
 const { values: options } = parseArgs({

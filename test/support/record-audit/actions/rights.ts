@@ -117,14 +117,13 @@ K`,
     name: 'system-role',
     does: 'A system role is changed, one deleted and a system binding patched',
     actor: 'mallory',
-    before:
-      'kubectl get clusterrole system:discovery system:monitoring -o yaml > system.yaml; kubectl get clusterrolebinding system:public-info-viewer system:discovery -o yaml > bindings.yaml',
+    before: `for k in clusterrole clusterrolebinding; do for n in system:discovery system:monitoring system:public-info-viewer; do
+      kubectl get $k $n -o yaml 2>/dev/null | sed '/resourceVersion:/d; /uid:/d; /creationTimestamp:/d'; echo ---; done; done > system.yaml`,
     run: `kubectl patch clusterrole system:discovery --type json -p '[{"op":"add","path":"/rules/-","value":{"apiGroups":[""],"resources":["secrets"],"verbs":["get"]}}]'
       kubectl delete clusterrole system:monitoring
       kubectl patch clusterrolebinding system:public-info-viewer --type json -p '[{"op":"replace","path":"/roleRef/name","value":"cluster-admin"}]'
       kubectl patch clusterrolebinding system:discovery --type json -p '[{"op":"add","path":"/subjects/-","value":{"apiGroup":"rbac.authorization.k8s.io","kind":"Group","name":"system:unauthenticated"}}]'`,
-    after:
-      'kubectl auth reconcile --remove-extra-permissions -f system.yaml; kubectl replace --force -f bindings.yaml; rm -f system.yaml bindings.yaml',
+    after: 'kubectl apply --server-side --force-conflicts -f system.yaml; rm -f system.yaml',
     holds: [
       'patch clusterroles 200',
       'delete clusterroles 200',
