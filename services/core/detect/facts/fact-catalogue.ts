@@ -7,6 +7,7 @@ import { credentialsIn } from './credentials.ts'
 import { grantedRights, grantsToActor, isOwned, replicasOf, roleOf, subjectsOf } from './grants.ts'
 import { lookAlikeOf, trustedNameOf } from './look-alike.ts'
 import { patchedFields, podTemplateOf, requestedObject } from './object.ts'
+import { actsOutsideNamespace } from './own-namespace.ts'
 import {
   boundedContainers,
   commandsOf,
@@ -155,6 +156,12 @@ export const FACTS = {
     'The client address of a request: kind (public, private, loopback, link_local, metadata) and network (/24, /48).',
     ({ event: { source_ip } }) => ({ kind: addressKind(source_ip), network: networkOf(source_ip) })
   ),
+  'facts.outside_own_namespace': fact(
+    null,
+    [],
+    'Whether a service account acts on an object of another namespace or of the cluster; nothing for others.',
+    ({ event }) => actsOutsideNamespace(event.actor, event.audit?.objectRef?.namespace ?? null)
+  ),
   'facts.subjects': fact(
     'object',
     ['kind', 'name', 'namespace', 'identity'],
@@ -181,8 +188,8 @@ export const FACTS = {
   ),
   'facts.certificate': fact(
     'object',
-    ['signer', 'common_name', 'organizations', 'requester', 'usages'],
-    'What a certificate signing request asks for, with the subject read from the request itself.',
+    ['signer', 'common_names', 'organizations', 'readable', 'requester', 'usages'],
+    'What a certificate signing request asks for, with the names read from the request itself; readable when all of it could be.',
     (_, facts) => certificateRequestOf(facts('object'))
   ),
   'facts.credentials': fact(
