@@ -8,20 +8,19 @@ import { globSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { writeOrCheck } from '../schemas/generated-files.ts'
+import { readRuleCatalogue } from '../services/cli/rule-catalogue.ts'
+import { BUILTIN_RULES, loadRules } from '../services/cli/rules.ts'
 import { settingsSchema } from '../services/cli/settings.ts'
 import type { ErrorDefinition } from '../services/core/errors.ts'
+import { coverageOf, navigatorLayer } from '../services/core/export/rule-coverage.ts'
 import '../services/platform/ingest/metrics.ts'
 import { metrics } from '../services/platform/metrics.ts'
 import '../services/platform/opensearch/metrics.ts'
+import { table } from './markdown.ts'
+import { coveragePage, rulesPage } from './rule-pages.ts'
 
 const root = join(import.meta.dirname, '..')
 const NOTE = '<!-- Made from the code by `npm run generate`. Do not edit. -->\n'
-
-function table(head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |\n`
-  return line(head) + line(head.map(() => '---')) + rows.map(line).join('')
-}
 
 /** Every list exported as *_ERRORS by a file named errors.ts. */
 async function errorsPage(): Promise<string> {
@@ -100,11 +99,33 @@ in the environment sets \`kafka.request_timeout_ms\` and wins over the file. Unk
 ${table(['Setting', 'Type', 'Default', 'Meaning'], rows)}`
 }
 
+const { loaded } = await loadRules({ folders: [], builtin: true }, (message) => console.error(message))
+const catalogue = await readRuleCatalogue()
+const listed = loaded.map(({ document, tactics, techniques }) => ({
+  file: document.file,
+  name: document.name ?? document.id,
+  code: document.weir.code,
+  title: document.title,
+  level: document.level,
+  tactics,
+  techniques,
+  microsoft: document.weir.microsoft,
+  known_gaps: document.weir.known_gaps
+}))
+
 writeOrCheck(
   join(root, 'docs'),
   new Map([
     ['settings.md', settingsPage()],
     ['errors.md', await errorsPage()],
-    ['metrics.md', await metricsPage()]
+    ['metrics.md', await metricsPage()],
+    ['coverage.md', NOTE + coveragePage(listed, catalogue)]
+  ])
+)
+writeOrCheck(
+  BUILTIN_RULES,
+  new Map([
+    ['README.md', NOTE + rulesPage(listed, catalogue, BUILTIN_RULES)],
+    ['coverage/navigator.json', `${JSON.stringify(navigatorLayer(coverageOf(loaded), 'Weir'), null, 2)}\n`]
   ])
 )
