@@ -19,6 +19,7 @@ import {
 } from './pod-template.ts'
 import { podAgeSeconds, processFacts } from './process.ts'
 import { clientFamily, execOf, requestPath } from './request.ts'
+import { webhookUrls } from './webhook.ts'
 
 /** What a fact is read from, so that a rule can be told undecided when the audit level left that out. */
 export type FactPart = 'object' | 'pod_template' | 'request' | null
@@ -191,6 +192,12 @@ export const FACTS = {
     ['signer', 'common_names', 'organizations', 'readable', 'requester', 'usages'],
     'What a certificate signing request asks for, with the names read from the request itself; readable when all of it could be.',
     (_, facts) => certificateRequestOf(facts('object'))
+  ),
+  'facts.webhook_urls': fact(
+    'object',
+    ['scheme', 'host', 'port', 'path', 'kind'],
+    'URLs outside of services that admission webhooks and conversions of definitions have the API server ask; kind as in facts.urls.',
+    (_, facts) => webhookUrls(facts('object'))
   ),
   'facts.credentials': fact(
     'object',
