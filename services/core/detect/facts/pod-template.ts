@@ -4,6 +4,7 @@ import { arrayAt, at, isObject, property, stringAt, stringMapAt } from '../../js
 /** Facts about a pod spec, of whichever workload kind it came from. Lists are bounded: a spec may hold thousands of containers. */
 const MAX_ENTRIES = 256
 const MAX_COMMAND_CHARACTERS = 4_096
+const MAX_OPERATIONS = 1_000
 
 const strings = (values: readonly unknown[]): readonly string[] =>
   values.filter((value): value is string => typeof value === 'string')
@@ -172,4 +173,43 @@ export function projectedTokens(template: unknown): readonly { audience: string 
       return [{ audience: stringAt(token, 'audience'), seconds: typeof seconds === 'number' ? seconds : null }]
     })
     .slice(0, MAX_ENTRIES)
+}
+
+/** Beside name and image: what a patch of an existing container rarely sets and a new one has. */
+const OF_NEW_CONTAINERS = ['command', 'args', 'volumeMounts', 'securityContext', 'ports', 'envFrom'] as const
+
+/**
+ * Containers and init containers that a patch of a workload puts beside those it had. In a JSON patch they are what is added to the
+ * list; other patches name the containers that they change as well, so there it is one that comes with an image and with what an
+ * image alone does not need. Ephemeral containers have an API of their own.
+ * @param body of the patch
+ * @param path of the pod spec in objects of that kind
+ */
+export function addedContainers(body: unknown, path: readonly string[]): readonly unknown[] {
+  const added = Array.isArray(body) ? addedByJsonPatch(body, path) : addedByMerge(at(body, path))
+  return added.filter((container) => isObject(container)).slice(0, MAX_ENTRIES)
+}
+
+function addedByJsonPatch(operations: readonly unknown[], path: readonly string[]): readonly unknown[] {
+  const list = new RegExp(`^/${path.join('/')}/(?:containers|initContainers)(/(?:-|[0-9]{1,9}))?$`)
+  return operations.slice(0, MAX_OPERATIONS).flatMap((operation): readonly unknown[] => {
+    const pointer = property(operation, 'path')
+    if (property(operation, 'op') !== 'add' || typeof pointer !== 'string') return []
+    const found = list.exec(pointer)
+    if (found === null) return []
+    return found[1] === undefined ? arrayAt(operation, 'value') : [property(operation, 'value')]
+  })
+}
+
+function addedByMerge(spec: unknown): readonly unknown[] {
+  return [...arrayAt(spec, 'containers'), ...arrayAt(spec, 'initContainers')].filter(
+    (container) =>
+      stringAt(container, 'image') !== null && OF_NEW_CONTAINERS.some((key) => property(container, key) !== undefined)
+  )
+}
+
+/** The folder of the host behind a PersistentVolume, normalised: of hostPath and of local volumes. Null when it has none. */
+export function volumePath(volume: unknown): string | null {
+  const path = stringAt(volume, 'spec', 'hostPath', 'path') ?? stringAt(volume, 'spec', 'local', 'path')
+  return path === null ? null : normalisePath(path)
 }
