@@ -202,6 +202,7 @@ describe('whether a write says anything about the pod spec', () => {
     ['patch', [{ op: 'add', path: '/spec/template/spec/hostPID', value: true }], true],
     ['patch', [{ op: 'replace', path: '/spec', value: {} }], true],
     ['patch', [{ op: 'replace', path: '', value: {} }], true],
+    ['patch', [{ op: 'add' }], true],
     ['patch', [{ op: 'copy', from: '/metadata/labels', path: '/spec/template/spec/nodeSelector' }], true]
   ])('%s of %j: %s', (verb, body, expected) => {
     expect(writesPodSpec({ verb }, bodies(body), TEMPLATE)).toBe(expected)

@@ -151,8 +151,11 @@ export function writesPodSpec(audit: Pick<AuditEvent, 'verb'>, bodies: Bodies, p
   const body = bodies.request()
   const fields = patchedFields(audit, bodies)
   if (body === undefined || fields.length >= MAX_OPERATIONS) return true
-  if (Array.isArray(body) && (body.length > MAX_OPERATIONS || body.some((one) => property(one, 'path') === '')))
-    return true
+  if (Array.isArray(body)) {
+    // A path that cannot be read, or that is the whole document, may be that of the spec.
+    const isOpen = (operation: unknown) => (pointerSegments(property(operation, 'path'))?.length ?? 0) === 0
+    if (body.length > MAX_OPERATIONS || body.some(isOpen)) return true
+  }
   const spec = path.join('.')
   const metadata = [...path.slice(0, -1), 'metadata', ''].join('.')
   return fields.some(
