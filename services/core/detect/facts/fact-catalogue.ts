@@ -97,7 +97,7 @@ export const FACTS = {
   'facts.containers': fact(
     'pod_template',
     null,
-    'Containers, init and ephemeral containers of the pod spec, each as in the API; first 256.',
+    'Containers, init and ephemeral containers of the pod spec, each as in the API.',
     (_, facts) => boundedContainers(facts('pod_template'))
   ),
   'facts.commands': fact(

@@ -264,18 +264,29 @@ describe('anything at all', () => {
     )
   })
 
-  it('is bounded in what it gives', () => {
-    const containers = Array.from({ length: 5_000 }, (_, index) => ({
-      image: `i${index}`,
-      command: ['x'.repeat(10_000)]
-    }))
-    const volumes = Array.from({ length: 5_000 }, (_, index) => ({
-      name: `v${index}`,
-      hostPath: { path: `/p${index}` }
-    }))
-    expect(boundedContainers({ containers })).toHaveLength(256)
-    expect(imagesOf({ containers })).toHaveLength(256)
-    expect(hostPathsOf({ containers: [], volumes })).toHaveLength(256)
-    expect(Math.max(...commandsOf({ containers }).map((command) => command.length))).toBe(4_096)
+  it('is bounded in what it gives, above what fits into a request', () => {
+    const containers = Array.from({ length: 20_000 }, (_, index) => ({ image: `i${index}`, command: ['x'] }))
+    const volumes = containers.map((_, index) => ({ name: `v${index}`, hostPath: { path: `/p${index}` } }))
+    expect(boundedContainers({ containers })).toHaveLength(10_000)
+    expect(imagesOf({ containers })).toHaveLength(10_000)
+    expect(hostPathsOf({ containers, volumes })).toHaveLength(10_000)
+    expect(commandsOf({ containers: [{ command: ['x'.repeat(100_000)] }] }).map(({ length }) => length)).toEqual([
+      65_537
+    ])
+  })
+
+  it('what stands behind thousands of containers is seen', () => {
+    const containers = Array.from({ length: 5_000 }, () => ({ image: 'a' }))
+    const last = {
+      image: 'b',
+      command: ['sh'],
+      securityContext: { procMount: 'Unmasked' },
+      volumeMounts: [{ name: 'h' }]
+    }
+    const template = { containers: [...containers, last], volumes: [{ name: 'h', hostPath: { path: '/' } }] }
+    expect(imagesOf(template).map(({ name }) => name)).toEqual(['a', 'b'])
+    expect(commandsOf(template)).toEqual(['sh'])
+    expect(weakened(template)).toEqual(['unmasked_proc'])
+    expect(hostPathsOf(template)).toEqual([{ path: '/', read_only: false, mounted: true, type: null }])
   })
 })

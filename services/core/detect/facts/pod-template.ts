@@ -1,15 +1,19 @@
 import { containersOf } from '../../enrich/pod-spec.ts'
 import { arrayAt, at, isObject, property, stringAt, stringMapAt } from '../../json.ts'
 
-/** Facts about a pod spec, of whichever workload kind it came from. Lists are bounded: a spec may hold thousands of containers. */
-const MAX_ENTRIES = 256
-const MAX_COMMAND_CHARACTERS = 4_096
+/**
+ * Facts about a pod spec, of whichever workload kind it came from. Lists are bounded, above what fits into a request of the size that
+ * API servers take: whoever puts something behind thousands of containers hides nothing.
+ */
+const MAX_ENTRIES = 10_000
+/** One more than expressions look at, so that crossing that bound is told. */
+const MAX_COMMAND_CHARACTERS = 65_537
 const MAX_OPERATIONS = 1_000
 
 const strings = (values: readonly unknown[]): readonly string[] =>
   values.filter((value): value is string => typeof value === 'string')
 
-/** The first containers of all three lists, as they are in the spec. */
+/** The containers of all three lists, as they are in the spec. */
 export function boundedContainers(template: unknown): readonly unknown[] {
   return containersOf(template).slice(0, MAX_ENTRIES)
 }
@@ -87,20 +91,30 @@ export function normalisePath(path: string): string {
   return `/${kept.join('/')}`
 }
 
+/** Whether each mount of a volume is read-only, by the name of the volume. */
+function readOnlyMounts(template: unknown): ReadonlyMap<unknown, boolean> {
+  const found = new Map<unknown, boolean>()
+  for (const mount of boundedContainers(template).flatMap((container) => arrayAt(container, 'volumeMounts'))) {
+    const name = property(mount, 'name')
+    found.set(name, found.get(name) !== false && property(mount, 'readOnly') === true)
+  }
+  return found
+}
+
 /** Volumes that are paths of the host, with how containers mount them. */
 export function hostPathsOf(template: unknown): readonly HostPathFact[] {
-  const mounts = boundedContainers(template).flatMap((container) => arrayAt(container, 'volumeMounts'))
+  const mounts = readOnlyMounts(template)
   return arrayAt(template, 'volumes')
     .slice(0, MAX_ENTRIES)
     .flatMap((volume): readonly HostPathFact[] => {
       const path = at(volume, ['hostPath', 'path'])
       if (typeof path !== 'string') return []
-      const mine = mounts.filter((mount) => property(mount, 'name') === property(volume, 'name'))
+      const readOnly = mounts.get(property(volume, 'name'))
       return [
         {
           path: normalisePath(path),
-          read_only: mine.length > 0 && mine.every((mount) => property(mount, 'readOnly') === true),
-          mounted: mine.length > 0,
+          read_only: readOnly === true,
+          mounted: readOnly !== undefined,
           type: stringAt(volume, 'hostPath', 'type')
         }
       ]
