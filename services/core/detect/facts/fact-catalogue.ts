@@ -5,16 +5,18 @@ import { addressKind, networkOf, urlsIn } from './address.ts'
 import { certificateRequestOf } from './certificate-request.ts'
 import { credentialsIn } from './credentials.ts'
 import { grantedRights, grantsToActor, isOwned, replicasOf, roleOf, subjectsOf } from './grants.ts'
-import { lookAlikeOf, trustedNameOf } from './look-alike.ts'
-import { patchedFields, podTemplateOf, requestedObject } from './object.ts'
+import { lookAlikeOf, registryLookAlikeOf, trustedNameOf } from './look-alike.ts'
+import { patchedFields, podTemplateOf, requestedObject, writesPodSpec } from './object.ts'
 import { actsOutsideNamespace } from './own-namespace.ts'
 import {
+  addedContainers,
   boundedContainers,
   commandsOf,
   hostPathsOf,
   imagesOf,
   projectedTokens,
   templateAnnotations,
+  volumePath,
   weakenedIsolation
 } from './pod-template.ts'
 import { podAgeSeconds, processFacts } from './process.ts'
@@ -49,7 +51,12 @@ const audit =
   (view: EventView): T | null =>
     view.event.audit === null ? null : from(view as Parameters<typeof from>[0])
 
-const podSpecPath = (view: EventView) => workloadKindOfResource(view.event.audit?.objectRef?.resource)?.podSpec ?? null
+/** Where the pod spec lies; null where the request is about a part of a workload that has none, such as its status or scale. */
+const podSpecPath = ({ event: { audit } }: EventView): readonly string[] | null => {
+  const subresource = audit?.objectRef?.subresource ?? null
+  if (subresource !== null && subresource !== 'ephemeralcontainers') return null
+  return workloadKindOfResource(audit?.objectRef?.resource)?.podSpec ?? null
+}
 
 const namesOf = (view: EventView, object: unknown): readonly string[] => {
   const reference = view.event.audit?.objectRef
@@ -79,10 +86,20 @@ export const FACTS = {
       return path === null ? null : podTemplateOf(facts('object'), path)
     }
   ),
+  'facts.writes_pod_spec': fact(
+    null,
+    [],
+    'Whether a write says anything about the pod spec of a workload: not when a patch scales, labels or restarts it.',
+    (view) => {
+      const { audit } = view.event
+      const path = podSpecPath(view)
+      return audit !== null && path !== null && writesPodSpec(audit, view.bodies, path)
+    }
+  ),
   'facts.containers': fact(
     'pod_template',
     null,
-    'Containers, init and ephemeral containers of the pod spec, each as in the API; first 256.',
+    'Containers, init and ephemeral containers of the pod spec, each as in the API.',
     (_, facts) => boundedContainers(facts('pod_template'))
   ),
   'facts.commands': fact(
@@ -117,6 +134,18 @@ export const FACTS = {
       const path = podSpecPath(view)
       return path === null ? [] : weakenedIsolation(facts('pod_template'), templateAnnotations(facts('object'), path))
     }
+  ),
+  'facts.added_containers': fact(
+    'request',
+    null,
+    'Containers that a patch puts into a workload beside those it had, each as in the API.',
+    (view) => {
+      const path = podSpecPath(view)
+      return path === null || view.event.audit?.verb !== 'patch' ? [] : addedContainers(view.bodies.request(), path)
+    }
+  ),
+  'facts.volume_path': fact('object', [], 'The folder of the host behind a PersistentVolume, normalised.', (_, facts) =>
+    volumePath(facts('object'))
   ),
   'facts.owned': fact(
     'object',
@@ -214,12 +243,21 @@ export const FACTS = {
         .map(lookAlikeOf)
         .filter((found) => found !== null)
   ),
+  'facts.registry_look_alike': fact(
+    'pod_template',
+    ['name', 'of'],
+    'Registries of the images of a pod spec whose host looks like that of a well-known one and is not it.',
+    (_, facts) =>
+      imagesOf(facts('pod_template'))
+        .map(({ registry }) => registryLookAlikeOf(registry))
+        .filter((found) => found !== null)
+  ),
   'facts.trusted_name': fact(
     null,
     [],
     'The name of kube-system or of a node component that the object bears, suffixes of controllers taken away.',
-    (view) => {
-      const name = view.event.audit?.objectRef?.name ?? null
+    (view, facts) => {
+      const name = view.event.audit?.objectRef?.name ?? stringAt(facts('object'), 'metadata', 'name')
       return name === null ? null : trustedNameOf(name)
     }
   ),
