@@ -25,6 +25,11 @@ describe('the program of a process', () => {
     ['the applet by the command line’s name', { executable: '/bin/busybox', args: [], command_line: 'sh -c id' }, 'sh'],
     ['the applet by the short name', { executable: '/bin/busybox', args: [], command_line: null, name: 'ash' }, 'ash'],
     ['busybox itself', { executable: '/bin/busybox', args: ['busybox', '--list'] }, 'busybox'],
+    [
+      'busybox when it is called by a folder',
+      { executable: '/bin/busybox', args: ['a/'], command_line: null, name: null },
+      'busybox'
+    ],
     ['that of toybox', { executable: '/system/bin/toybox', args: ['toybox', 'id'] }, 'id']
   ])('is %s', (_, process, program) => {
     expect(programOf(process)).toBe(program)

@@ -18,7 +18,7 @@ const APPLET = /^[a-z0-9[][a-z0-9_.[-]{0,31}$/
 function appletOf(called: string | null | undefined, argument: string | undefined): string | null {
   if (called == null || called === '') return null
   const name = programOf(called)
-  if (!MULTI_CALL.has(name)) return name
+  if (!MULTI_CALL.has(name)) return name || null
   return argument !== undefined && APPLET.test(argument) ? argument : null
 }
 
