@@ -15,6 +15,9 @@ export type FieldTest =
   /** An IPv4 network that ends at a dot: the texts that begin with `prefix`. */
   | { readonly kind: 'network'; readonly range: string; readonly prefix: string }
 
+/** The kind of all events and rules that are not sharded. */
+const ANY = 'any'
+
 export interface Item {
   readonly field: string
   /** Whether one or all of the tests have to hold. */
@@ -25,7 +28,7 @@ export interface Item {
 /** All items of `selection` and, where there is a filter, not all items of `filter`. */
 export interface Rule {
   readonly id: string
-  readonly kind: Kind
+  readonly kind: Kind | typeof ANY
   readonly selection: readonly Item[]
   readonly filter: readonly Item[] | null
   /** The rule as it is in Sigma. */
@@ -35,7 +38,7 @@ export interface Rule {
 export interface Workload {
   readonly rules: readonly Rule[]
   /** The fields of events of a kind: those that rules of the kind look at. */
-  readonly fields: Readonly<Record<Kind, Readonly<Record<string, 'text' | 'number'>>>>
+  readonly fields: Readonly<Record<string, Readonly<Record<string, 'text' | 'number'>>>>
   /** One JSON object a line: `kind` and the fields of the kind, none missing, none nested. */
   readonly lines: readonly string[]
 }
@@ -167,4 +170,25 @@ export function engineWorkload(ruleCount: number, eventCount: number): Workload 
     return JSON.stringify(flat)
   })
   return { rules, fields, lines }
+}
+
+/** Rules in one list, each with the kind of its events as its first item: for engines that take rules as they are. */
+export function inOneList({ rules, lines }: Workload): Workload {
+  return {
+    rules: rules.map((rule) => {
+      const sigma = JSON.parse(rule.sigma) as { readonly detection: { readonly selection: object } }
+      const selection = { class: rule.kind, ...sigma.detection.selection }
+      return {
+        ...rule,
+        kind: ANY,
+        selection: [{ field: 'class', linking: 'any', tests: [{ kind: 'exact', text: rule.kind }] }, ...rule.selection],
+        sigma: JSON.stringify({ ...sigma, detection: { ...sigma.detection, selection } })
+      }
+    }),
+    fields: {},
+    lines: lines.map((line) => {
+      const event = JSON.parse(line) as { readonly kind: string }
+      return JSON.stringify({ ...event, kind: ANY, class: event.kind })
+    })
+  }
 }

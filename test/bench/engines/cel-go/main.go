@@ -173,6 +173,7 @@ func run(rulesFile, eventsFile string, passes int) error {
 			if err != nil {
 				return err
 			}
+			// What parsing left is not evaluation's to clear away.
 			runtime.GC()
 			before := cpu()
 			if err := evaluate(events, counts); err != nil {
