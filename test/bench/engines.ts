@@ -120,7 +120,7 @@ export async function benchEngines(json: boolean): Promise<void> {
   }
   const listed: readonly Engine[] = [
     weir,
-    { name: 'tau-engine', build: rust['tau-engine'], translate: tauRule, passes: 25 },
+    { name: 'tau-engine', build: rust['tau-engine'], translate: tauRule, passes: 12 },
     { name: 'sigma-rust', build: rust['sigma-rust'], translate: sigmaRustRule, passes: 5 }
   ]
   const sharded: readonly Engine[] = [
