@@ -1,4 +1,5 @@
 import type { AuditEvent, EnrichedEvent } from '../../../schemas/generated/types.ts'
+import { plainOf } from '../avro/lazy-record.ts'
 import { type Bodies, bodiesOf } from '../bodies.ts'
 import { workloadKindOfResource } from '../enrich/workload-kinds.ts'
 import type { BodyPart } from './field-paths.ts'
@@ -125,10 +126,10 @@ export function keywordValues(view: EventView): FieldValues {
   if (view.keywords !== null) return view.keywords
   const { audit, runtime } = view.event
   const values: EventValue[] = []
-  const pending: unknown[] = [view.document ?? runtime]
+  const pending: unknown[] = [view.document ?? plainOf(runtime)]
   if (audit !== null) {
     // Bodies are searched for what they mean; only one that cannot be read is searched as it is written.
-    const { requestObject, responseObject, ...rest } = audit
+    const { requestObject, responseObject, ...rest } = plainOf(audit)
     pending.push(rest, bodyOf(view, 'request') ?? requestObject, bodyOf(view, 'response') ?? responseObject)
   }
   for (let steps = 0; pending.length > 0; steps += 1) {

@@ -58,9 +58,14 @@ const COMPLETE: Enrichment = { status: 'complete', reason: null }
 const NOT_APPLICABLE: Enrichment = { status: 'not_applicable', reason: null }
 const NOTHING: Joined = { pod: null, container: null, workload: null, enrichment: NOT_APPLICABLE }
 
-function barePod(pod: { uid: string | null; name: string | null; namespace: string | null }, node: string | null): Pod {
+function barePod(
+  { uid, name, namespace }: { uid: string | null; name: string | null; namespace: string | null },
+  node: string | null
+): Pod {
   return {
-    ...pod,
+    uid,
+    name,
+    namespace,
     node,
     ip: null,
     service_account: null,
