@@ -337,6 +337,8 @@ export function createLazyReader(schema: unknown): LazyReader | null {
       return p > end ? -1 : p;
     }
     return { note, Root: ${root} };`
+  // Nothing of an event is in the source, and of the schema only what `layoutOf` has checked.
+  // oxlint-disable-next-line typescript/no-implied-eval
   const make = new Function('used', 'types', body) as (used: typeof USED, types: readonly TypeLayout[]) => Generated
   const { note, Root } = make(USED, types)
   return {

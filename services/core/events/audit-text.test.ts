@@ -1,0 +1,108 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { objectText, stringText, valueText } from '../../../test/support/json-text-arbitrary.ts'
+import { plainOf } from '../avro/lazy-record.ts'
+import { bodiesOf } from '../bodies.ts'
+import { enrich } from '../enrich/join.ts'
+import { enrichLazily } from '../enrich/lazy-join.ts'
+import { auditEventFrom } from './audit.ts'
+import { auditEventFromText } from './audit-text.ts'
+
+const KEYS = [
+  'verb',
+  'username',
+  'uid',
+  'groups',
+  'extra',
+  'resource',
+  'name',
+  'namespace',
+  'code',
+  'weir.io/cut',
+  'spec'
+]
+const keys = fc.constantFrom(...KEYS)
+const any = valueText(keys)
+const object = objectText(keys, any)
+const someText = stringText(fc.constantFrom('get', 'pods', '10.0.0.1', 'system:node:a', '', 'ä"\\'))
+const TIMES = ['"2026-11-24T09:00:00.123456Z"', '"2026-11-24T09:00:01Z"', '1795521600', '"no time"']
+const time = fc.constantFrom(...TIMES)
+
+/** Members as an API server writes them, in which anything may be where a user of the API can put it. */
+const member = fc.oneof(
+  fc.tuple(fc.constantFrom('user', 'impersonatedUser', 'objectRef', 'responseStatus', 'annotations'), object),
+  fc.tuple(fc.constantFrom('requestObject', 'responseObject'), fc.oneof(object, any, stringText(object))),
+  fc.tuple(
+    fc.constantFrom('verb', 'level', 'userAgent', 'sourceIPs', 'user', 'other', '__proto__'),
+    fc.oneof(someText, any)
+  ),
+  fc.tuple(fc.constantFrom('stage', 'auditID', 'requestURI'), fc.oneof(someText, any)),
+  fc.tuple(fc.constantFrom('requestReceivedTimestamp', 'stageTimestamp'), time)
+)
+const HEAD: readonly (readonly [string, string])[] = [
+  ['kind', '"Event"'],
+  ['apiVersion', '"audit.k8s.io/v1"'],
+  ['auditID', '"a-1"'],
+  ['stage', '"ResponseComplete"'],
+  ['requestURI', '"/api/v1/pods?x=1"'],
+  ['requestReceivedTimestamp', '"2026-11-24T09:00:00Z"'],
+  ['stageTimestamp', '"2026-11-24T09:00:01Z"']
+]
+const eventText = fc
+  .tuple(fc.array(member, { maxLength: 8 }), fc.array(member, { maxLength: 3 }))
+  .map(([some, more]) => `{${[...some, ...HEAD, ...more].map(([key, value]) => `"${key}":${value}`).join(',')}}`)
+
+describe('an audit event read from its text', () => {
+  it('is the one that is made of the parsed text', () => {
+    let read = 0
+    fc.assert(
+      fc.property(eventText, (text) => {
+        const event = auditEventFromText(text)
+        if (event === null) return
+        read += 1
+        const expected = auditEventFrom(JSON.parse(text))
+        expect(plainOf(event)).toEqual(expected)
+        const sourced = { runtime: null, cluster: { id: 'c', name: 'c' }, received: 0 } as const
+        const source = { type: 'audit', provider: 'p', instance: 'i' } as const
+        const lazily = enrichLazily({ ...sourced, source, audit: event }, () => null, bodiesOf(event))
+        expect(plainOf(lazily)).toEqual(enrich({ ...sourced, source, audit: expected }, () => null))
+      }),
+      { numRuns: 600 }
+    )
+    expect(read).toBeGreaterThan(200)
+  })
+
+  const event = (members: Readonly<Record<string, string>>) =>
+    `{${[...HEAD, ...Object.entries(members)].map(([key, value]) => `"${key}":${value}`).join(',')}}`
+
+  it('has the last of several members, and of escaped keys the meaning', () => {
+    const text = `${event({ verb: '"get"', user: '{"username":"a"}' }).slice(0, -1)},"\\u0076erb":"create"}`
+    expect(auditEventFromText(text)?.verb).toBe('create')
+  })
+
+  it.each([
+    ['another kind', { kind: '"Policy"' }],
+    ['no time', { stageTimestamp: 'null' }],
+    ['an id that would be replaced', { auditID: '"a b"' }],
+    [
+      'more entries than are kept',
+      { annotations: `{${Array.from({ length: 260 }, (_, n) => `"${n}":""`).join(',')}}` }
+    ],
+    ['a text that is cut', { userAgent: `"${'x'.repeat(17_000)}"` }],
+    ['a body that is left out', { requestObject: `["${'x'.repeat(262_144)}"]` }],
+    ['a stage that is not JSON', { stage: '"\\x"' }]
+  ])('leaves %s to the parser', (_, members) => {
+    expect(auditEventFromText(event(members))).toBeNull()
+  })
+
+  it('has a body that is not JSON as one that cannot be read', () => {
+    const broken = auditEventFromText(event({ requestObject: '{"a":tru}' }))
+    expect(broken?.requestObject).toBe('{"a":tru}')
+    expect(bodiesOf(broken).request()).toBeUndefined()
+  })
+
+  it('throws when a field that is asked for is not JSON', () => {
+    const broken = auditEventFromText(event({ user: '{"username":tru}' }))
+    expect(() => broken?.user).toThrow(SyntaxError)
+  })
+})

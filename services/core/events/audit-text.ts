@@ -1,0 +1,234 @@
+import type { AuditEvent, AuditUser, ObjectReference, ResponseStatus } from '../../../schemas/generated/types.ts'
+import { LazyRecord } from '../avro/lazy-record.ts'
+import { isObject } from '../json.ts'
+import { annotationsFrom, objectRefFrom, responseStatusFrom, userFrom } from './audit-parts.ts'
+import { bodyOf, textOf, textsOf } from './fields.ts'
+import { scanMembers } from './json-members.ts'
+import { microsFrom } from './timestamp.ts'
+
+/** Fields that are looked for in the text; the bodies last. */
+const FIELDS = [
+  'kind',
+  'apiVersion',
+  'auditID',
+  'stage',
+  'requestURI',
+  'requestReceivedTimestamp',
+  'stageTimestamp',
+  'level',
+  'verb',
+  'user',
+  'impersonatedUser',
+  'sourceIPs',
+  'userAgent',
+  'objectRef',
+  'responseStatus',
+  'annotations',
+  'requestObject',
+  'responseObject'
+] as const
+type Field = (typeof FIELDS)[number]
+const NUMBERS: ReadonlyMap<string, number> = new Map(FIELDS.map((field, number) => [field, number]))
+const PLACE = Object.fromEntries(FIELDS.map((field, number) => [field, number])) as Readonly<Record<Field, number>>
+
+/**
+ * Up to these sizes nothing in an event can cross the bounds of `fields.ts`: JSON is written back up to six times as long as it
+ * was read (a lone surrogate), and a list has as many entries as commas, and one.
+ */
+const SMALL = { rest: 2_700, body: 43_000, commas: 249 } as const
+
+/** A string without anything that has to be unescaped or checked. */
+const PLAIN = /^"[\x20\x21\x23-\x5b\x5d-\x7e]*"$/
+
+/** The values in a scanned text. */
+class Scanned {
+  readonly text: string
+  readonly extents: Int32Array
+
+  constructor(text: string, extents: Int32Array) {
+    this.text = text
+    this.extents = extents
+  }
+
+  length(field: Field): number {
+    return (this.extents[PLACE[field] * 2 + 1] ?? 0) - (this.extents[PLACE[field] * 2] ?? 0)
+  }
+
+  raw(field: Field): string | undefined {
+    const start = this.extents[PLACE[field] * 2] ?? -1
+    return start < 0 ? undefined : this.text.slice(start, this.extents[PLACE[field] * 2 + 1])
+  }
+
+  /** @throws SyntaxError when the value is not JSON */
+  value(field: Field): unknown {
+    const raw = this.raw(field)
+    if (raw === undefined) return undefined
+    return PLAIN.test(raw) ? raw.slice(1, -1) : JSON.parse(raw)
+  }
+
+  /** A body as `auditEventFrom` has it; as it is written when it is not JSON, which readers of bodies find out. */
+  body(field: 'requestObject' | 'responseObject'): string | null {
+    const raw = this.raw(field)
+    if (raw === undefined) return null
+    let value: unknown
+    try {
+      value = JSON.parse(raw)
+    } catch {
+      return raw
+    }
+    return bodyOf(value, field, [])
+  }
+}
+
+/** What is always read of an event. */
+interface Head {
+  readonly auditID: string
+  readonly stage: string
+  readonly requestURI: string
+  readonly requestReceivedTimestamp: number
+  readonly stageTimestamp: number
+}
+
+/** An audit event that reads its text field by field. Nothing is cut, or it would not be one. */
+class TextAuditEvent extends LazyRecord implements AuditEvent {
+  readonly #scanned: Scanned
+  readonly #head: Head
+  #verb: string | null | undefined
+  #user: AuditUser | undefined
+  #impersonatedUser: AuditUser | null | undefined
+  #sourceIPs: readonly string[] | undefined
+  #objectRef: ObjectReference | null | undefined
+  #responseStatus: ResponseStatus | null | undefined
+  #annotations: Readonly<Record<string, string>> | undefined
+  #requestObject: string | null | undefined
+  #responseObject: string | null | undefined
+
+  constructor(scanned: Scanned, head: Head) {
+    super()
+    this.#scanned = scanned
+    this.#head = head
+  }
+
+  get auditID() {
+    return this.#head.auditID
+  }
+  get stage() {
+    return this.#head.stage
+  }
+  get requestURI() {
+    return this.#head.requestURI
+  }
+  get requestReceivedTimestamp() {
+    return this.#head.requestReceivedTimestamp
+  }
+  get stageTimestamp() {
+    return this.#head.stageTimestamp
+  }
+  get level(): string | null {
+    return textOf(this.#scanned.value('level'), 'level', [])
+  }
+  get verb(): string | null {
+    if (this.#verb === undefined) this.#verb = textOf(this.#scanned.value('verb'), 'verb', [])
+    return this.#verb
+  }
+  get userAgent(): string | null {
+    return textOf(this.#scanned.value('userAgent'), 'userAgent', [])
+  }
+  get user(): AuditUser {
+    this.#user ??= userFrom(this.#scanned.value('user'), 'user', [])
+    return this.#user
+  }
+  get impersonatedUser(): AuditUser | null {
+    if (this.#impersonatedUser === undefined) {
+      const value = this.#scanned.value('impersonatedUser')
+      this.#impersonatedUser = isObject(value) ? userFrom(value, 'impersonatedUser', []) : null
+    }
+    return this.#impersonatedUser
+  }
+  get sourceIPs(): readonly string[] {
+    this.#sourceIPs ??= textsOf(this.#scanned.value('sourceIPs'), 'sourceIPs', [])
+    return this.#sourceIPs
+  }
+  get objectRef(): ObjectReference | null {
+    if (this.#objectRef === undefined) this.#objectRef = objectRefFrom(this.#scanned.value('objectRef'), [])
+    return this.#objectRef
+  }
+  get responseStatus(): ResponseStatus | null {
+    if (this.#responseStatus === undefined) {
+      this.#responseStatus = responseStatusFrom(this.#scanned.value('responseStatus'), [])
+    }
+    return this.#responseStatus
+  }
+  get annotations(): Readonly<Record<string, string>> {
+    this.#annotations ??= annotationsFrom(this.#scanned.value('annotations'), [])
+    return this.#annotations
+  }
+  get requestObject(): string | null {
+    if (this.#requestObject === undefined) this.#requestObject = this.#scanned.body('requestObject')
+    return this.#requestObject
+  }
+  get responseObject(): string | null {
+    if (this.#responseObject === undefined) this.#responseObject = this.#scanned.body('responseObject')
+    return this.#responseObject
+  }
+
+  override toJSON(): AuditEvent {
+    const { auditID, stage, level, verb, requestURI, user, impersonatedUser, sourceIPs, userAgent, objectRef } = this
+    const { responseStatus, requestObject, responseObject, requestReceivedTimestamp, stageTimestamp, annotations } =
+      this
+    return {
+      auditID,
+      stage,
+      level,
+      verb,
+      requestURI,
+      user,
+      impersonatedUser,
+      sourceIPs,
+      userAgent,
+      objectRef,
+      responseStatus,
+      requestObject,
+      responseObject,
+      requestReceivedTimestamp,
+      stageTimestamp,
+      annotations
+    }
+  }
+}
+
+/**
+ * Reads the text of an audit event as the API server writes it, parsing of it only what is asked for; bodies are passed over. All
+ * fields are as `auditEventFrom` has them.
+ *
+ * A text that is not JSON may be taken: fields throw when what they are read from is wrong, and a wrong body is one that cannot be
+ * read. What is wrong where nobody looks is not noticed.
+ *
+ * @returns null for anything that is better parsed as a whole: other formats, large events, and ones that lack what the API server
+ *   always writes
+ */
+export function auditEventFromText(text: string): AuditEvent | null {
+  const members = scanMembers(text, NUMBERS, PLACE.requestObject)
+  if (members === null || members.commas > SMALL.commas) return null
+  const scanned = new Scanned(text, members.extents)
+  const [request, response] = [scanned.length('requestObject'), scanned.length('responseObject')]
+  if (text.length - request - response > SMALL.rest || request > SMALL.body || response > SMALL.body) return null
+  if (scanned.raw('kind') !== '"Event"') return null
+  try {
+    const apiVersion = scanned.value('apiVersion')
+    if (typeof apiVersion !== 'string' || !apiVersion.startsWith('audit.k8s.io/')) return null
+    const auditID = scanned.value('auditID')
+    const stage = scanned.value('stage')
+    const requestURI = scanned.value('requestURI')
+    const requestReceivedTimestamp = microsFrom(scanned.value('requestReceivedTimestamp'))
+    const stageTimestamp = microsFrom(scanned.value('stageTimestamp'))
+    if (typeof auditID !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(auditID)) return null
+    if (typeof stage !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(stage)) return null
+    if (typeof requestURI !== 'string' || requestURI === '') return null
+    if (requestReceivedTimestamp === null || stageTimestamp === null) return null
+    return new TextAuditEvent(scanned, { auditID, stage, requestURI, requestReceivedTimestamp, stageTimestamp })
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
+}
