@@ -15,17 +15,19 @@ export interface Bodies {
 const absent = () => undefined
 const NO_BODIES: Bodies = { request: absent, response: absent }
 
-function parsedOnce(text: string | null): () => unknown {
-  if (text === null) return absent
+type WithBodies = Pick<AuditEvent, 'requestObject' | 'responseObject'>
+
+/** Reads the text when it is asked for, too: an event that is read lazily makes it then. */
+function parsedOnce(event: WithBodies, field: keyof WithBodies): () => unknown {
   let parsed: { readonly value: unknown } | null = null
   return () => {
-    parsed ??= { value: parseJson(text) }
+    parsed ??= { value: parseJson(event[field]) }
     return parsed.value
   }
 }
 
 /** @param event the audit event whose bodies are meant; null where an event is none and so has no bodies */
-export function bodiesOf(event: Pick<AuditEvent, 'requestObject' | 'responseObject'> | null): Bodies {
-  if (event === null || (event.requestObject === null && event.responseObject === null)) return NO_BODIES
-  return { request: parsedOnce(event.requestObject), response: parsedOnce(event.responseObject) }
+export function bodiesOf(event: WithBodies | null): Bodies {
+  if (event === null) return NO_BODIES
+  return { request: parsedOnce(event, 'requestObject'), response: parsedOnce(event, 'responseObject') }
 }

@@ -87,7 +87,10 @@ export async function ruleSets(): Promise<readonly CountedRules[]> {
 }
 
 /** How many of the base's time a row takes. */
-const partOf = (figure: Figure, base: Figure): Figure => ({ ...figure, ratio: figure.us_per_event / base.us_per_event })
+export const partOf = (figure: Figure, base: Figure): Figure => ({
+  ...figure,
+  ratio: figure.us_per_event / base.us_per_event
+})
 
 function benchRecords(title: string, { matching, candidates }: CountedRules, events: readonly EnrichedEvent[]) {
   const type = typeOf('enriched-event')

@@ -19,7 +19,9 @@ if (wanted.length === 0 || wanted.includes('rules')) {
 }
 if (wanted.length === 0 || wanted.includes('lazy')) {
   const { benchLazyRecords } = await import('./lazy.ts')
+  const { benchLazyText } = await import('./lazy-text.ts')
   await benchLazyRecords(printFigures)
+  await benchLazyText(printFigures)
 }
 if (wanted.includes('kafka')) {
   const { benchKafka } = await import('./kafka.ts')

@@ -3,7 +3,7 @@ import { LazyRecord } from '../avro/lazy-record.ts'
 import { isObject } from '../json.ts'
 import { annotationsFrom, objectRefFrom, responseStatusFrom, userFrom } from './audit-parts.ts'
 import { bodyOf, textOf, textsOf } from './fields.ts'
-import { scanMembers } from './json-members.ts'
+import { memberScanner } from './json-members.ts'
 import { microsFrom } from './timestamp.ts'
 
 /** Fields that are looked for in the text; the bodies last. */
@@ -28,8 +28,8 @@ const FIELDS = [
   'responseObject'
 ] as const
 type Field = (typeof FIELDS)[number]
-const NUMBERS: ReadonlyMap<string, number> = new Map(FIELDS.map((field, number) => [field, number]))
 const PLACE = Object.fromEntries(FIELDS.map((field, number) => [field, number])) as Readonly<Record<Field, number>>
+const scan = memberScanner(FIELDS, PLACE.requestObject)
 
 /**
  * Up to these sizes nothing in an event can cross the bounds of `fields.ts`: JSON is written back up to six times as long as it
@@ -39,24 +39,30 @@ const SMALL = { rest: 2_700, body: 43_000, commas: 249 } as const
 
 /** A string without anything that has to be unescaped or checked. */
 const PLAIN = /^"[\x20\x21\x23-\x5b\x5d-\x7e]*"$/
+const ASCII = /^[\x20-\x7e]*$/
 
-/** The values in a scanned text. */
+/** The values in scanned bytes. */
 class Scanned {
-  readonly text: string
+  readonly bytes: Buffer
   readonly extents: Int32Array
+  /** The first bytes as a character each: fields of ASCII are slices of it, which cost less than decoding each. */
+  readonly #start: string
 
-  constructor(text: string, extents: Int32Array) {
-    this.text = text
+  constructor(bytes: Buffer, extents: Int32Array) {
+    this.bytes = bytes
     this.extents = extents
-  }
-
-  length(field: Field): number {
-    return (this.extents[PLACE[field] * 2 + 1] ?? 0) - (this.extents[PLACE[field] * 2] ?? 0)
+    this.#start = bytes.toString('latin1', 0, SMALL.rest)
   }
 
   raw(field: Field): string | undefined {
     const start = this.extents[PLACE[field] * 2] ?? -1
-    return start < 0 ? undefined : this.text.slice(start, this.extents[PLACE[field] * 2 + 1])
+    if (start < 0) return undefined
+    const end = this.extents[PLACE[field] * 2 + 1] ?? -1
+    if (end <= this.#start.length) {
+      const text = this.#start.slice(start, end)
+      if (ASCII.test(text)) return text
+    }
+    return this.bytes.toString('utf8', start, end)
   }
 
   /** @throws SyntaxError when the value is not JSON */
@@ -198,7 +204,7 @@ class TextAuditEvent extends LazyRecord implements AuditEvent {
 }
 
 /**
- * Reads the text of an audit event as the API server writes it, parsing of it only what is asked for; bodies are passed over. All
+ * Reads the text of an audit event, in UTF-8, as the API server writes it, parsing of it only what is asked for; bodies are passed over. All
  * fields are as `auditEventFrom` has them.
  *
  * A text that is not JSON may be taken: fields throw when what they are read from is wrong, and a wrong body is one that cannot be
@@ -207,12 +213,14 @@ class TextAuditEvent extends LazyRecord implements AuditEvent {
  * @returns null for anything that is better parsed as a whole: other formats, large events, and ones that lack what the API server
  *   always writes
  */
-export function auditEventFromText(text: string): AuditEvent | null {
-  const members = scanMembers(text, NUMBERS, PLACE.requestObject)
+export function auditEventFromText(bytes: Buffer): AuditEvent | null {
+  const members = scan(bytes)
   if (members === null || members.commas > SMALL.commas) return null
-  const scanned = new Scanned(text, members.extents)
-  const [request, response] = [scanned.length('requestObject'), scanned.length('responseObject')]
-  if (text.length - request - response > SMALL.rest || request > SMALL.body || response > SMALL.body) return null
+  const { extents } = members
+  const lengthOf = (field: Field) => (extents[PLACE[field] * 2 + 1] ?? 0) - (extents[PLACE[field] * 2] ?? 0)
+  const [request, response] = [lengthOf('requestObject'), lengthOf('responseObject')]
+  if (bytes.length - request - response > SMALL.rest || request > SMALL.body || response > SMALL.body) return null
+  const scanned = new Scanned(bytes, extents)
   if (scanned.raw('kind') !== '"Event"') return null
   try {
     const apiVersion = scanned.value('apiVersion')
