@@ -63,8 +63,7 @@ const BODILESS: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 
 
 /** Whether a write's body is not there because of the audit level, or there but unreadable (clouds cut long ones). */
 function isMissing(view: EventView, audit: AuditEvent, part: 'request' | 'response'): boolean {
-  const text = part === 'request' ? audit.requestObject : audit.responseObject
-  if (text !== null) return bodyOf(view, part) === undefined
+  if (view.bodies.has(part)) return bodyOf(view, part) === undefined
   if (!WRITES.has(audit.verb ?? '') || BODILESS.has(audit.objectRef?.subresource ?? '')) return false
   // Only the last stages carry bodies, whatever the level.
   if (audit.stage !== 'ResponseComplete') return false
@@ -97,10 +96,13 @@ export function leftOut(view: EventView, part: BodyPart): string | null {
 export function mayBeLeftOut(view: EventView): boolean {
   const { audit } = view.event
   if (audit === null) return false
-  const unreadable = (body: EventView['request'], text: string | null) =>
-    body !== null && body.value === undefined && text !== null
-  if (unreadable(view.request, audit.requestObject) || unreadable(view.response, audit.responseObject)) return true
-  return WRITES.has(audit.verb ?? '') && (audit.requestObject === null || audit.responseObject === null)
+  const { has } = view.bodies
+  const unreadable = (part: 'request' | 'response') => {
+    const read = view[part]
+    return read !== null && read.value === undefined && has(part)
+  }
+  if (unreadable('request') || unreadable('response')) return true
+  return WRITES.has(audit.verb ?? '') && !(has('request') && has('response'))
 }
 
 /** Text of a value, for comparing it with text; null when it has none. */

@@ -59,14 +59,18 @@ describe('an audit event read from its text', () => {
     let read = 0
     fc.assert(
       fc.property(eventText, (text) => {
-        const event = fromText(text)
-        if (event === null) return
+        const found = fromText(text)
+        if (found === null) return
         read += 1
+        const { event, bodies } = found
         const expected = auditEventFrom(JSON.parse(Buffer.from(text).toString()))
         expect(plainOf(event)).toEqual(expected)
+        const usual = bodiesOf(expected)
+        expect([bodies.request(), bodies.response()]).toEqual([usual.request(), usual.response()])
+        expect([bodies.has('request'), bodies.has('response')]).toEqual([usual.has('request'), usual.has('response')])
         const sourced = { runtime: null, cluster: { id: 'c', name: 'c' }, received: 0 } as const
         const source = { type: 'audit', provider: 'p', instance: 'i' } as const
-        const lazily = enrichLazily({ ...sourced, source, audit: event }, () => null, bodiesOf(event))
+        const lazily = enrichLazily({ ...sourced, source, audit: event }, () => null, bodies)
         expect(plainOf(lazily)).toEqual(enrich({ ...sourced, source, audit: expected }, () => null))
       }),
       { numRuns: 600 }
@@ -79,7 +83,7 @@ describe('an audit event read from its text', () => {
 
   it('has the last of several members, and of escaped keys the meaning', () => {
     const text = `${event({ verb: '"get"', user: '{"username":"a"}' }).slice(0, -1)},"\\u0076erb":"create"}`
-    expect(fromText(text)?.verb).toBe('create')
+    expect(fromText(text)?.event.verb).toBe('create')
   })
 
   it.each([
@@ -99,12 +103,13 @@ describe('an audit event read from its text', () => {
 
   it('has a body that is not JSON as one that cannot be read', () => {
     const broken = fromText(event({ requestObject: '{"a":tru}' }))
-    expect(broken?.requestObject).toBe('{"a":tru}')
-    expect(bodiesOf(broken).request()).toBeUndefined()
+    expect(broken?.event.requestObject).toBe('{"a":tru}')
+    expect(broken?.bodies.request()).toBeUndefined()
+    expect(broken?.bodies.has('request')).toBe(true)
   })
 
   it('throws when a field that is asked for is not JSON', () => {
     const broken = fromText(event({ user: '{"username":tru}' }))
-    expect(() => broken?.user).toThrow(SyntaxError)
+    expect(() => broken?.event.user).toThrow(SyntaxError)
   })
 })

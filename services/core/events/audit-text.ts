@@ -1,6 +1,7 @@
 import type { AuditEvent, AuditUser, ObjectReference, ResponseStatus } from '../../../schemas/generated/types.ts'
 import { LazyRecord } from '../avro/lazy-record.ts'
-import { isObject } from '../json.ts'
+import type { Bodies } from '../bodies.ts'
+import { isObject, parseJson } from '../json.ts'
 import { annotationsFrom, objectRefFrom, responseStatusFrom, userFrom } from './audit-parts.ts'
 import { bodyOf, textOf, textsOf } from './fields.ts'
 import { memberScanner } from './json-members.ts'
@@ -41,48 +42,74 @@ const SMALL = { rest: 2_700, body: 43_000, commas: 249 } as const
 const PLAIN = /^"[\x20\x21\x23-\x5b\x5d-\x7e]*"$/
 const ASCII = /^[\x20-\x7e]*$/
 
+/**
+ * Bodies that writing back would change: a zero with a sign, a number that may be infinite. They are parsed as they would have
+ * been written.
+ */
+const CHANGED = /(?:^|[:,[\s])-0|[0-9][eE]\+?[0-9]{3}|[0-9]{32}/
+
+type BodyField = 'requestObject' | 'responseObject'
+
 /** The values in scanned bytes. */
 class Scanned {
-  readonly bytes: Buffer
-  readonly extents: Int32Array
-  /** The first bytes as a character each: fields of ASCII are slices of it, which cost less than decoding each. */
+  readonly #bytes: Buffer
+  readonly #extents: readonly number[]
+  /** What is before the bodies and after them, as a character a byte: fields of ASCII are slices, which cost little. */
   readonly #start: string
+  readonly #rest: string
+  readonly #restFrom: number
 
-  constructor(bytes: Buffer, extents: Int32Array) {
-    this.bytes = bytes
-    this.extents = extents
+  constructor(bytes: Buffer, extents: readonly number[]) {
+    this.#bytes = bytes
+    this.#extents = extents
     this.#start = bytes.toString('latin1', 0, SMALL.rest)
+    this.#restFrom = Math.max(this.#start.length, bytes.length - SMALL.rest)
+    this.#rest = this.#restFrom >= bytes.length ? '' : bytes.toString('latin1', this.#restFrom)
+  }
+
+  #sliced(start: number, end: number): string | undefined {
+    if (end <= this.#start.length) return this.#start.slice(start, end)
+    return start >= this.#restFrom ? this.#rest.slice(start - this.#restFrom, end - this.#restFrom) : undefined
   }
 
   raw(field: Field): string | undefined {
-    const start = this.extents[PLACE[field] * 2] ?? -1
-    if (start < 0) return undefined
-    const end = this.extents[PLACE[field] * 2 + 1] ?? -1
-    if (end <= this.#start.length) {
-      const text = this.#start.slice(start, end)
-      if (ASCII.test(text)) return text
-    }
-    return this.bytes.toString('utf8', start, end)
+    const start = this.#extents[PLACE[field] * 2] ?? -1
+    return start < 0 ? undefined : this.#bytes.toString('utf8', start, this.#extents[PLACE[field] * 2 + 1])
   }
 
   /** @throws SyntaxError when the value is not JSON */
   value(field: Field): unknown {
-    const raw = this.raw(field)
-    if (raw === undefined) return undefined
-    return PLAIN.test(raw) ? raw.slice(1, -1) : JSON.parse(raw)
+    const start = this.#extents[PLACE[field] * 2] ?? -1
+    if (start < 0) return undefined
+    const end = this.#extents[PLACE[field] * 2 + 1] ?? -1
+    const text = this.#sliced(start, end)
+    if (text === undefined) return JSON.parse(this.#bytes.toString('utf8', start, end))
+    if (PLAIN.test(text)) return text.slice(1, -1)
+    return JSON.parse(ASCII.test(text) ? text : this.#bytes.toString('utf8', start, end))
+  }
+
+  has(field: BodyField): boolean {
+    const [start, end] = [this.#extents[PLACE[field] * 2] ?? -1, this.#extents[PLACE[field] * 2 + 1] ?? -1]
+    return start >= 0 && !(end - start === 4 && this.raw(field) === 'null')
   }
 
   /** A body as `auditEventFrom` has it; as it is written when it is not JSON, which readers of bodies find out. */
-  body(field: 'requestObject' | 'responseObject'): string | null {
+  bodyText(field: BodyField): string | null {
     const raw = this.raw(field)
     if (raw === undefined) return null
-    let value: unknown
     try {
-      value = JSON.parse(raw)
+      return bodyOf(JSON.parse(raw), field, [])
     } catch {
       return raw
     }
-    return bodyOf(value, field, [])
+  }
+
+  /** What `bodyText` means. */
+  body(field: BodyField): unknown {
+    const raw = this.raw(field)
+    if (raw === undefined || raw === 'null') return undefined
+    // A body that is a string may be one that holds the body as text.
+    return raw.startsWith('"') || CHANGED.test(raw) ? parseJson(this.bodyText(field)) : parseJson(raw)
   }
 }
 
@@ -170,11 +197,11 @@ class TextAuditEvent extends LazyRecord implements AuditEvent {
     return this.#annotations
   }
   get requestObject(): string | null {
-    if (this.#requestObject === undefined) this.#requestObject = this.#scanned.body('requestObject')
+    if (this.#requestObject === undefined) this.#requestObject = this.#scanned.bodyText('requestObject')
     return this.#requestObject
   }
   get responseObject(): string | null {
-    if (this.#responseObject === undefined) this.#responseObject = this.#scanned.body('responseObject')
+    if (this.#responseObject === undefined) this.#responseObject = this.#scanned.bodyText('responseObject')
     return this.#responseObject
   }
 
@@ -203,6 +230,25 @@ class TextAuditEvent extends LazyRecord implements AuditEvent {
   }
 }
 
+function bodiesIn(scanned: Scanned): Bodies {
+  const parsed: Partial<Record<BodyField, { readonly value: unknown }>> = {}
+  const once = (field: BodyField) => () => {
+    parsed[field] ??= { value: scanned.body(field) }
+    return parsed[field].value
+  }
+  return {
+    request: once('requestObject'),
+    response: once('responseObject'),
+    has: (body) => scanned.has(`${body}Object`)
+  }
+}
+
+/** An audit event that is read lazily, and its bodies. */
+interface TextAudit {
+  readonly event: AuditEvent
+  readonly bodies: Bodies
+}
+
 /**
  * Reads the text of an audit event, in UTF-8, as the API server writes it, parsing of it only what is asked for; bodies are passed over. All
  * fields are as `auditEventFrom` has them.
@@ -213,7 +259,7 @@ class TextAuditEvent extends LazyRecord implements AuditEvent {
  * @returns null for anything that is better parsed as a whole: other formats, large events, and ones that lack what the API server
  *   always writes
  */
-export function auditEventFromText(bytes: Buffer): AuditEvent | null {
+export function auditEventFromText(bytes: Buffer): TextAudit | null {
   const members = scan(bytes)
   if (members === null || members.commas > SMALL.commas) return null
   const { extents } = members
@@ -221,8 +267,8 @@ export function auditEventFromText(bytes: Buffer): AuditEvent | null {
   const [request, response] = [lengthOf('requestObject'), lengthOf('responseObject')]
   if (bytes.length - request - response > SMALL.rest || request > SMALL.body || response > SMALL.body) return null
   const scanned = new Scanned(bytes, extents)
-  if (scanned.raw('kind') !== '"Event"') return null
   try {
+    if (scanned.value('kind') !== 'Event') return null
     const apiVersion = scanned.value('apiVersion')
     if (typeof apiVersion !== 'string' || !apiVersion.startsWith('audit.k8s.io/')) return null
     const auditID = scanned.value('auditID')
@@ -234,7 +280,8 @@ export function auditEventFromText(bytes: Buffer): AuditEvent | null {
     if (typeof stage !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(stage)) return null
     if (typeof requestURI !== 'string' || requestURI === '') return null
     if (requestReceivedTimestamp === null || stageTimestamp === null) return null
-    return new TextAuditEvent(scanned, { auditID, stage, requestURI, requestReceivedTimestamp, stageTimestamp })
+    const head = { auditID, stage, requestURI, requestReceivedTimestamp, stageTimestamp }
+    return { event: new TextAuditEvent(scanned, head), bodies: bodiesIn(scanned) }
   } catch (error) {
     if (error instanceof SyntaxError) return null
     throw error

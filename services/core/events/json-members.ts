@@ -10,7 +10,7 @@
 /** Of what was scanned. */
 export interface Members {
   /** Extents of the values of the wanted keys, -1 for what is not there: start and end, one key after the other. */
-  readonly extents: Int32Array
+  readonly extents: readonly number[]
   /** Commas between members and elements outside of the passed-over values. */
   readonly commas: number
 }
@@ -23,6 +23,14 @@ const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 const COMMA = 0x2c
 const COLON = 0x3a
+
+/** What bytes outside of strings mean to the scanner; most mean nothing, which one look-up tells. */
+const MEANING = new Uint8Array(256)
+const [IS_QUOTE, IS_COMMA, OPENS, CLOSES] = [1, 2, 3, 4] as const
+MEANING[QUOTE] = IS_QUOTE
+MEANING[COMMA] = IS_COMMA
+for (const byte of [OPEN_BRACE, OPEN_BRACKET]) MEANING[byte] = OPENS
+for (const byte of [CLOSE_BRACE, CLOSE_BRACKET]) MEANING[byte] = CLOSES
 
 /** Nesting that a value may have; deeper ones are not scanned. */
 const DEPTH_MAX = 100
@@ -68,19 +76,24 @@ function endOfValue(bytes: Buffer, from: number): number {
   let depth = 0
   let commas = 0
   while (at < length) {
-    const byte = bytes[at]
+    const meaning = MEANING[bytes[at] as number]
     at += 1
-    if (byte === QUOTE) {
-      while (at < length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1
+    if (meaning === 0) continue
+    if (meaning === IS_QUOTE) {
+      for (; at < length; at += 1) {
+        const byte = bytes[at]
+        if (byte === QUOTE) break
+        if (byte === BACKSLASH) at += 1
+      }
       at += 1
-    } else if (byte === COMMA) commas += 1
-    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+    } else if (meaning === IS_COMMA) commas += 1
+    else if (meaning === CLOSES) {
       depth -= 1
       if (depth === 0) {
         passedCommas = commas
         return at
       }
-    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+    } else {
       depth += 1
       if (depth > DEPTH_MAX) return -1
     }
@@ -130,8 +143,9 @@ export function memberScanner(wanted: readonly string[], passedOver: number): Me
     return -1
   }
 
+  const nowhere: readonly number[] = wanted.flatMap(() => [-1, -1])
   return (bytes) => {
-    const extents = new Int32Array(wanted.length * 2).fill(-1)
+    const extents = nowhere.slice()
     let commas = 0
     let at = skipBlanks(bytes, 0)
     if (bytes[at] !== OPEN_BRACE) return null
