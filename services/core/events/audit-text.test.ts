@@ -73,9 +73,9 @@ describe('an audit event read from its text', () => {
         const lazily = enrichLazily({ ...sourced, source, audit: event }, () => null, bodies)
         expect(plainOf(lazily)).toEqual(enrich({ ...sourced, source, audit: expected }, () => null))
       }),
-      { numRuns: 600 }
+      { numRuns: 300 }
     )
-    expect(read).toBeGreaterThan(200)
+    expect(read).toBeGreaterThan(80)
   })
 
   const event = (members: Readonly<Record<string, string>>) =>
@@ -88,6 +88,7 @@ describe('an audit event read from its text', () => {
 
   it.each([
     ['another kind', { kind: '"Policy"' }],
+    ['the mark of a cloud', { p_log_type: '"Amazon.EKS.Audit"' }],
     ['no time', { stageTimestamp: 'null' }],
     ['an id that would be replaced', { auditID: '"a b"' }],
     [

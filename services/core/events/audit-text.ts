@@ -25,6 +25,8 @@ const FIELDS = [
   'objectRef',
   'responseStatus',
   'annotations',
+  // Only to know that it is there: Panther's mark of a cloud's events.
+  'p_log_type',
   'requestObject',
   'responseObject'
 ] as const
@@ -268,7 +270,7 @@ export function auditEventFromText(bytes: Buffer): TextAudit | null {
   if (bytes.length - request - response > SMALL.rest || request > SMALL.body || response > SMALL.body) return null
   const scanned = new Scanned(bytes, extents)
   try {
-    if (scanned.value('kind') !== 'Event') return null
+    if (scanned.value('kind') !== 'Event' || scanned.value('p_log_type') !== undefined) return null
     const apiVersion = scanned.value('apiVersion')
     if (typeof apiVersion !== 'string' || !apiVersion.startsWith('audit.k8s.io/')) return null
     const auditID = scanned.value('auditID')
