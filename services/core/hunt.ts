@@ -1,5 +1,5 @@
 import type { Cluster, Incident, InventoryRecord, Signal } from '../../schemas/generated/types.ts'
-import { bodiesOf } from './bodies.ts'
+import { type Bodies, bodiesOf } from './bodies.ts'
 import { correlate } from './correlate/reducer.ts'
 import type { CorrelateSettings } from './correlate/settings.ts'
 import { type ClusterState, emptyState } from './correlate/state.ts'
@@ -7,9 +7,11 @@ import type { RuleSet } from './detect/rule-set.ts'
 import { factChanges } from './enrich/fact-changes.ts'
 import { inventoryFromAudit } from './enrich/inventory.ts'
 import { enrich } from './enrich/join.ts'
+import { enrichLazily } from './enrich/lazy-join.ts'
 import type { PodFacts } from './enrich/pod-facts.ts'
+import { auditEventFromText } from './events/audit-text.ts'
 import { decodeRecords } from './events/format.ts'
-import { eventId } from './events/sourced-event.ts'
+import { eventId, type SourcedEvent } from './events/sourced-event.ts'
 import { createRecentIds } from './recent-ids.ts'
 import { severityRank } from './severity.ts'
 
@@ -36,6 +38,11 @@ export interface Hunt {
    */
   offer(json: unknown, now: number): HuntStep
   /**
+   * The same for the bytes of a record, without parsing all of it, which pays for long audit events.
+   * @returns null when the record has to be parsed and offered
+   */
+  offerBytes(bytes: Buffer, now: number): HuntStep | null
+  /**
    * Stitches all signals so far.
    * @param now microseconds since the epoch
    * @returns every incident that stands at the end, the worst first
@@ -50,6 +57,9 @@ export interface HuntOptions {
   readonly cluster: Cluster
   readonly instance: string
 }
+
+/** Shorter lines are parsed sooner than they are scanned and read field by field. */
+const LONG_BYTES = 2_048
 
 /** Events remembered to pass over duplicates; about 200 MB when full. */
 const REMEMBERED_EVENTS = 1_000_000
@@ -81,19 +91,41 @@ export function createHunt({ rules, correlate: settings, cluster, instance }: Hu
     pending = []
   }
 
+  /** Signals of an event, null for one that has been there before. */
+  function match(event: SourcedEvent, bodies: Bodies, join: typeof enrichLazily): readonly Signal[] | null {
+    // Two API servers, or two readings of a log, may carry the same event.
+    if (!seen.isNew(`${event.cluster.id}/${eventId(event)}`)) return null
+    if (event.audit !== null) learn(inventoryFromAudit(event.audit, event.cluster, bodies))
+    return rules.match(join(event, factOf, bodies), bodies)
+  }
+
   return {
     learn,
+    offerBytes: (bytes, now) => {
+      const found = bytes.length < LONG_BYTES ? null : auditEventFromText(bytes)
+      if (found === null) return null
+      const { event: audit, bodies } = found
+      const source = { type: 'audit', provider: 'kubernetes', instance } as const
+      let signals: readonly Signal[] | null
+      try {
+        signals = match({ audit, runtime: null, cluster, source, received: now }, bodies, enrichLazily)
+      } catch (error) {
+        // It is not JSON after all; parsing it whole will say why.
+        if (error instanceof SyntaxError) return null
+        throw error
+      }
+      pending.push(...(signals ?? []))
+      return { events: signals === null ? 0 : 1, signals: signals ?? [], rejected: [] }
+    },
     offer: (json, now) => {
       const { events, rejected } = decodeRecords(json, { cluster, instance, received: now })
       const signals: Signal[] = []
       let fresh = 0
       for (const event of events) {
-        // Two API servers, or two readings of a log, may carry the same event.
-        if (!seen.isNew(`${event.cluster.id}/${eventId(event)}`)) continue
+        const found = match(event, bodiesOf(event.audit), enrich)
+        if (found === null) continue
         fresh += 1
-        const bodies = bodiesOf(event.audit)
-        if (event.audit !== null) learn(inventoryFromAudit(event.audit, event.cluster, bodies))
-        signals.push(...rules.match(enrich(event, factOf, bodies), bodies))
+        signals.push(...found)
       }
       pending.push(...signals)
       return { events: fresh, signals, rejected: rejected.map(({ code, message }) => ({ code, reason: message })) }

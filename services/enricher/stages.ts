@@ -153,7 +153,7 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
     eventsIn.inc({ source: 'audit', provider: header.provider }, events.length)
     return events.map((event) => ({
       event: {
-        audit: event.value(),
+        audit: event.view(),
         runtime: null,
         cluster: header.cluster,
         source: { type: 'audit', provider: header.provider, instance: header.collector },
@@ -171,7 +171,7 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
     return events.map((event) => ({
       event: {
         audit: null,
-        runtime: event.value(),
+        runtime: event.view(),
         cluster: header.cluster,
         source: { type: 'runtime', provider: header.sensor, instance: header.node },
         received: header.received

@@ -110,15 +110,19 @@ async function hunt(files: readonly string[], options: Options): Promise<number>
   }
 
   for (const input of inputs) {
-    const records = readRecords(input, (bytes) => {
-      read_bytes += bytes
-    })
+    const records = readRecords(
+      input,
+      (bytes) => {
+        read_bytes += bytes
+      },
+      (line) => engine.offerBytes(line, Date.now() * 1000)
+    )
     for await (const record of records) {
       if ('rejected' in record) {
         await reject(input.name, record.line, record.rejected.code, record.rejected.reason)
         continue
       }
-      const step = engine.offer(record.json, Date.now() * 1000)
+      const step = 'taken' in record ? record.taken : engine.offer(record.json, Date.now() * 1000)
       count.events += step.events
       for (const { code, reason } of step.rejected) await reject(input.name, record.line, code, reason)
       for (const signal of step.signals) {
