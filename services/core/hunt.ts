@@ -1,5 +1,6 @@
 import type { Cluster, Incident, InventoryRecord, Signal } from '../../schemas/generated/types.ts'
 import { type Bodies, bodiesOf } from './bodies.ts'
+import { boundedSignal } from './correlate/bounded-signal.ts'
 import { correlate } from './correlate/reducer.ts'
 import type { CorrelateSettings } from './correlate/settings.ts'
 import { type ClusterState, emptyState } from './correlate/state.ts'
@@ -14,6 +15,9 @@ import { decodeRecords } from './events/format.ts'
 import { eventId, type SourcedEvent } from './events/sourced-event.ts'
 import { createRecentIds } from './recent-ids.ts'
 import { severityRank } from './severity.ts'
+import { advanceWindows, windowIndexOf } from './windows/reducer.ts'
+import { emptyWindowState } from './windows/state.ts'
+import type { WindowRule } from './windows/window-rule.ts'
 
 /** A record that could not be used, wholly or in part. */
 export interface Rejection {
@@ -43,6 +47,11 @@ export interface Hunt {
    */
   offerBytes(bytes: Buffer, now: number): HuntStep | null
   /**
+   * Evaluates correlations over all events so far. To be called before `incidents`, so that their signals are among them.
+   * @returns their signals, by time
+   */
+  correlated(): readonly Signal[]
+  /**
    * Stitches all signals so far.
    * @param now microseconds since the epoch
    * @returns every incident that stands at the end, the worst first
@@ -52,6 +61,8 @@ export interface Hunt {
 
 export interface HuntOptions {
   readonly rules: RuleSet
+  /** Correlations over the signals of the rules. */
+  readonly windows?: readonly WindowRule[]
   readonly correlate: CorrelateSettings
   /** Cluster of records that name none. */
   readonly cluster: Cluster
@@ -65,12 +76,15 @@ const LONG_BYTES = 2_048
 const REMEMBERED_EVENTS = 1_000_000
 
 /** The same core as the services run, wired together in memory: decode → join → match → stitch. */
-export function createHunt({ rules, correlate: settings, cluster, instance }: HuntOptions): Hunt {
+export function createHunt({ rules, windows = [], correlate: settings, cluster, instance }: HuntOptions): Hunt {
   const pods = new Map<string, PodFacts>()
   const owners = new Map<string, NonNullable<InventoryRecord['owners'][number]>>()
   const seen = createRecentIds(REMEMBERED_EVENTS)
   const states = new Map<string, ClusterState>()
   let pending: Signal[] = []
+  /** Signals that count towards correlations. Files are read one after another, so that all wait until the end. */
+  let parts: Signal[] = []
+  const index = windowIndexOf(windows)
   const latest = new Map<string, Incident>()
 
   const factOf = (key: string): PodFacts | null => pods.get(key) ?? null
@@ -91,12 +105,14 @@ export function createHunt({ rules, correlate: settings, cluster, instance }: Hu
     pending = []
   }
 
-  /** Signals of an event, null for one that has been there before. */
+  /** Alerts of an event, null for one that has been there before. What counts towards correlations is put aside for them. */
   function match(event: SourcedEvent, bodies: Bodies, join: typeof enrichLazily): readonly Signal[] | null {
     // Two API servers, or two readings of a log, may carry the same event.
     if (!seen.isNew(`${event.cluster.id}/${eventId(event)}`)) return null
     if (event.audit !== null) learn(inventoryFromAudit(event.audit, event.cluster, bodies))
-    return rules.match(join(event, factOf, bodies), bodies)
+    const matched = rules.match(join(event, factOf, bodies), bodies)
+    for (const signal of matched) if (index.uses.has(signal.rule.id)) parts.push(boundedSignal(signal))
+    return matched.filter(({ role }) => role === 'alert')
   }
 
   return {
@@ -129,6 +145,17 @@ export function createHunt({ rules, correlate: settings, cluster, instance }: Hu
       }
       pending.push(...signals)
       return { events: fresh, signals, rejected: rejected.map(({ code, message }) => ({ code, reason: message })) }
+    },
+    correlated: () => {
+      const found: Signal[] = []
+      for (const [id, signals] of Map.groupBy(parts, (signal) => signal.cluster.id)) {
+        const state = emptyWindowState(id)
+        for (const { change, signal } of advanceWindows(state, index, signals, Number.POSITIVE_INFINITY).results)
+          if (change !== 'withdrawn') found.push(signal)
+      }
+      parts = []
+      pending.push(...found)
+      return found.sort((a, b) => a.time - b.time || (a.id < b.id ? -1 : 1))
     },
     incidents: (now) => {
       stitch(now)

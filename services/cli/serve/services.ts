@@ -140,7 +140,12 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
       return startEnricher(await openWorld(settings, log, health))
     case 'correlator': {
       const world = await openWorld(settings, log, health)
-      return [run(createCorrelatorStage({ ...world, options: settings.correlator }), world)]
+      const { windows } = await loadRules(
+        { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
+        (message) => log.warn(message)
+      )
+      log.info({ correlations: windows.length }, 'correlations loaded')
+      return [run(createCorrelatorStage({ ...world, options: settings.correlator, windows }), world)]
     }
     case 'indexer':
       return startIndexer(await openWorld(settings, log, health))

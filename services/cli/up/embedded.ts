@@ -34,7 +34,7 @@ export async function startEmbedded(settings: Settings, log: Logger): Promise<Em
   const store = createMemoryFactsStore()
   const search = createMemorySearch()
   const bus = createMemoryBus({ topics: loadTopics(), now_ms, pump: 'manual' })
-  const { rules } = await loadRules(
+  const { rules, windows } = await loadRules(
     { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
     (message) => log.warn(message)
   )
@@ -50,7 +50,7 @@ export async function startEmbedded(settings: Settings, log: Logger): Promise<Em
       { schemas, codec, rules, facts, log, now_ms, waitUntil: async () => {} },
       settings.enricher
     ),
-    createCorrelatorStage({ codec, options: settings.correlator, now_ms }),
+    createCorrelatorStage({ codec, options: settings.correlator, windows, now_ms }),
     createResponderStage({ codec, options: settings.responder, now_ms, log }),
     createIndexerStage({
       codec,
