@@ -33,7 +33,7 @@ interface Mapping {
   readonly properties?: Readonly<Record<string, Mapping>>
 }
 
-/** Fields of an index template and of the component templates it is made of. */
+/** Fields of an index template and of the component templates it is made of; below a flat object (`name.*`) is any path. */
 function mappedFields(index: string): readonly string[] {
   const folder = join(import.meta.dirname, '../../infra/opensearch')
   const read = (path: string) =>
@@ -44,6 +44,7 @@ function mappedFields(index: string): readonly string[] {
   const fields = (mapping: Mapping | undefined, prefix: string): readonly string[] =>
     Object.entries(mapping?.properties ?? {}).flatMap(([name, inner]) => [
       `${prefix}${name}`,
+      ...(inner.type === 'flat_object' ? [`${prefix}${name}.*`] : []),
       ...fields(inner, `${prefix}${name}.`)
     ])
   const template = read(`index-templates/${index}.json`)
@@ -141,7 +142,9 @@ describe('the rules as a body', () => {
       document.weir.investigation.flatMap(({ query }) => {
         const outside = (query?.text ?? '').replace(/"[^"]*"/g, '""')
         const fields = [...outside.matchAll(/([A-Za-z_@][\w.@]*):/g)].map(([, field]) => field ?? '')
-        return fields.filter((field) => !known.has(field)).map((field) => `${document.name} ${field}`)
+        const isKnown = (field: string) =>
+          known.has(field) || field.split('.').some((_, end, parts) => known.has(`${parts.slice(0, end).join('.')}.*`))
+        return fields.filter((field) => !isKnown(field)).map((field) => `${document.name} ${field}`)
       })
     )
     expect(wrong).toEqual([])
