@@ -99,9 +99,9 @@ in the environment sets \`kafka.request_timeout_ms\` and wins over the file. Unk
 ${table(['Setting', 'Type', 'Default', 'Meaning'], rows)}`
 }
 
-const { loaded } = await loadRules({ folders: [], builtin: true }, (message) => console.error(message))
+const { alerting } = await loadRules({ folders: [], builtin: true }, (message) => console.error(message))
 const catalogue = await readRuleCatalogue()
-const listed = loaded.map(({ document, tactics, techniques }) => ({
+const listed = alerting.map(({ document, tactics, techniques }) => ({
   file: document.file,
   name: document.name ?? document.id,
   code: document.weir.code,
@@ -126,6 +126,6 @@ writeOrCheck(
   BUILTIN_RULES,
   new Map([
     ['README.md', NOTE + rulesPage(listed, catalogue, BUILTIN_RULES)],
-    ['coverage/navigator.json', `${JSON.stringify(navigatorLayer(coverageOf(loaded), 'Weir'), null, 2)}\n`]
+    ['coverage/navigator.json', `${JSON.stringify(navigatorLayer(coverageOf(alerting), 'Weir'), null, 2)}\n`]
   ])
 )
