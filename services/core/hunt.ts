@@ -11,6 +11,8 @@ import { enrich } from './enrich/join.ts'
 import type { PodFacts } from './enrich/pod-facts.ts'
 import { decodeRecords } from './events/format.ts'
 import { eventId } from './events/sourced-event.ts'
+import { learnValue, type ProfileState } from './profiles/new-values.ts'
+import type { ProfileRule } from './profiles/profile-rule.ts'
 import { createRecentIds } from './recent-ids.ts'
 import { severityRank } from './severity.ts'
 import { advanceWindows, windowIndexOf } from './windows/reducer.ts'
@@ -56,6 +58,7 @@ export interface HuntOptions {
   readonly rules: RuleSet
   /** Correlations over the signals of the rules. */
   readonly windows?: readonly WindowRule[]
+  readonly profiles?: readonly ProfileRule[]
   readonly correlate: CorrelateSettings
   /** Cluster of records that name none. */
   readonly cluster: Cluster
@@ -65,8 +68,17 @@ export interface HuntOptions {
 /** Events remembered to pass over duplicates; about 200 MB when full. */
 const REMEMBERED_EVENTS = 1_000_000
 
+const byTime = (a: Signal, b: Signal): number => a.time - b.time || (a.id < b.id ? -1 : 1)
+
 /** The same core as the services run, wired together in memory: decode → join → match → stitch. */
-export function createHunt({ rules, windows = [], correlate: settings, cluster, instance }: HuntOptions): Hunt {
+export function createHunt({
+  rules,
+  windows = [],
+  profiles = [],
+  correlate: settings,
+  cluster,
+  instance
+}: HuntOptions): Hunt {
   const pods = new Map<string, PodFacts>()
   const owners = new Map<string, NonNullable<InventoryRecord['owners'][number]>>()
   const seen = createRecentIds(REMEMBERED_EVENTS)
@@ -75,6 +87,7 @@ export function createHunt({ rules, windows = [], correlate: settings, cluster, 
   /** Signals that count towards correlations. Files are read one after another, so that all wait until the end. */
   let parts: Signal[] = []
   const index = windowIndexOf(windows)
+  const fed = new Set(profiles.flatMap((profile) => profile.parts))
   const latest = new Map<string, Incident>()
 
   const factOf = (key: string): PodFacts | null => pods.get(key) ?? null
@@ -109,7 +122,7 @@ export function createHunt({ rules, windows = [], correlate: settings, cluster, 
         if (event.audit !== null) learn(inventoryFromAudit(event.audit, event.cluster, bodies))
         for (const signal of rules.match(enrich(event, factOf, bodies), bodies)) {
           if (signal.role === 'alert') signals.push(signal)
-          if (index.uses.has(signal.rule.id)) parts.push(boundedSignal(signal))
+          if (index.uses.has(signal.rule.id) || fed.has(signal.rule.id)) parts.push(boundedSignal(signal))
         }
       }
       pending.push(...signals)
@@ -121,10 +134,17 @@ export function createHunt({ rules, windows = [], correlate: settings, cluster, 
         const state = emptyWindowState(id)
         for (const { change, signal } of advanceWindows(state, index, signals, Number.POSITIVE_INFINITY).results)
           if (change !== 'withdrawn') found.push(signal)
+        const learnt: ProfileState = new Map()
+        for (const signal of signals.toSorted(byTime)) {
+          for (const profile of profiles) {
+            const told = learnValue(learnt, profile, signal)
+            if (told !== null) found.push(told)
+          }
+        }
       }
       parts = []
       pending.push(...found)
-      return found.sort((a, b) => a.time - b.time || (a.id < b.id ? -1 : 1))
+      return found.sort(byTime)
     },
     incidents: (now) => {
       stitch(now)
