@@ -47,7 +47,16 @@ export async function startEmbedded(settings: Settings, log: Logger): Promise<Em
     createFactsStage('inventory-facts', store, { codec, now_ms, log }),
     // Nobody waits: what is not known when a piece of the recording has gone through will not become known.
     ...createEnricherStages(
-      { schemas, codec, rules, facts, log, now_ms, waitUntil: async () => {} },
+      {
+        schemas,
+        codec,
+        rules,
+        parts: new Set(windows.flatMap((window) => window.parts)),
+        facts,
+        log,
+        now_ms,
+        waitUntil: async () => {}
+      },
       settings.enricher
     ),
     createCorrelatorStage({ codec, options: settings.correlator, windows, now_ms }),
