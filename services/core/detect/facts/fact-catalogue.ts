@@ -5,20 +5,24 @@ import { addressKind, networkOf, urlsIn } from './address.ts'
 import { certificateRequestOf } from './certificate-request.ts'
 import { credentialsIn } from './credentials.ts'
 import { grantedRights, grantsToActor, isOwned, replicasOf, roleOf, subjectsOf } from './grants.ts'
-import { lookAlikeOf, trustedNameOf } from './look-alike.ts'
-import { patchedFields, podTemplateOf, requestedObject } from './object.ts'
+import { lookAlikeOf, registryLookAlikeOf, trustedNameOf } from './look-alike.ts'
+import { patchedFields, podTemplateOf, requestedObject, writesPodSpec } from './object.ts'
+import { actsOutsideNamespace } from './own-namespace.ts'
 import { placeOf } from './place.ts'
 import {
+  addedContainers,
   boundedContainers,
   commandsOf,
   hostPathsOf,
   imagesOf,
   projectedTokens,
   templateAnnotations,
+  volumePath,
   weakenedIsolation
 } from './pod-template.ts'
 import { podAgeSeconds, processFacts } from './process.ts'
 import { clientFamily, execOf, requestPath } from './request.ts'
+import { webhookUrls } from './webhook.ts'
 
 /** What a fact is read from, so that a rule can be told undecided when the audit level left that out. */
 export type FactPart = 'object' | 'pod_template' | 'request' | null
@@ -48,7 +52,12 @@ const audit =
   (view: EventView): T | null =>
     view.event.audit === null ? null : from(view as Parameters<typeof from>[0])
 
-const podSpecPath = (view: EventView) => workloadKindOfResource(view.event.audit?.objectRef?.resource)?.podSpec ?? null
+/** Where the pod spec lies; null where the request is about a part of a workload that has none, such as its status or scale. */
+const podSpecPath = ({ event: { audit } }: EventView): readonly string[] | null => {
+  const subresource = audit?.objectRef?.subresource ?? null
+  if (subresource !== null && subresource !== 'ephemeralcontainers') return null
+  return workloadKindOfResource(audit?.objectRef?.resource)?.podSpec ?? null
+}
 
 const namesOf = (view: EventView, object: unknown): readonly string[] => {
   const reference = view.event.audit?.objectRef
@@ -78,10 +87,20 @@ export const FACTS = {
       return path === null ? null : podTemplateOf(facts('object'), path)
     }
   ),
+  'facts.writes_pod_spec': fact(
+    null,
+    [],
+    'Whether a write says anything about the pod spec of a workload: not when a patch scales, labels or restarts it.',
+    (view) => {
+      const { audit } = view.event
+      const path = podSpecPath(view)
+      return audit !== null && path !== null && writesPodSpec(audit, view.bodies, path)
+    }
+  ),
   'facts.containers': fact(
     'pod_template',
     null,
-    'Containers, init and ephemeral containers of the pod spec, each as in the API; first 256.',
+    'Containers, init and ephemeral containers of the pod spec, each as in the API.',
     (_, facts) => boundedContainers(facts('pod_template'))
   ),
   'facts.commands': fact(
@@ -116,6 +135,18 @@ export const FACTS = {
       const path = podSpecPath(view)
       return path === null ? [] : weakenedIsolation(facts('pod_template'), templateAnnotations(facts('object'), path))
     }
+  ),
+  'facts.added_containers': fact(
+    'request',
+    null,
+    'Containers that a patch puts into a workload beside those it had, each as in the API.',
+    (view) => {
+      const path = podSpecPath(view)
+      return path === null || view.event.audit?.verb !== 'patch' ? [] : addedContainers(view.bodies.request(), path)
+    }
+  ),
+  'facts.volume_path': fact('object', [], 'The folder of the host behind a PersistentVolume, normalised.', (_, facts) =>
+    volumePath(facts('object'))
   ),
   'facts.owned': fact(
     'object',
@@ -156,6 +187,12 @@ export const FACTS = {
     'The client address of a request: kind (public, private, loopback, link_local, metadata) and network (/24, /48).',
     ({ event: { source_ip } }) => ({ kind: addressKind(source_ip), network: networkOf(source_ip) })
   ),
+  'facts.outside_own_namespace': fact(
+    null,
+    [],
+    'Whether a service account acts on an object of another namespace or of the cluster; nothing for others.',
+    ({ event }) => actsOutsideNamespace(event.actor, event.audit?.objectRef?.namespace ?? null)
+  ),
   'facts.subjects': fact(
     'object',
     ['kind', 'name', 'namespace', 'identity'],
@@ -182,9 +219,15 @@ export const FACTS = {
   ),
   'facts.certificate': fact(
     'object',
-    ['signer', 'common_name', 'organizations', 'requester', 'usages'],
-    'What a certificate signing request asks for, with the subject read from the request itself.',
+    ['signer', 'common_names', 'organizations', 'readable', 'requester', 'usages'],
+    'What a certificate signing request asks for, with the names read from the request itself; readable when all of it could be.',
     (_, facts) => certificateRequestOf(facts('object'))
+  ),
+  'facts.webhook_urls': fact(
+    'object',
+    ['scheme', 'host', 'port', 'path', 'kind'],
+    'URLs outside of services that admission webhooks and conversions of definitions have the API server ask; kind as in facts.urls.',
+    (_, facts) => webhookUrls(facts('object'))
   ),
   'facts.credentials': fact(
     'object',
@@ -201,12 +244,21 @@ export const FACTS = {
         .map(lookAlikeOf)
         .filter((found) => found !== null)
   ),
+  'facts.registry_look_alike': fact(
+    'pod_template',
+    ['name', 'of'],
+    'Registries of the images of a pod spec whose host looks like that of a well-known one and is not it.',
+    (_, facts) =>
+      imagesOf(facts('pod_template'))
+        .map(({ registry }) => registryLookAlikeOf(registry))
+        .filter((found) => found !== null)
+  ),
   'facts.trusted_name': fact(
     null,
     [],
     'The name of kube-system or of a node component that the object bears, suffixes of controllers taken away.',
-    (view) => {
-      const name = view.event.audit?.objectRef?.name ?? null
+    (view, facts) => {
+      const name = view.event.audit?.objectRef?.name ?? stringAt(facts('object'), 'metadata', 'name')
       return name === null ? null : trustedNameOf(name)
     }
   ),

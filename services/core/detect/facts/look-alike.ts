@@ -35,8 +35,42 @@ const TRUSTED = [
   'node-exporter'
 ] as const
 
+/** Common words that are as near to a trusted name as an imitation would be. */
+const ORDINARY: ReadonlySet<string> = new Set([
+  'container',
+  'containers',
+  'kube-dev',
+  'etc',
+  'etcd2',
+  'etcd3',
+  'kubeflow'
+])
+
+/** Registries that most clusters draw from, as attackers register names beside them. */
+const REGISTRIES = [
+  'registry.k8s.io',
+  'k8s.gcr.io',
+  'docker.io',
+  'index.docker.io',
+  'registry-1.docker.io',
+  'quay.io',
+  'gcr.io',
+  'ghcr.io',
+  'ecr.aws',
+  'public.ecr.aws',
+  'mcr.microsoft.com',
+  'registry.gitlab.com',
+  'registry.access.redhat.com',
+  'registry.redhat.io'
+] as const
+
 /** Suffixes that controllers add: `-` and the hash of a template, `-` and five characters of a pod. */
 const SUFFIX = /(?:-[a-z0-9]{8,10})?-[bcdfghjklmnpqrstvwxz2456789]{5}$|-[0-9]{1,3}$/
+
+/** Characters that are read as others: digits for letters, `rn` for `m`, `vv` for `w`. */
+function asRead(name: string): string {
+  return name.replaceAll('0', 'o').replaceAll('1', 'l').replaceAll('rn', 'm').replaceAll('vv', 'w')
+}
 
 /**
  * Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours. Source: Damerau 1964, in the
@@ -62,24 +96,47 @@ export function editDistance(a: string, b: string, most: number): number {
   return Math.min(last[b.length] ?? most + 1, most + 1)
 }
 
-/**
- * The trusted name that a name imitates: one or two characters off (one for names of up to six), after the suffixes that
- * controllers add are taken away. The name itself imitates nothing.
- */
-export function lookAlikeOf(name: string): LookAlike | null {
-  if (name.length > 80) return null
-  const base = name.toLowerCase().replace(SUFFIX, '')
-  if ((TRUSTED as readonly string[]).includes(base)) return null
-  for (const trusted of TRUSTED) {
-    const most = trusted.length <= 6 ? 1 : 2
-    const distance = editDistance(base, trusted, most)
-    if (distance > 0 && distance <= most) return { name, of: trusted }
+/** Edits that a name of some length may be off and is still taken for it: one in up to eight characters, two in longer ones. */
+const editsOf = (trusted: string): number => (trusted.length <= 8 ? 1 : 2)
+
+function imitated(base: string, trusted: readonly string[]): string | null {
+  if (trusted.includes(base) || ORDINARY.has(base)) return null
+  const read = asRead(base)
+  for (const one of trusted) {
+    if (read === asRead(one)) return one
+    if (editDistance(base, one, editsOf(one)) <= editsOf(one)) return one
   }
   return null
 }
 
+/** Names of objects end in lower case; a longer one is not looked at. */
+const MAX_NAME_CHARACTERS = 80
+
+/**
+ * The trusted name that a name imitates: one or two characters off (one for names of up to eight), or the same when read, after
+ * the suffixes that controllers add are taken away. The name itself imitates nothing, and neither do some ordinary words.
+ */
+export function lookAlikeOf(name: string): LookAlike | null {
+  if (name.length > MAX_NAME_CHARACTERS) return null
+  const whole = name.toLowerCase()
+  if ((TRUSTED as readonly string[]).includes(whole)) return null
+  const of = imitated(whole.replace(SUFFIX, ''), TRUSTED)
+  return of === null ? null : { name, of }
+}
+
+/** The well-known registry that the host of a registry imitates. */
+export function registryLookAlikeOf(registry: string): LookAlike | null {
+  if (registry.length > MAX_NAME_CHARACTERS) return null
+  const host = registry.toLowerCase().replace(/:\d+$/, '')
+  // Regions of a registry are hosts below it.
+  if (REGISTRIES.some((known) => host.endsWith(`.${known}`))) return null
+  const of = imitated(host, REGISTRIES)
+  return of === null ? null : { name: registry, of }
+}
+
 /** Whether a name, without the suffixes of controllers, is one that runs in kube-system. */
 export function trustedNameOf(name: string): string | null {
-  const base = name.toLowerCase().replace(SUFFIX, '')
-  return (TRUSTED as readonly string[]).includes(base) ? base : null
+  const whole = name.toLowerCase()
+  const base = whole.replace(SUFFIX, '')
+  return (TRUSTED as readonly string[]).find((trusted) => trusted === base || trusted === whole) ?? null
 }

@@ -1,14 +1,19 @@
 import { containersOf } from '../../enrich/pod-spec.ts'
 import { arrayAt, at, isObject, property, stringAt, stringMapAt } from '../../json.ts'
 
-/** Facts about a pod spec, of whichever workload kind it came from. Lists are bounded: a spec may hold thousands of containers. */
-const MAX_ENTRIES = 256
-const MAX_COMMAND_CHARACTERS = 4_096
+/**
+ * Facts about a pod spec, of whichever workload kind it came from. Lists are bounded, above what fits into a request of the size that
+ * API servers take: whoever puts something behind thousands of containers hides nothing.
+ */
+const MAX_ENTRIES = 10_000
+/** One more than expressions look at, so that crossing that bound is told. */
+const MAX_COMMAND_CHARACTERS = 65_537
+const MAX_OPERATIONS = 1_000
 
 const strings = (values: readonly unknown[]): readonly string[] =>
   values.filter((value): value is string => typeof value === 'string')
 
-/** The first containers of all three lists, as they are in the spec. */
+/** The containers of all three lists, as they are in the spec. */
 export function boundedContainers(template: unknown): readonly unknown[] {
   return containersOf(template).slice(0, MAX_ENTRIES)
 }
@@ -86,20 +91,30 @@ export function normalisePath(path: string): string {
   return `/${kept.join('/')}`
 }
 
+/** Whether each mount of a volume is read-only, by the name of the volume. */
+function readOnlyMounts(template: unknown): ReadonlyMap<unknown, boolean> {
+  const found = new Map<unknown, boolean>()
+  for (const mount of boundedContainers(template).flatMap((container) => arrayAt(container, 'volumeMounts'))) {
+    const name = property(mount, 'name')
+    found.set(name, found.get(name) !== false && property(mount, 'readOnly') === true)
+  }
+  return found
+}
+
 /** Volumes that are paths of the host, with how containers mount them. */
 export function hostPathsOf(template: unknown): readonly HostPathFact[] {
-  const mounts = boundedContainers(template).flatMap((container) => arrayAt(container, 'volumeMounts'))
+  const mounts = readOnlyMounts(template)
   return arrayAt(template, 'volumes')
     .slice(0, MAX_ENTRIES)
     .flatMap((volume): readonly HostPathFact[] => {
       const path = at(volume, ['hostPath', 'path'])
       if (typeof path !== 'string') return []
-      const mine = mounts.filter((mount) => property(mount, 'name') === property(volume, 'name'))
+      const readOnly = mounts.get(property(volume, 'name'))
       return [
         {
           path: normalisePath(path),
-          read_only: mine.length > 0 && mine.every((mount) => property(mount, 'readOnly') === true),
-          mounted: mine.length > 0,
+          read_only: readOnly === true,
+          mounted: readOnly !== undefined,
           type: stringAt(volume, 'hostPath', 'type')
         }
       ]
@@ -172,4 +187,43 @@ export function projectedTokens(template: unknown): readonly { audience: string 
       return [{ audience: stringAt(token, 'audience'), seconds: typeof seconds === 'number' ? seconds : null }]
     })
     .slice(0, MAX_ENTRIES)
+}
+
+/** Beside name and image: what a patch of an existing container rarely sets and a new one has. */
+const OF_NEW_CONTAINERS = ['command', 'args', 'volumeMounts', 'securityContext', 'ports', 'envFrom'] as const
+
+/**
+ * Containers and init containers that a patch of a workload puts beside those it had. In a JSON patch they are what is added to the
+ * list; other patches name the containers that they change as well, so there it is one that comes with an image and with what an
+ * image alone does not need. Ephemeral containers have an API of their own.
+ * @param body of the patch
+ * @param path of the pod spec in objects of that kind
+ */
+export function addedContainers(body: unknown, path: readonly string[]): readonly unknown[] {
+  const added = Array.isArray(body) ? addedByJsonPatch(body, path) : addedByMerge(at(body, path))
+  return added.filter((container) => isObject(container)).slice(0, MAX_ENTRIES)
+}
+
+function addedByJsonPatch(operations: readonly unknown[], path: readonly string[]): readonly unknown[] {
+  const list = new RegExp(`^/${path.join('/')}/(?:containers|initContainers)(/(?:-|[0-9]{1,9}))?$`)
+  return operations.slice(0, MAX_OPERATIONS).flatMap((operation): readonly unknown[] => {
+    const pointer = property(operation, 'path')
+    if (property(operation, 'op') !== 'add' || typeof pointer !== 'string') return []
+    const found = list.exec(pointer)
+    if (found === null) return []
+    return found[1] === undefined ? arrayAt(operation, 'value') : [property(operation, 'value')]
+  })
+}
+
+function addedByMerge(spec: unknown): readonly unknown[] {
+  return [...arrayAt(spec, 'containers'), ...arrayAt(spec, 'initContainers')].filter(
+    (container) =>
+      stringAt(container, 'image') !== null && OF_NEW_CONTAINERS.some((key) => property(container, key) !== undefined)
+  )
+}
+
+/** The folder of the host behind a PersistentVolume, normalised: of hostPath and of local volumes. Null when it has none. */
+export function volumePath(volume: unknown): string | null {
+  const path = stringAt(volume, 'spec', 'hostPath', 'path') ?? stringAt(volume, 'spec', 'local', 'path')
+  return path === null ? null : normalisePath(path)
 }

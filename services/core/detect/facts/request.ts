@@ -1,7 +1,8 @@
 import type { AuditEvent } from '../../../../schemas/generated/types.ts'
 
 /** Facts from the line of a request: its path, its query and its user agent. */
-const MAX_COMMAND_CHARACTERS = 8_192
+/** One more than expressions look at, so that crossing that bound is told. */
+const MAX_COMMAND_CHARACTERS = 65_537
 
 /** Percent-decoded text; as it is when it is not percent-encoded UTF-8. */
 function decoded(text: string): string {
