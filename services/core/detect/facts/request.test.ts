@@ -46,7 +46,7 @@ describe('an exec', () => {
   })
 
   it('is bounded', () => {
-    expect(exec(`${URI}?command=sh${'&command=aaaaaaaaaaaaaaa'.repeat(2_000)}`)?.command_line?.length).toBe(8_192)
+    expect(exec(`${URI}?command=${'a'.repeat(100_000)}`)?.command_line?.length).toBeLessThanOrEqual(65_537)
   })
 
   it.each([null, 'log', 'portforward', 'proxy'])('is not a request with the subresource %s', (subresource) => {
