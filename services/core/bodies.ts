@@ -10,22 +10,30 @@ export interface Bodies {
   readonly request: () => unknown
   /** The response body, undefined when there is none or it is not JSON. */
   readonly response: () => unknown
+  /** Whether there is such a body, which may be one that is not JSON. */
+  readonly has: (body: 'request' | 'response') => boolean
 }
 
 const absent = () => undefined
-const NO_BODIES: Bodies = { request: absent, response: absent }
+const NO_BODIES: Bodies = { request: absent, response: absent, has: () => false }
 
-function parsedOnce(text: string | null): () => unknown {
-  if (text === null) return absent
+type WithBodies = Pick<AuditEvent, 'requestObject' | 'responseObject'>
+
+/** Reads the text when it is asked for, too: an event that is read lazily decodes it then. */
+function parsedOnce(event: WithBodies, field: keyof WithBodies): () => unknown {
   let parsed: { readonly value: unknown } | null = null
   return () => {
-    parsed ??= { value: parseJson(text) }
+    parsed ??= { value: parseJson(event[field]) }
     return parsed.value
   }
 }
 
 /** @param event the audit event whose bodies are meant; null where an event is none and so has no bodies */
-export function bodiesOf(event: Pick<AuditEvent, 'requestObject' | 'responseObject'> | null): Bodies {
-  if (event === null || (event.requestObject === null && event.responseObject === null)) return NO_BODIES
-  return { request: parsedOnce(event.requestObject), response: parsedOnce(event.responseObject) }
+export function bodiesOf(event: WithBodies | null): Bodies {
+  if (event === null) return NO_BODIES
+  return {
+    request: parsedOnce(event, 'requestObject'),
+    response: parsedOnce(event, 'responseObject'),
+    has: (body) => event[`${body}Object`] !== null
+  }
 }

@@ -1,5 +1,5 @@
 import type { Cluster, Incident, InventoryRecord, Signal } from '../../schemas/generated/types.ts'
-import { bodiesOf } from './bodies.ts'
+import { type Bodies, bodiesOf } from './bodies.ts'
 import { boundedSignal } from './correlate/bounded-signal.ts'
 import { correlate } from './correlate/reducer.ts'
 import type { CorrelateSettings } from './correlate/settings.ts'
@@ -8,9 +8,13 @@ import type { RuleSet } from './detect/rule-set.ts'
 import { factChanges } from './enrich/fact-changes.ts'
 import { inventoryFromAudit } from './enrich/inventory.ts'
 import { enrich } from './enrich/join.ts'
+import { enrichLazily } from './enrich/lazy-join.ts'
 import type { PodFacts } from './enrich/pod-facts.ts'
+import { auditEventFromText } from './events/audit-text.ts'
 import { decodeRecords } from './events/format.ts'
-import { eventId } from './events/sourced-event.ts'
+import { eventId, type SourcedEvent } from './events/sourced-event.ts'
+import { learnValue, type ProfileState } from './profiles/new-values.ts'
+import type { ProfileRule } from './profiles/profile-rule.ts'
 import { createRecentIds } from './recent-ids.ts'
 import { severityRank } from './severity.ts'
 import { advanceWindows, windowIndexOf } from './windows/reducer.ts'
@@ -40,6 +44,11 @@ export interface Hunt {
    */
   offer(json: unknown, now: number): HuntStep
   /**
+   * The same for the bytes of a record, without parsing all of it, which pays for long audit events.
+   * @returns null when the record has to be parsed and offered
+   */
+  offerBytes(bytes: Buffer, now: number): HuntStep | null
+  /**
    * Evaluates correlations over all events so far. To be called before `incidents`, so that their signals are among them.
    * @returns their signals, by time
    */
@@ -56,17 +65,30 @@ export interface HuntOptions {
   readonly rules: RuleSet
   /** Correlations over the signals of the rules. */
   readonly windows?: readonly WindowRule[]
+  readonly profiles?: readonly ProfileRule[]
   readonly correlate: CorrelateSettings
   /** Cluster of records that name none. */
   readonly cluster: Cluster
   readonly instance: string
 }
 
+/** Shorter lines are parsed sooner than they are scanned and read field by field. */
+const LONG_BYTES = 2_048
+
 /** Events remembered to pass over duplicates; about 200 MB when full. */
 const REMEMBERED_EVENTS = 1_000_000
 
+const byTime = (a: Signal, b: Signal): number => a.time - b.time || (a.id < b.id ? -1 : 1)
+
 /** The same core as the services run, wired together in memory: decode → join → match → stitch. */
-export function createHunt({ rules, windows = [], correlate: settings, cluster, instance }: HuntOptions): Hunt {
+export function createHunt({
+  rules,
+  windows = [],
+  profiles = [],
+  correlate: settings,
+  cluster,
+  instance
+}: HuntOptions): Hunt {
   const pods = new Map<string, PodFacts>()
   const owners = new Map<string, NonNullable<InventoryRecord['owners'][number]>>()
   const seen = createRecentIds(REMEMBERED_EVENTS)
@@ -75,6 +97,7 @@ export function createHunt({ rules, windows = [], correlate: settings, cluster, 
   /** Signals that count towards correlations. Files are read one after another, so that all wait until the end. */
   let parts: Signal[] = []
   const index = windowIndexOf(windows)
+  const fed = new Set(profiles.flatMap((profile) => profile.parts))
   const latest = new Map<string, Incident>()
 
   const factOf = (key: string): PodFacts | null => pods.get(key) ?? null
@@ -95,22 +118,45 @@ export function createHunt({ rules, windows = [], correlate: settings, cluster, 
     pending = []
   }
 
+  /** Alerts of an event, null for one that has been there before. What counts towards correlations is put aside for them. */
+  function match(event: SourcedEvent, bodies: Bodies, join: typeof enrichLazily): readonly Signal[] | null {
+    // Two API servers, or two readings of a log, may carry the same event.
+    if (!seen.isNew(`${event.cluster.id}/${eventId(event)}`)) return null
+    if (event.audit !== null) learn(inventoryFromAudit(event.audit, event.cluster, bodies))
+    const matched = rules.match(join(event, factOf, bodies), bodies)
+    for (const signal of matched) {
+      if (index.uses.has(signal.rule.id) || fed.has(signal.rule.id)) parts.push(boundedSignal(signal))
+    }
+    return matched.filter(({ role }) => role === 'alert')
+  }
+
   return {
     learn,
+    offerBytes: (bytes, now) => {
+      const found = bytes.length < LONG_BYTES ? null : auditEventFromText(bytes)
+      if (found === null) return null
+      const { event: audit, bodies } = found
+      const source = { type: 'audit', provider: 'kubernetes', instance } as const
+      let signals: readonly Signal[] | null
+      try {
+        signals = match({ audit, runtime: null, cluster, source, received: now }, bodies, enrichLazily)
+      } catch (error) {
+        // It is not JSON after all; parsing it whole will say why.
+        if (error instanceof SyntaxError) return null
+        throw error
+      }
+      pending.push(...(signals ?? []))
+      return { events: signals === null ? 0 : 1, signals: signals ?? [], rejected: [] }
+    },
     offer: (json, now) => {
       const { events, rejected } = decodeRecords(json, { cluster, instance, received: now })
       const signals: Signal[] = []
       let fresh = 0
       for (const event of events) {
-        // Two API servers, or two readings of a log, may carry the same event.
-        if (!seen.isNew(`${event.cluster.id}/${eventId(event)}`)) continue
+        const found = match(event, bodiesOf(event.audit), enrich)
+        if (found === null) continue
         fresh += 1
-        const bodies = bodiesOf(event.audit)
-        if (event.audit !== null) learn(inventoryFromAudit(event.audit, event.cluster, bodies))
-        for (const signal of rules.match(enrich(event, factOf, bodies), bodies)) {
-          if (signal.role === 'alert') signals.push(signal)
-          if (index.uses.has(signal.rule.id)) parts.push(boundedSignal(signal))
-        }
+        signals.push(...found)
       }
       pending.push(...signals)
       return { events: fresh, signals, rejected: rejected.map(({ code, message }) => ({ code, reason: message })) }
@@ -121,10 +167,17 @@ export function createHunt({ rules, windows = [], correlate: settings, cluster, 
         const state = emptyWindowState(id)
         for (const { change, signal } of advanceWindows(state, index, signals, Number.POSITIVE_INFINITY).results)
           if (change !== 'withdrawn') found.push(signal)
+        const learnt: ProfileState = new Map()
+        for (const signal of signals.toSorted(byTime)) {
+          for (const profile of profiles) {
+            const told = learnValue(learnt, profile, signal)
+            if (told !== null) found.push(told)
+          }
+        }
       }
       parts = []
       pending.push(...found)
-      return found.sort((a, b) => a.time - b.time || (a.id < b.id ? -1 : 1))
+      return found.sort(byTime)
     },
     incidents: (now) => {
       stitch(now)

@@ -1,9 +1,13 @@
 import type { CorrelatorState, Incident, Signal } from '../../schemas/generated/types.ts'
 import type { Codec } from '../core/avro/codec.ts'
+import { boundedSignal, defectOf } from '../core/correlate/bounded-signal.ts'
 import { type CorrelateCounts, correlate } from '../core/correlate/reducer.ts'
 import { restore } from '../core/correlate/restore.ts'
 import { type ClusterState, emptyState, type StateEntry } from '../core/correlate/state.ts'
 import { messageOf, WeirError } from '../core/errors.ts'
+import { advanceWindows, restoreWindows, windowIndexOf } from '../core/windows/reducer.ts'
+import { emptyWindowState, type WindowState } from '../core/windows/state.ts'
+import type { WindowRule } from '../core/windows/window-rule.ts'
 import { toDeadLetter } from '../platform/dead-letter.ts'
 import { correlatedSignals, correlatorLimits, correlatorMemory, incidentRevisions } from '../platform/metrics.ts'
 import type { Batch, Message, OutgoingMessage, Stage, StageContext } from '../platform/stage.ts'
@@ -13,6 +17,7 @@ import type { CorrelatorOptions } from './options.ts'
 const SIGNALS = 'weir.signals.v1'
 const INCIDENTS = 'weir.incidents.v1'
 const STATE = 'weir.state.v1'
+const CORRELATED = 'weir.correlated.v1'
 /** Clusters worked through between two heartbeats. */
 const HEARTBEAT_EVERY = 8
 
@@ -30,6 +35,8 @@ function count(counts: CorrelateCounts, refused: number, incidents: readonly Inc
 export interface CorrelatorPorts {
   readonly codec: Pick<Codec, 'encode' | 'decode'>
   readonly options: CorrelatorOptions
+  /** Correlations; what one refers to stands before it. None unless given. */
+  readonly windows?: readonly WindowRule[]
   /** Milliseconds since the epoch. */
   readonly now_ms: () => number
 }
@@ -39,9 +46,11 @@ export interface CorrelatorPorts {
  * per batch. The state of a partition's clusters lives in memory from assignment to revocation, and in the same partition of
  * the changelog.
  */
-export function createCorrelatorStage({ codec, options, now_ms }: CorrelatorPorts): Stage {
+export function createCorrelatorStage({ codec, options, windows = [], now_ms }: CorrelatorPorts): Stage {
   /** By partition, then cluster. */
   const partitions = new Map<number, Map<string, ClusterState>>()
+  const windowStates = new Map<number, Map<string, WindowState>>()
+  const index = windowIndexOf(windows)
 
   function deadLetter(message: Message, code: string, text: string): OutgoingMessage {
     const reason = {
@@ -98,17 +107,55 @@ export function createCorrelatorStage({ codec, options, now_ms }: CorrelatorPort
   async function onAssigned(_topic: string, partition: number, context: StageContext): Promise<void> {
     const latest = await readChangelog(partition, context)
     const states = new Map<string, ClusterState>()
+    const ofWindows = new Map<string, WindowState>()
     for (const [cluster_id, entries] of Map.groupBy(latest.values(), (entry) => entry.cluster_id)) {
-      states.set(
+      const own = entries.filter(({ kind }) => kind === 'part' || kind === 'window')
+      const others = entries.filter(({ kind }) => kind !== 'part' && kind !== 'window')
+      const state = restore(
         cluster_id,
-        restore(
-          cluster_id,
-          entries.map((value) => ({ key: value.key, value })),
-          options
-        )
+        others.map((value) => ({ key: value.key, value })),
+        options
       )
+      states.set(cluster_id, state)
+      ofWindows.set(cluster_id, restoreWindows(cluster_id, index, own, closedBefore(state.watermark)))
     }
     partitions.set(partition, states)
+    windowStates.set(partition, ofWindows)
+  }
+
+  /** No event before this is expected when an event of this time has come, both microseconds since the epoch. */
+  function closedBefore(watermark: number): number {
+    return watermark - options.allowed_lateness_ms * 1000
+  }
+
+  /** Correlations over the signals of a cluster: what stitching is to take and to let go, and what is to be published. */
+  function correlations(
+    partition: number,
+    cluster_id: string,
+    watermark: number,
+    signals: readonly Signal[],
+    outputs: OutgoingMessage[]
+  ): { readonly taken: readonly Signal[]; readonly withdrawn: readonly string[] } {
+    const states = windowStates.get(partition) ?? new Map<string, WindowState>()
+    windowStates.set(partition, states)
+    const state = states.get(cluster_id) ?? emptyWindowState(cluster_id)
+    states.set(cluster_id, state)
+    const latest = now_ms() * 1000 + options.clock_tolerance_ms * 1000
+    const usable = signals.filter((signal) => defectOf(signal) === null)
+    const time = usable.reduce((most, signal) => Math.max(most, Math.min(signal.time, latest)), watermark)
+    const parts = usable.filter(({ rule }) => index.uses.has(rule.id)).map(boundedSignal)
+    const { results, counts } = advanceWindows(state, index, parts, closedBefore(time))
+    correlatorLimits.inc({ limit: 'late_parts' }, counts.late)
+    correlatorLimits.inc({ limit: 'dropped_parts' }, counts.dropped)
+    correlatorLimits.inc({ limit: 'evicted_windows' }, counts.evicted)
+    for (const { signal } of results)
+      outputs.push({ topic: CORRELATED, key: cluster_id, value: codec.encode('signal', signal) })
+    for (const [key, value] of state.changes) outputs.push(stateMessage(partition, cluster_id, { key, value }))
+    state.changes.clear()
+    return {
+      taken: results.filter(({ change }) => change !== 'withdrawn').map(({ signal }) => signal),
+      withdrawn: results.filter(({ change }) => change !== 'new').map(({ signal }) => signal.id)
+    }
   }
 
   /** Decodes what can be decoded, the rest becomes dead letters. Nothing of the state is touched yet, so it may be tried again. */
@@ -135,6 +182,7 @@ export function createCorrelatorStage({ codec, options, now_ms }: CorrelatorPort
         for (const kind of ['groups', 'signals']) correlatorMemory.remove({ cluster, kind })
       }
       partitions.delete(partition)
+      windowStates.delete(partition)
     },
     handle: async (batch, context) => {
       const states = partitions.get(batch.partition)
@@ -145,7 +193,14 @@ export function createCorrelatorStage({ codec, options, now_ms }: CorrelatorPort
       for (const [cluster_id, signals] of Map.groupBy(messages.keys(), (signal) => signal.cluster.id)) {
         if (++turn % HEARTBEAT_EVERY === 0) await context.heartbeat()
         const state = states.get(cluster_id) ?? emptyState(cluster_id)
-        const { incidents, entries, refused, counts } = correlate(state, signals, now_ms() * 1000, options)
+        const { taken, withdrawn } = correlations(batch.partition, cluster_id, state.watermark, signals, outputs)
+        const { incidents, entries, refused, counts } = correlate(
+          state,
+          [...signals, ...taken],
+          now_ms() * 1000,
+          options,
+          withdrawn
+        )
         for (const { signal, code, reason } of refused) {
           const message = messages.get(signal)
           if (message !== undefined) outputs.push(deadLetter(message, code, reason))

@@ -36,7 +36,11 @@ export function eventWrite(event: EnrichedEvent, context: DocumentContext): Docu
 }
 
 export function signalWrite(signal: Signal, context: DocumentContext): DocumentWrite {
-  return bucketed('signals', signal.id, signal.time, signalDocument(signal), context)
+  const write = bucketed('signals', signal.id, signal.time, signalDocument(signal), context)
+  if (signal.role !== 'withdrawn') return write
+  // It takes the place of what was said before.
+  const { tags } = write.document
+  return { ...write, document: { ...write.document, tags: [...(Array.isArray(tags) ? tags : []), 'weir_withdrawn'] } }
 }
 
 /** Each state of an action is a document: what was planned stays visible beside what was done. */

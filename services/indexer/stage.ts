@@ -55,6 +55,16 @@ export function createIndexerStage({ codec, search, options, index_prefix, versi
   const indexed: ReadonlySet<EventClass> = new Set(options.index_events)
 
   type Project = (message: Message, context: DocumentContext) => Promise<Projection>
+  const fromSignal: Project = async (message, context) => {
+    const signal = await codec.decode('signal', message.value)
+    // What only counts towards correlations is in their signals, and in the index of events.
+    if (signal.role === 'part') return NOTHING
+    const messages =
+      options.ocsf && signal.role === 'alert'
+        ? [ocsfMessage(message, 'weir.ocsf.findings.v1', detectionFinding(signal, version))]
+        : []
+    return { writes: [signalWrite(signal, context)], messages }
+  }
   const projections: Readonly<Record<string, Project>> = {
     'weir.events.v1': async (message, context) => {
       const event = await codec.decode('enriched-event', message.value)
@@ -62,13 +72,8 @@ export function createIndexerStage({ codec, search, options, index_prefix, versi
       if (eventClass === null || !indexed.has(eventClass)) return NOTHING
       return { writes: [eventWrite(event, context)], messages: [] }
     },
-    'weir.signals.v1': async (message, context) => {
-      const signal = await codec.decode('signal', message.value)
-      const messages = options.ocsf
-        ? [ocsfMessage(message, 'weir.ocsf.findings.v1', detectionFinding(signal, version))]
-        : []
-      return { writes: [signalWrite(signal, context)], messages }
-    },
+    'weir.signals.v1': fromSignal,
+    'weir.correlated.v1': fromSignal,
     'weir.incidents.v1': async (message, context) => {
       // A tombstone: the topic is compacted. The index keeps what it has.
       if (message.value === null) return NOTHING

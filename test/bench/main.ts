@@ -20,6 +20,12 @@ if (wanted.length === 0 || wanted.includes('rules')) {
   const { benchRules } = await import('./rules.ts')
   await benchRules(printFigures)
 }
+if (wanted.length === 0 || wanted.includes('lazy')) {
+  const { benchLazyRecords } = await import('./lazy.ts')
+  const { benchLazyText } = await import('./lazy-text.ts')
+  await benchLazyRecords(printFigures)
+  await benchLazyText(printFigures)
+}
 if (wanted.includes('kafka')) {
   const { benchKafka } = await import('./kafka.ts')
   printFigures('Through Kafka', await benchKafka())

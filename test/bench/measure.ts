@@ -9,7 +9,8 @@ export interface Figure {
   readonly ratio?: number
 }
 
-const PASSES = 7
+/** Passes of which the best counts; one more comes before. */
+export const PASSES = 7
 
 /**
  * CPU time of the best of several passes over the same work, the first not counted.

@@ -17,6 +17,38 @@ function linesOf(file: string): string[] {
   return text.split('\n').slice(0, -1)
 }
 
+interface PodSpec {
+  readonly hostPID?: boolean
+  readonly hostIPC?: boolean
+  readonly hostNetwork?: boolean
+  readonly volumes?: readonly { readonly hostPath?: { readonly path: string } }[]
+  readonly containers: readonly { readonly securityContext?: { readonly privileged?: boolean } }[]
+}
+
+interface Workload {
+  readonly kind: string
+  readonly spec: PodSpec & {
+    readonly template: { readonly spec: PodSpec }
+    readonly jobTemplate: { readonly spec: { readonly template: { readonly spec: PodSpec } } }
+  }
+}
+
+function podSpecOf({ kind, spec }: Workload): PodSpec {
+  if (kind === 'Pod') return spec
+  return kind === 'CronJob' ? spec.jobTemplate.spec.template.spec : spec.template.spec
+}
+
+/** What of the node a pod gets, in the order of names. */
+function allowedBy({ hostPID, hostIPC, hostNetwork, volumes = [], containers }: PodSpec): string[] {
+  return [
+    ...(hostIPC === true ? ['hostIPC'] : []),
+    ...(hostNetwork === true ? ['hostNetwork'] : []),
+    ...(hostPID === true ? ['hostPID'] : []),
+    ...volumes.flatMap(({ hostPath }) => (hostPath === undefined ? [] : [`hostPath ${hostPath.path}`])),
+    ...(containers.some(({ securityContext }) => securityContext?.privileged === true) ? ['privileged'] : [])
+  ]
+}
+
 describe('the recordings of a real API server', () => {
   it('are exactly the files of the index', () => {
     const onDisk = readdirSync(RECORDINGS).filter((name) => /\.ndjson(\.gz)?$/.test(name))
@@ -47,6 +79,22 @@ describe('the recordings of a real API server', () => {
 
   it.each(index)('$file holds no credential', ({ file }) => {
     expect(() => refuseSecrets(linesOf(file), file)).not.toThrow()
+  })
+
+  it.each([
+    ['nothing-allowed', []],
+    ['hostpid', ['hostPID']],
+    ['hostipc', ['hostIPC']],
+    ['hostnetwork', ['hostNetwork']],
+    ['hostpath', ['hostPath /']],
+    ['priv', ['privileged']],
+    ['priv-and-hostpid', ['hostPID', 'privileged']],
+    ['everything-allowed', ['hostIPC', 'hostNetwork', 'hostPID', 'hostPath /', 'privileged']]
+  ])('every kind of workload of manifests-%s allows itself exactly %j', (profile, allowed) => {
+    const records = linesOf(`manifests-${profile}.ndjson`).map((line) => JSON.parse(line))
+    const created = records.filter(({ verb, requestObject }) => verb === 'create' && requestObject !== undefined)
+    expect(new Set(created.map(({ requestObject }) => requestObject.kind)).size).toBe(8)
+    for (const { requestObject } of created) expect(allowedBy(podSpecOf(requestObject))).toEqual(allowed)
   })
 
   it.each([

@@ -71,10 +71,18 @@ function nonEmpty(value: string): string {
 async function hunt(files: readonly string[], options: Options): Promise<number> {
   const started_ms = performance.now()
   const cluster: Cluster = { id: options.cluster, name: options.cluster }
-  const { rules, windows } = await loadRules({ folders: options.rules, builtin: options.builtinRules }, (message) =>
-    console.error(message)
+  const { rules, windows, profiles } = await loadRules(
+    { folders: options.rules, builtin: options.builtinRules },
+    (message) => console.error(message)
   )
-  const engine = createHunt({ rules, windows, correlate: DEFAULT_CORRELATE_SETTINGS, cluster, instance: 'hunt' })
+  const engine = createHunt({
+    rules,
+    windows,
+    profiles,
+    correlate: DEFAULT_CORRELATE_SETTINGS,
+    cluster,
+    instance: 'hunt'
+  })
   for (const file of options.inventory) engine.learn(await loadInventoryFile(file, cluster, Date.now() * 1000))
 
   const inputs: Input[] = []
@@ -120,15 +128,19 @@ async function hunt(files: readonly string[], options: Options): Promise<number>
   }
 
   for (const input of inputs) {
-    const records = readRecords(input, (bytes) => {
-      read_bytes += bytes
-    })
+    const records = readRecords(
+      input,
+      (bytes) => {
+        read_bytes += bytes
+      },
+      (line) => engine.offerBytes(line, Date.now() * 1000)
+    )
     for await (const record of records) {
       if ('rejected' in record) {
         await reject(input.name, record.line, record.rejected.code, record.rejected.reason)
         continue
       }
-      const step = engine.offer(record.json, Date.now() * 1000)
+      const step = 'taken' in record ? record.taken : engine.offer(record.json, Date.now() * 1000)
       count.events += step.events
       for (const { code, reason } of step.rejected) await reject(input.name, record.line, code, reason)
       for (const signal of step.signals) await show(signal, input.name, record.line)

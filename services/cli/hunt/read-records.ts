@@ -7,8 +7,9 @@ import { messageOf } from '../../core/errors.ts'
 export const MAX_LINE_BYTES = 64 * 1024 * 1024
 const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
 
-export type RecordRead =
+export type RecordRead<Taken = never> =
   | { readonly line: number; readonly json: unknown }
+  | ([Taken] extends [never] ? never : { readonly line: number; readonly taken: Taken })
   | { readonly line: number; readonly rejected: { readonly code: ReadCode; readonly reason: string } }
 
 export type ReadCode = 'HUNT_NOT_JSON' | 'HUNT_LINE_TOO_LONG' | 'HUNT_READ_FAILED'
@@ -83,9 +84,13 @@ const opensDocument = (line: Buffer) =>
 
 /**
  * The JSON records of a file: one a line, or the whole file as one document (an EventList as kubectl or an editor wrote it).
- * `.gz` is unpacked. What cannot be read is yielded as rejected, with its line, and reading goes on.
+ * `.gz` is unpacked. A line that `take` gives something for is not parsed. What cannot be read is yielded as rejected, with its line, and reading goes on.
  */
-export async function* readRecords(input: Input, onBytes: (count: number) => void): AsyncGenerator<RecordRead> {
+export async function* readRecords<Taken = never>(
+  input: Input,
+  onBytes: (count: number) => void,
+  take: (line: Buffer) => Taken | null = () => null
+): AsyncGenerator<RecordRead<Taken>> {
   let line = 0
   let document: Buffer[] | null = null
   let documentBytes = 0
@@ -109,6 +114,11 @@ export async function* readRecords(input: Input, onBytes: (count: number) => voi
         continue
       }
       if (isBlank(bytes)) continue
+      const taken = take(bytes)
+      if (taken !== null) {
+        yield { line, taken } as RecordRead<Taken>
+        continue
+      }
       const parsed = parse(bytes)
       if ('json' in parsed) yield { line, json: parsed.json }
       else if (line === 1 && opensDocument(bytes)) {

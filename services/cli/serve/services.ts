@@ -58,7 +58,7 @@ const closing = (close: () => Promise<void> | void): Running => ({ stop: async (
 
 async function startEnricher(world: World): Promise<Running[]> {
   const { settings, log, health } = world
-  const { rules } = await loadRules(
+  const { rules, windows } = await loadRules(
     { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
     (message) => log.warn(message),
     {
@@ -71,6 +71,7 @@ async function startEnricher(world: World): Promise<Running[]> {
     }
   )
   log.info({ rules: rules.size }, 'rules loaded')
+  const parts = new Set(windows.flatMap((window) => window.parts))
   const store = createRedisFactsStore(connectRedis(settings.redis, log))
   health.addDependency('redis', async () => {
     await store.fetch(['readiness'])
@@ -79,7 +80,7 @@ async function startEnricher(world: World): Promise<Running[]> {
     max_entries: settings.enricher.cache_max_entries,
     ttl_ms: settings.enricher.cache_ttl_ms
   })
-  const stages = createEnricherStages({ ...world, rules, facts, waitUntil }, settings.enricher)
+  const stages = createEnricherStages({ ...world, rules, parts, facts, waitUntil }, settings.enricher)
   return [closing(() => store.close()), ...stages.map((stage) => run(stage, world))]
 }
 
@@ -140,7 +141,12 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
       return startEnricher(await openWorld(settings, log, health))
     case 'correlator': {
       const world = await openWorld(settings, log, health)
-      return [run(createCorrelatorStage({ ...world, options: settings.correlator }), world)]
+      const { windows } = await loadRules(
+        { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
+        (message) => log.warn(message)
+      )
+      log.info({ correlations: windows.length }, 'correlations loaded')
+      return [run(createCorrelatorStage({ ...world, options: settings.correlator, windows }), world)]
     }
     case 'indexer':
       return startIndexer(await openWorld(settings, log, health))

@@ -34,7 +34,7 @@ export async function startEmbedded(settings: Settings, log: Logger): Promise<Em
   const store = createMemoryFactsStore()
   const search = createMemorySearch()
   const bus = createMemoryBus({ topics: loadTopics(), now_ms, pump: 'manual' })
-  const { rules } = await loadRules(
+  const { rules, windows } = await loadRules(
     { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
     (message) => log.warn(message)
   )
@@ -47,10 +47,19 @@ export async function startEmbedded(settings: Settings, log: Logger): Promise<Em
     createFactsStage('inventory-facts', store, { codec, now_ms, log }),
     // Nobody waits: what is not known when a piece of the recording has gone through will not become known.
     ...createEnricherStages(
-      { schemas, codec, rules, facts, log, now_ms, waitUntil: async () => {} },
+      {
+        schemas,
+        codec,
+        rules,
+        parts: new Set(windows.flatMap((window) => window.parts)),
+        facts,
+        log,
+        now_ms,
+        waitUntil: async () => {}
+      },
       settings.enricher
     ),
-    createCorrelatorStage({ codec, options: settings.correlator, now_ms }),
+    createCorrelatorStage({ codec, options: settings.correlator, windows, now_ms }),
     createResponderStage({ codec, options: settings.responder, now_ms, log }),
     createIndexerStage({
       codec,

@@ -1,8 +1,10 @@
+import { SCHEMAS } from '../../../schemas/generated/schemas.ts'
 import type { AuditBatch, AuditEvent, RuntimeBatch, RuntimeEvent } from '../../../schemas/generated/types.ts'
 import { messageOf, WeirError } from '../errors.ts'
 import { createReadings, decodeWalked, type Reading, type SchemaSource } from './codec.ts'
 import { CODEC_ERRORS } from './errors.ts'
 import { type BatchWalks, type Cursor, compileBatchWalks, expectEnd, guarded, readBlock } from './layout.ts'
+import { createLazyReader, type FieldIndex, fieldIndex, type LazyReader } from './lazy-record.ts'
 import { partialType, typeOf } from './schema-types.ts'
 import { HEADER_BYTES, schemaIdOf } from './wire.ts'
 
@@ -24,6 +26,11 @@ export interface BatchEvent<Event> {
   readonly bytes: Buffer | null
   /** Decodes the event, anew at each call. */
   value(): Event
+  /**
+   * The event with fields that are decoded when they are read; the same at each call. They are accessors, not properties of its
+   * own: `plainOf` makes those. Valid as long as the message's bytes stay as they are.
+   */
+  view(): Event
   /** A message with the batch's header and only this event, as its writer would have written it: for dead letters. */
   alone(): Buffer
 }
@@ -50,11 +57,35 @@ interface Extents {
   readonly headEnd: number
   /** Start of the fields after the events. */
   readonly tailStart: number
-  /** Start and end of each event, one after the other. */
+  /** Of each event, one after the other: start, end, and place in the index of fields, -1 for one that is not in it. */
   readonly bounds: readonly number[]
 }
 
-function findExtents(walks: BatchWalks, cursor: Cursor, name: BatchName): Extents {
+const NUMBERS_PER_EVENT = 3
+
+/**
+ * Finds where an event ends. What the quick reader does not take, the walk judges: it alone says what is wrong.
+ * @returns place in the index of fields, -1 for what is not in it
+ */
+function passEvent(walks: BatchWalks, cursor: Cursor, lazy: LazyReader | null, fields: FieldIndex): number {
+  const at = fields.used
+  const end = lazy === null ? -1 : lazy.note(cursor.bytes as Buffer, cursor.position, fields)
+  if (end >= 0) {
+    cursor.position = end
+    return at
+  }
+  fields.used = at
+  walks.event(cursor)
+  return -1
+}
+
+function findExtents(
+  walks: BatchWalks,
+  cursor: Cursor,
+  name: BatchName,
+  lazy: LazyReader | null,
+  fields: FieldIndex
+): Extents {
   const extents = guarded(cursor, name, () => {
     const bounds: number[] = []
     walks.head(cursor)
@@ -62,8 +93,8 @@ function findExtents(walks: BatchWalks, cursor: Cursor, name: BatchName): Extent
     for (let count = readBlock(cursor); count > 0; count = readBlock(cursor)) {
       for (; count > 0; count--) {
         const start = cursor.position
-        walks.event(cursor)
-        bounds.push(start, cursor.position)
+        const at = passEvent(walks, cursor, lazy, fields)
+        bounds.push(start, cursor.position, at)
       }
     }
     const tailStart = cursor.position
@@ -106,10 +137,14 @@ export function createBatchReader(source: SchemaSource): BatchReader {
     const bytes = message as Buffer
     const known = readingOf(id, name)
     const reading = known instanceof Promise ? await known : known
+    const lazy = reading.isCurrent ? lazyReader(EVENT_SCHEMAS[name]) : null
+    const fields = fieldIndex()
     const { headEnd, tailStart, bounds } = findExtents(
       batchWalks(reading, name, id),
       { bytes, position: HEADER_BYTES },
-      name
+      name,
+      lazy,
+      fields
     )
 
     const alone = (start: number, end: number) =>
@@ -134,14 +169,23 @@ export function createBatchReader(source: SchemaSource): BatchReader {
     }
 
     const events: BatchEvent<Event>[] = []
-    for (let at = 0; at < bounds.length; at += 2) {
-      const index = at / 2
+    for (let at = 0; at < bounds.length; at += NUMBERS_PER_EVENT) {
+      const index = at / NUMBERS_PER_EVENT
       const start = bounds[at] as number
       const end = bounds[at + 1] as number
+      const place = bounds[at + 2] as number
+      let view: Event | null = null
       events.push({
         index,
         bytes: reading.isCurrent ? bytes.subarray(start, end) : null,
         value: () => decodeEvent(index, start),
+        view: () => {
+          view ??=
+            lazy === null || place < 0
+              ? decodeEvent(index, start)
+              : (lazy.record(bytes, fields, place, start, end) as Event)
+          return view
+        },
         alone: () => alone(start, end)
       })
     }
@@ -161,4 +205,15 @@ function headerType(name: BatchName) {
     headerTypes.set(name, type)
   }
   return type
+}
+
+const lazyReaders = new Map<string, LazyReader | null>()
+
+function lazyReader(name: (typeof EVENT_SCHEMAS)[BatchName]): LazyReader | null {
+  let reader = lazyReaders.get(name)
+  if (reader === undefined) {
+    reader = createLazyReader(SCHEMAS[name])
+    lazyReaders.set(name, reader)
+  }
+  return reader
 }

@@ -15,6 +15,7 @@ import {
   type StoredSignal,
   storedSignal
 } from './state.ts'
+import { succeeded, withdraw } from './withdraw.ts'
 
 export interface RefusedSignal {
   readonly signal: Signal
@@ -58,8 +59,6 @@ function take(state: ClusterState, signals: readonly Signal[], now: number, sett
   const memory_us = (settings.close_idle_ms + settings.reopen_ms + settings.allowed_lateness_ms) * 1000
   const latest = now + settings.clock_tolerance_ms * 1000
   for (const signal of signals) {
-    // Parts count towards correlations and make or join no incidents.
-    if (signal.role !== 'alert') continue
     const defect =
       signal.cluster.id === state.cluster_id ? defectOf(signal) : `it is not from cluster ${state.cluster_id}`
     if (defect !== null) {
@@ -68,6 +67,11 @@ function take(state: ClusterState, signals: readonly Signal[], now: number, sett
         code: 'CORRELATE_SIGNAL_UNUSABLE',
         reason: `signal ${signal.id.slice(0, 64)}: ${defect}`
       })
+      continue
+    }
+    // Parts count towards correlations and make or join no incidents; time goes on with them.
+    if (signal.role !== 'alert') {
+      state.watermark = Math.max(state.watermark, Math.min(signal.time, latest))
       continue
     }
     if (state.signals.has(signal.id)) {
@@ -101,16 +105,21 @@ function take(state: ClusterState, signals: readonly Signal[], now: number, sett
  * @param state the cluster's state; it is changed in place and must be used by nobody else
  * @param signals a batch
  * @param now the time, microseconds since the epoch; bounds how far signals can move event time on
+ * @param withdrawn ids of signals that do not hold any more, or come again among `signals` in a later revision
  */
 export function correlate(
   state: ClusterState,
   signals: readonly Signal[],
   now: number,
-  settings: CorrelateSettings
+  settings: CorrelateSettings,
+  withdrawn: readonly string[] = []
 ): CorrelateOutputs {
   const before = state.watermark
+  const withdrawal = withdraw(state, withdrawn, settings)
   const intake = take(state, signals, now, settings)
-  const { formed, replaced, sealed } = regroup(state, intake.seeds, settings)
+  const regrouping = regroup(state, [...intake.seeds, ...withdrawal.seeds], settings)
+  const { formed, sealed } = regrouping
+  const replaced = new Set([...regrouping.replaced, ...succeeded(state, withdrawal, signals)])
   for (const group of formed) {
     if (group.isSealed && !group.isIncident) state.next_due = 0
     state.next_due = Math.min(state.next_due, dueAt(group, settings))

@@ -1,4 +1,5 @@
 import type { AuditEvent, EnrichedEvent } from '../../../schemas/generated/types.ts'
+import { plainOf } from '../avro/lazy-record.ts'
 import { type Bodies, bodiesOf } from '../bodies.ts'
 import { workloadKindOfResource } from '../enrich/workload-kinds.ts'
 import { factOf } from './facts/fact-catalogue.ts'
@@ -64,7 +65,11 @@ export function factIn(view: EventView, name: string): unknown {
   view.facts ??= new Map()
   const { facts } = view
   if (facts.has(name)) return facts.get(name)
-  const bodies: Bodies = { request: () => bodyOf(view, 'request'), response: () => bodyOf(view, 'response') }
+  const bodies: Bodies = {
+    request: () => bodyOf(view, 'request'),
+    response: () => bodyOf(view, 'response'),
+    has: view.bodies.has
+  }
   const value = factOf(name)?.compute({ ...view, bodies }, (other) => factIn(view, other))
   facts.set(name, value)
   return value
@@ -76,8 +81,7 @@ const BODILESS: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 
 
 /** Whether a write's body is not there because of the audit level, or there but unreadable (clouds cut long ones). */
 function isMissing(view: EventView, audit: AuditEvent, part: 'request' | 'response'): boolean {
-  const text = part === 'request' ? audit.requestObject : audit.responseObject
-  if (text !== null) return bodyOf(view, part) === undefined
+  if (view.bodies.has(part)) return bodyOf(view, part) === undefined
   if (!WRITES.has(audit.verb ?? '') || BODILESS.has(audit.objectRef?.subresource ?? '')) return false
   // Only the last stages carry bodies, whatever the level.
   if (audit.stage !== 'ResponseComplete') return false
@@ -114,10 +118,13 @@ export function leftOut(view: EventView, part: BodyPart): string | null {
 export function mayBeLeftOut(view: EventView): boolean {
   const { audit } = view.event
   if (audit === null) return false
-  const unreadable = (body: EventView['request'], text: string | null) =>
-    body !== null && body.value === undefined && text !== null
-  if (unreadable(view.request, audit.requestObject) || unreadable(view.response, audit.responseObject)) return true
-  return WRITES.has(audit.verb ?? '') && (audit.requestObject === null || audit.responseObject === null)
+  const { has } = view.bodies
+  const unreadable = (part: 'request' | 'response') => {
+    const read = view[part]
+    return read !== null && read.value === undefined && has(part)
+  }
+  if (unreadable('request') || unreadable('response')) return true
+  return WRITES.has(audit.verb ?? '') && !(has('request') && has('response'))
 }
 
 /** Text of a value, for comparing it with text; null when it has none. */
@@ -143,10 +150,10 @@ export function keywordValues(view: EventView): FieldValues {
   if (view.keywords !== null) return view.keywords
   const { audit, runtime } = view.event
   const values: EventValue[] = []
-  const pending: unknown[] = [view.document ?? runtime]
+  const pending: unknown[] = [view.document ?? plainOf(runtime)]
   if (audit !== null) {
     // Bodies are searched for what they mean; only one that cannot be read is searched as it is written.
-    const { requestObject, responseObject, ...rest } = audit
+    const { requestObject, responseObject, ...rest } = plainOf(audit)
     pending.push(rest, bodyOf(view, 'request') ?? requestObject, bodyOf(view, 'response') ?? responseObject)
   }
   for (let steps = 0; pending.length > 0; steps += 1) {

@@ -1,4 +1,5 @@
 import type { EnrichedEvent } from '../../../schemas/generated/types.ts'
+import { plainOf } from '../avro/lazy-record.ts'
 import { documentReader } from './document-reader.ts'
 import { bodyOf, type EventValue, type EventView, type FieldValues, factIn, meetLimit } from './event-view.ts'
 import type { FieldPath, JsonRoot, PathStep } from './field-paths.ts'
@@ -90,10 +91,10 @@ function readSteps(
         return
       }
       current = current[step.index]
-    } else {
-      const key = step.kind === 'key' ? step.key : step.name
-      current = Object.hasOwn(current, key) ? (current as Record<string, unknown>)[key] : undefined
-    }
+    } else if (step.kind === 'property') {
+      // The name is from the schema; a record that is read lazily has accessors, no properties of its own.
+      current = (current as Record<string, unknown>)[step.name]
+    } else current = Object.hasOwn(current, step.key) ? (current as Record<string, unknown>)[step.key] : undefined
   }
   // Avro cannot tell a null from what is not there; in the event model both mean that it is not known.
   into.push(current === null ? undefined : (current as EventValue))
@@ -149,7 +150,12 @@ function elementReader(steps: readonly (string | number)[]): Reader {
   }
 }
 
-function pathReader({ steps }: FieldPath): Reader {
+function pathReader(path: FieldPath): Reader {
+  const read = stepsReader(path)
+  return path.type === 'record' ? (view) => read(view).map(plainOf) : read
+}
+
+function stepsReader({ steps }: FieldPath): Reader {
   const fixed = steps.flatMap((step): readonly (string | number)[] => {
     if (step.kind === 'property') return [step.name]
     return step.kind === 'each' && step.index !== null ? [step.index] : []

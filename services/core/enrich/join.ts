@@ -47,7 +47,7 @@ export function lookupKeys(event: SourcedEvent): readonly string[] {
   return podUid === null ? [] : [factKey.podUid(cluster, podUid)]
 }
 
-interface Joined {
+export interface Joined {
   readonly pod: Pod | null
   readonly container: Container | null
   readonly workload: Workload | null
@@ -58,9 +58,14 @@ const COMPLETE: Enrichment = { status: 'complete', reason: null }
 const NOT_APPLICABLE: Enrichment = { status: 'not_applicable', reason: null }
 const NOTHING: Joined = { pod: null, container: null, workload: null, enrichment: NOT_APPLICABLE }
 
-function barePod(pod: { uid: string | null; name: string | null; namespace: string | null }, node: string | null): Pod {
+function barePod(
+  { uid, name, namespace }: { uid: string | null; name: string | null; namespace: string | null },
+  node: string | null
+): Pod {
   return {
-    ...pod,
+    uid,
+    name,
+    namespace,
     node,
     ip: null,
     service_account: null,
@@ -196,7 +201,7 @@ function joinAudit(
 const WRITES: ReadonlySet<string> = new Set(['create', 'update', 'patch'])
 
 /** Pod spec of a write to any workload kind: what was asked for, or after a patch what came of it. */
-function requestedPodSpec(event: AuditEvent, bodies: Bodies): PodSpec | null {
+export function requestedPodSpec(event: AuditEvent, bodies: Bodies): PodSpec | null {
   const reference = event.objectRef
   const kind = workloadKindOfResource(reference?.resource)
   if (kind === null || reference === null || !WRITES.has(event.verb ?? '')) return null
@@ -209,6 +214,18 @@ function requestedPodSpec(event: AuditEvent, bodies: Bodies): PodSpec | null {
   return null
 }
 
+/** What is known of an event's pod, container and workload. */
+export function join(event: SourcedEvent, actor: Actor | null, facts: Facts, bodies: Bodies): Joined {
+  let fetched: PodFacts | null = null
+  for (const key of lookupKeys(event)) {
+    fetched = facts(key)
+    if (fetched !== null) break
+  }
+  const { audit, runtime } = event
+  if (runtime !== null) return joinRuntime(runtime, event.source.instance, fetched)
+  return audit !== null && actor !== null ? joinAudit(audit, actor, event.cluster.id, fetched, bodies) : NOTHING
+}
+
 /**
  * Joins an event with what is known of its pod, container and identity.
  * @param facts answers for `lookupKeys(event)`; the first key that is known wins
@@ -216,19 +233,9 @@ function requestedPodSpec(event: AuditEvent, bodies: Bodies): PodSpec | null {
  * @returns the enriched event; what could not be joined is said in `enrichment`, never left silently null
  */
 export function enrich(event: SourcedEvent, facts: Facts, bodies: Bodies = bodiesOf(event.audit)): EnrichedEvent {
-  let fetched: PodFacts | null = null
-  for (const key of lookupKeys(event)) {
-    fetched = facts(key)
-    if (fetched !== null) break
-  }
   const { audit, runtime } = event
   const actor = audit === null ? null : actorOf(audit)
-  const joined =
-    runtime !== null
-      ? joinRuntime(runtime, event.source.instance, fetched)
-      : audit !== null && actor !== null
-        ? joinAudit(audit, actor, event.cluster.id, fetched, bodies)
-        : NOTHING
+  const joined = join(event, actor, facts, bodies)
   return {
     audit,
     runtime,

@@ -1,10 +1,10 @@
-import type { Signal } from '../../../schemas/generated/types.ts'
+import type { CorrelatorState, Signal } from '../../../schemas/generated/types.ts'
 import { note, takeDue } from './agenda.ts'
 import { noteGroup, notePart } from './changelog.ts'
 import { windowId, windowSignal } from './correlation-signal.ts'
 import { type Window, windowsOf } from './evaluate.ts'
 import { byItemTime, type Item } from './meters.ts'
-import type { Told, WindowGroup, WindowState } from './state.ts'
+import { emptyWindowState, type Told, type WindowGroup, type WindowState } from './state.ts'
 import { horizonOf, MAX_ITEMS_PER_PART, type WindowRule } from './window-rule.ts'
 
 /** Where signals of a rule count. */
@@ -242,7 +242,7 @@ function evaluate(run: Run, group: WindowGroup): void {
   group.items = group.items.filter(({ time, part }) => time + horizonOf(rule, part) >= closed_before)
   state.groups.delete(group.key)
   if (group.items.length === 0) {
-    if (isChanged) noteGroup(state, group, true)
+    if (isChanged || Number.isFinite(settled)) noteGroup(state, group, true)
     return
   }
   state.groups.set(group.key, group)
@@ -338,4 +338,52 @@ export function advanceWindows(
   expireParts(state, index)
   const evicted = evictGroups(state, limits)
   return { results: [...run.results.values()], counts: { taken, duplicates, late, dropped: run.dropped, evicted } }
+}
+
+interface StoredGroup {
+  readonly group: string
+  readonly settled: number | null
+  readonly told: readonly Told[]
+}
+
+/**
+ * The state as it was when the last of the entries was written. What belongs to rules that are no more is forgotten.
+ * @param entries of one cluster, of the kinds part and window; the latest of each key
+ * @param closed_before as it was then, microseconds since the epoch
+ */
+export function restoreWindows(
+  cluster_id: string,
+  index: WindowIndex,
+  entries: readonly CorrelatorState[],
+  closed_before: number
+): WindowState {
+  const state = emptyWindowState(cluster_id)
+  state.closed_before = closed_before
+  const run: Run = { state, index, touched: new Map(), results: new Map(), dropped: 0 }
+  for (const { kind, key, signal } of entries) {
+    if (kind !== 'part' || signal === null) continue
+    const uses = index.uses.get(signal.rule.id)
+    if (uses === undefined) {
+      state.changes.set(key, null)
+      continue
+    }
+    takePart(state, index, signal)
+    for (const use of uses) insert(run, use, signal)
+  }
+  for (const { kind, key, document } of entries) {
+    if (kind !== 'window' || document === null) continue
+    const stored = JSON.parse(document) as StoredGroup
+    const group = state.groups.get(stored.group)
+    if (group === undefined) {
+      state.changes.set(key, null)
+      continue
+    }
+    group.settled = stored.settled ?? Number.NEGATIVE_INFINITY
+    group.told = new Map(stored.told.map((told) => [told.id, told]))
+  }
+  for (const group of state.groups.values()) {
+    const due = nextDue(group, closed_before - group.rule.wait_us)
+    if (due !== null) note(state.groupAgenda, due + group.rule.wait_us, group.key)
+  }
+  return state
 }

@@ -1,12 +1,10 @@
-/** Who acts. Every actor but `anonymous` and `nobody` has a credential made by the recorder. */
+/** Who acts. Every actor but `anonymous` has a credential made by the recorder. */
 export type Actor =
   | 'anonymous'
-  | 'nobody'
   | 'mallory'
   | 'eve'
   | 'alice'
   | 'node'
-  | 'bootstrapper'
   | 'masters'
   | 'web'
   | 'ci'

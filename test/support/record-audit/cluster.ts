@@ -52,7 +52,7 @@ function pathOf(cluster: Cluster): string {
   return `${join(cluster.work, 'bin')}:${process.env['PATH'] ?? ''}`
 }
 
-/** Starts a cluster with its tool and Weir's audit policy, and makes places and actors. */
+/** Starts a cluster with its tool and Weir's audit policy. */
 export function startCluster(tool: string, folder: string, policy: string): Cluster {
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'audit-policy.yaml'), readFileSync(policy))
@@ -139,7 +139,6 @@ K
   const { 'client-certificate': certificate, 'client-key': key } = JSON.parse(masters).users[0].user
   kubeconfig(cluster, 'masters', `client-certificate: ${certificate}, client-key: ${key}`)
   kubeconfig(cluster, 'anonymous', '')
-  kubeconfig(cluster, 'nobody', 'token: not-a-token')
 }
 
 /** Address that the API server sees for requests of a place. */

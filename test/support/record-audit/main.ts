@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Action } from './action.ts'
-import { BENIGN_ACTIONS } from './actions/benign.ts'
+import { BENIGN_ACTIONS, START_ACTION } from './actions/benign.ts'
 import { EXECUTION_ACTIONS } from './actions/execution.ts'
 import { IDENTITY_ACTIONS } from './actions/identity.ts'
 import { IMPACT_ACTIONS } from './actions/impact.ts'
@@ -12,7 +12,7 @@ import { POD_ACTIONS } from './actions/pods.ts'
 import { RIGHTS_ACTIONS } from './actions/rights.ts'
 import { asAdmin, clusterAt, makeActors, makePlaces, startCluster, stopCluster } from './cluster.ts'
 import { type Entry, writeIndex, writeRecording } from './files.ts'
-import { record } from './record.ts'
+import { endOf, linesFrom, record, refuseSecrets } from './record.ts'
 
 /**
  * Records what a real API server says of real actions, into test/fixtures/recorded-audit:
@@ -77,12 +77,18 @@ async function main(): Promise<void> {
   }
   const [tool, folder] = [resolve(options.tool), resolve(options.folder)]
   const running = options.keep && isRunning(folder)
+  const start = endOf(join(folder, 'log/audit.jsonl'))
   const cluster = running ? clusterAt(folder) : startCluster(tool, folder, join(ROOT, 'infra/audit/policy.yaml'))
   try {
+    const started = linesFrom(cluster.auditLog, start)
     if (!running || !isPrepared(folder)) prepare(folder, join(folder, 'bin/kubemulti'))
     const version = asAdmin(cluster, `kubectl version -o json | grep gitVersion | tail -1 | cut -d'"' -f4`)
     const wanted = options.only?.split(',')
     const entries: Entry[] = []
+    if (!running && wanted === undefined) {
+      refuseSecrets(started, 'the start')
+      entries.push(writeRecording(START_ACTION, started, version))
+    }
     for (const action of ACTIONS.filter(({ code }) => wanted === undefined || wanted.includes(code))) {
       try {
         const { lines, printed } = await record(cluster, action)

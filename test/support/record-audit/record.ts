@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Action, RecordedEvent } from './action.ts'
 import { shownBy } from './action.ts'
@@ -11,14 +11,9 @@ export interface Recording {
   readonly printed: string
 }
 
-/** Size of the audit log now. */
+/** Size of the audit log now, 0 while there is none. */
 export function endOf(log: string): number {
-  const file = openSync(log, 'r')
-  try {
-    return fstatSync(file).size
-  } finally {
-    closeSync(file)
-  }
+  return statSync(log, { throwIfNoEntry: false })?.size ?? 0
 }
 
 /** Whole lines of the audit log from a byte on. */

@@ -3,7 +3,11 @@ import { describe, expect, it } from 'vitest'
 import type { Bodies } from '../../bodies.ts'
 import { objectOfJsonPatch, patchedFields, podTemplateOf, requestedObject, writesPodSpec } from './object.ts'
 
-const bodies = (request?: unknown, response?: unknown): Bodies => ({ request: () => request, response: () => response })
+const bodies = (request?: unknown, response?: unknown): Bodies => ({
+  request: () => request,
+  response: () => response,
+  has: () => true
+})
 const TEMPLATE = ['spec', 'template', 'spec']
 const STATUS = { kind: 'Status', apiVersion: 'v1', code: 403 }
 const asked = { spec: { replicas: 1 } }

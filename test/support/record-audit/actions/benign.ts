@@ -135,6 +135,18 @@ function chart(namespace: string, image: string, replicas: number): string {
 const IMAGE = 'docker.io/library/busybox:test'
 const EVERYTHING = () => true
 
+/** The start of a cluster, which the recorder takes from the beginning of the audit log. */
+export const START_ACTION: Action = {
+  code: 'benign',
+  name: 'start',
+  does: 'A cluster starts: the API server makes its roles, bindings and namespaces, controllers and the node arrive',
+  actor: 'masters',
+  place: 'cluster',
+  gzip: true,
+  run: '(the start of the control plane and of the node)',
+  holds: ['create clusterroles 201', 'create clusterrolebindings 201', 'create namespaces 201', 'create nodes 201']
+}
+
 /** Ordinary work, with everything that happened in the cluster meanwhile. */
 export const BENIGN_ACTIONS: readonly Action[] = [
   {

@@ -276,7 +276,7 @@ K`,
     actor: 'mallory',
     before: 'kubectl -n shop create deployment victim --image busybox:test -- sleep 600',
     run: `kubectl -n shop set image deployment/victim busybox=docker.io/stranger/busybox:1
-      kubectl -n shop patch pod foothold -p '{"spec":{"containers":[{"name":"app","image":"docker.io/stranger/busybox:1"}]}}' --dry-run=server`,
+      kubectl -n payments patch pod db-0 -p '{"spec":{"containers":[{"name":"db","image":"docker.io/stranger/busybox:1"}]}}' --dry-run=server`,
     after: 'kubectl -n shop delete deployment victim --force --grace-period=0',
     holds: ['patch deployments 200', 'patch pods 200']
   },

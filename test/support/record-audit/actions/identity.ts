@@ -153,7 +153,7 @@ K
     name: 'node-credential-misused',
     does: 'The certificate of a node is used with kubectl for what a kubelet never does',
     actor: 'node',
-    run: 'kubectl get secrets -A; kubectl -n payments get secret db; kubectl get clusterrolebindings; kubectl auth can-i --list; kubectl -n shop delete pod foothold --dry-run=server',
+    run: 'kubectl get secrets -A; kubectl -n payments get secret db; kubectl get clusterrolebindings; kubectl auth can-i --list; kubectl -n payments delete pod db-0 --dry-run=server',
     holds: ['list secrets 403', 'get secrets 403', 'list clusterrolebindings 403', 'create selfsubjectrulesreviews 201']
   },
   {

@@ -1,0 +1,111 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { SCHEMAS } from '../../../schemas/generated/schemas.ts'
+import { avroArbitrary } from '../../../test/support/avro-arbitrary.ts'
+import { compileWalk, walkAll } from './layout.ts'
+import { createLazyReader, fieldIndex, type LazyReader, plainOf } from './lazy-record.ts'
+import { typeOf } from './schema-types.ts'
+
+const NAMES = ['runtime-event', 'audit-event', 'enriched-event'] as const
+
+function readerOf(name: (typeof NAMES)[number]): LazyReader {
+  const reader = createLazyReader(SCHEMAS[name])
+  if (reader === null) throw new Error(`${name} has no lazy reader`)
+  return reader
+}
+
+const lengthOf = (walk: ReturnType<typeof compileWalk>, bytes: Buffer): number => {
+  try {
+    walkAll(walk, { bytes, position: 0 }, 'test')
+    return bytes.length
+  } catch {
+    return -1
+  }
+}
+
+describe.each(NAMES)('%s, read lazily', (name) => {
+  const reader = readerOf(name)
+  const type = typeOf(name)
+  const walk = compileWalk(SCHEMAS[name])
+  const values = avroArbitrary(SCHEMAS[name])
+
+  it('is what the decoder makes of it', () => {
+    fc.assert(
+      fc.property(fc.array(values, { minLength: 1, maxLength: 4 }), (records) => {
+        const bytes = Buffer.concat(records.map((record) => type.toBuffer(record)))
+        const index = fieldIndex()
+        const places: { at: number; start: number; end: number }[] = []
+        for (let start = 0; start < bytes.length; ) {
+          const at = index.used
+          const end = reader.note(bytes, start, index)
+          expect(end).toBeGreaterThan(start)
+          places.push({ at, start, end })
+          start = end
+        }
+        expect(places.length).toBe(records.length)
+        for (const { at, start, end } of places) {
+          const expected = structuredClone(type.fromBuffer(bytes.subarray(start, end)))
+          const record = reader.record(bytes, index, at, start, end)
+          expect(plainOf(record)).toEqual(expected)
+          expect(JSON.stringify(record)).toBe(JSON.stringify(expected))
+          // What was remembered is the same.
+          expect(plainOf(record)).toEqual(expected)
+        }
+      }),
+      { numRuns: 200 }
+    )
+  })
+
+  it('refuses every byte string that the walk refuses', () => {
+    const flips = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 3 })
+    let refused = 0
+    fc.assert(
+      fc.property(values, flips, fc.option(fc.nat()), (value, changes, cut) => {
+        const whole = type.toBuffer(value)
+        for (const [place, byte] of changes) whole[place % whole.length] = byte
+        const bytes = cut === null ? whole : whole.subarray(0, cut % whole.length)
+        const index = fieldIndex()
+        const end = reader.note(bytes, 0, index)
+        if (lengthOf(walk, bytes) < 0) {
+          refused += 1
+          expect(end).not.toBe(bytes.length)
+        }
+        if (end !== bytes.length) return
+        expect(plainOf(reader.record(bytes, index, 0, 0, end))).toEqual(structuredClone(type.fromBuffer(bytes)))
+      }),
+      { numRuns: 500 }
+    )
+    expect(refused).toBeGreaterThan(50)
+  })
+})
+
+describe('a lazy reader', () => {
+  const record = (type: unknown) => ({ type: 'record', name: 'R', fields: [{ name: 'a', type }] })
+  const noteOf = (type: unknown, bytes: readonly number[]) =>
+    createLazyReader(record(type))?.note(Buffer.from(bytes), 0, fieldIndex())
+
+  it.each([
+    ['a string that is longer than the bytes', 'string', [4, 0x61]],
+    ['a negative length', 'string', [1]],
+    ['a giant length', 'string', [0xff, 0xff, 0xff, 0xff, 0x7f]],
+    ['a giant count', { type: 'array', items: 'string' }, [0x80, 0x80, 0x80, 0x80, 0x01]],
+    ['a count with too few items', { type: 'array', items: 'long' }, [0xfe, 0xff, 0x7f, 2]],
+    ['a branch that is not there', ['null', 'string'], [4]],
+    ['a symbol that is not there', { type: 'enum', name: 'E', symbols: ['x'] }, [2]],
+    ['a boolean that is none', 'boolean', [2]],
+    ['an int of 33 bits', 'int', [0xff, 0xff, 0xff, 0xff, 0x10]],
+    ['a long of 54 bits', 'long', [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x10]],
+    ['no byte at all', 'long', []]
+  ])('refuses %s', (_, type, bytes) => {
+    expect(noteOf(type, bytes)).toBe(-1)
+  })
+
+  it('does not take types that our schemas do not have, nor names that are none', () => {
+    for (const type of ['bytes', 'double', ['string', 'null'], ['null', 'string', 'int'], 'unheard']) {
+      expect(createLazyReader(record(type))).toBeNull()
+    }
+    const named = { type: 'record', name: 'R', fields: [{ name: 'a() {} get b', type: 'string' }] }
+    expect(createLazyReader(named)).toBeNull()
+    expect(createLazyReader({ type: 'record', name: 'R', fields: [{ name: 'next', type: ['null', 'R'] }] })).toBeNull()
+  })
+})

@@ -1,0 +1,174 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { CorrelatorState, Signal } from '../../schemas/generated/types.ts'
+import { boundedSignal } from '../../services/core/correlate/bounded-signal.ts'
+import { advanceWindows, restoreWindows, type WindowIndex, windowIndexOf } from '../../services/core/windows/reducer.ts'
+import { emptyWindowState, type WindowState } from '../../services/core/windows/state.ts'
+import type { WindowRule } from '../../services/core/windows/window-rule.ts'
+import { loadTexts, ruleText } from '../support/rule-text.ts'
+import { CLUSTER, START_US, signalOf } from '../support/signals.ts'
+import { oracleAlerts } from '../support/window-oracle.ts'
+
+const LATENESS_US = 10 * 60_000_000
+const PARTS = ['a', 'b', 'c']
+const parts = PARTS.map(
+  (name) =>
+    `name: ${name}\n${ruleText({ s: { verb: name }, condition: 's' }, 'product: kubernetes, service: audit', name)}`
+)
+const correlation = (section: string) =>
+  `title: many\ncorrelation: { group-by: [actor.name], timespan: 5m, ${section} }\n`
+
+function load(...sections: readonly string[]): readonly WindowRule[] {
+  const { windows, errors } = loadTexts([...parts, ...sections])
+  expect(errors).toEqual([])
+  return windows
+}
+
+const TYPES: readonly (readonly [string, string])[] = [
+  ['counts', 'type: event_count, rules: [a, b], condition: { gte: 3 }'],
+  ['counts that may be too many', 'type: event_count, rules: [a, b], condition: { gte: 2, lte: 3 }'],
+  ['different values', 'type: value_count, rules: [a], condition: { field: source_ip, gte: 3 }'],
+  ['sums', 'type: value_sum, rules: [a], condition: { field: source_ip, gte: 6 }'],
+  ['parts', 'type: temporal, rules: [a, b, c]'],
+  ['parts in order', 'type: temporal_ordered, rules: [a, b, c]']
+]
+
+const sketch = fc.record({
+  minute: fc.integer({ min: 0, max: 30 }),
+  part: fc.constantFrom(...PARTS),
+  actor: fc.constantFrom('alice', 'bob'),
+  value: fc.integer({ min: 1, max: 4 }),
+  /** How much later than its time it comes, within what is allowed. */
+  delay: fc.integer({ min: 0, max: 10 })
+})
+type Sketch = typeof sketch extends fc.Arbitrary<infer Value> ? Value : never
+
+/** Signals in the order of arrival, some of them twice. */
+function arrivals(sketches: readonly Sketch[], ids: ReadonlyMap<string, string>): readonly Signal[] {
+  return sketches
+    .map((given, index) => ({
+      arrives: given.minute + given.delay,
+      signal: {
+        ...signalOf({ id: `s${index}`, minute: given.minute }),
+        rule: { id: ids.get(given.part) ?? '', code: null, title: given.part, level: 'low' as const },
+        role: 'part' as const,
+        correlation_fields: { 'actor.name': [given.actor], source_ip: [String(given.value)] }
+      }
+    }))
+    .toSorted((a, b) => a.arrives - b.arrives)
+    .flatMap(({ signal }, index) => (index % 3 === 0 ? [signal, signal] : [signal]))
+}
+
+/** What stands in the end; every change is applied to what was told before. */
+function run(index: WindowIndex, signals: readonly Signal[], restartEvery = 0): ReadonlyMap<string, Signal> {
+  const standing = new Map<string, Signal>()
+  const changelog = new Map<string, CorrelatorState>()
+  let state: WindowState = emptyWindowState(CLUSTER.id)
+  let watermark = START_US
+  const step = (batch: readonly Signal[], closed_before: number) => {
+    for (const { change, signal } of advanceWindows(state, index, batch, closed_before).results) {
+      if (change === 'withdrawn') expect(standing.delete(signal.id)).toBe(true)
+      else {
+        expect(standing.has(signal.id)).toBe(change === 'updated')
+        standing.set(signal.id, signal)
+      }
+    }
+    for (const [key, value] of state.changes) {
+      if (value === null) changelog.delete(key)
+      else changelog.set(key, JSON.parse(JSON.stringify(value)) as CorrelatorState)
+    }
+    state.changes.clear()
+  }
+  for (const [place, signal] of signals.entries()) {
+    watermark = Math.max(watermark, signal.time)
+    step([boundedSignal(signal)], watermark - LATENESS_US)
+    if (restartEvery > 0 && place % restartEvery === restartEvery - 1)
+      state = restoreWindows(CLUSTER.id, index, [...changelog.values()], watermark - LATENESS_US)
+  }
+  step([], Number.POSITIVE_INFINITY)
+  expect([state.parts.size, state.groups.size, changelog.size]).toEqual([0, 0, 0])
+  return standing
+}
+
+const told = (signals: Iterable<Signal>) =>
+  [...signals]
+    .map(
+      ({ correlation_fields, parts: [first], count }) => `${correlation_fields['actor.name']?.[0]} ${first} ${count}`
+    )
+    .sort()
+
+describe.each(TYPES)('windows of %s', (_, section) => {
+  const rules = load(correlation(section))
+  const [rule] = rules
+  if (rule === undefined) throw new Error('the correlation was not loaded')
+  const index = windowIndexOf(rules)
+  const loaded = loadTexts([...parts, correlation(section)]).loaded
+  const ids = new Map(loaded.map(({ document }) => [document.name ?? '', document.id]))
+
+  it('are those of the definition, however late, shuffled or often events come, and through restarts', () => {
+    fc.assert(
+      fc.property(fc.array(sketch, { maxLength: 25 }), fc.integer({ min: 0, max: 4 }), (sketches, restartEvery) => {
+        const signals = arrivals(sketches, ids)
+        const own = signals.filter((signal) => rule.parts.includes(signal.rule.id))
+        const found = run(index, signals, restartEvery)
+        expect(told(found.values())).toEqual(oracleAlerts(rule, own))
+        const inOrder = run(
+          index,
+          signals.toSorted((a, b) => a.time - b.time)
+        )
+        expect([...found.keys()].sort()).toEqual([...inOrder.keys()].sort())
+      }),
+      { numRuns: 150 }
+    )
+  })
+})
+
+describe('correlations over correlations', () => {
+  const burst = `name: burst\n${correlation('type: event_count, rules: [a], condition: { gte: 3 }')}`
+  const chain = `${correlation('type: temporal_ordered, rules: [burst, b]')}`.replace('many', 'burst, then b')
+  const { windows, loaded, errors } = loadTexts([...parts, burst, chain])
+  const ids = new Map(loaded.map(({ document }) => [document.name ?? '', document.id]))
+  const events = (minutes: readonly number[], part: string): readonly Sketch[] =>
+    minutes.map((minute) => ({ minute, part, actor: 'alice', value: 1, delay: 0 }))
+
+  it('take results for events, and only the outer one alerts', () => {
+    expect(errors).toEqual([])
+    const index = windowIndexOf(windows)
+    const yes = run(index, arrivals([...events([0, 1, 2], 'a'), ...events([4], 'b')], ids))
+    const no = run(index, arrivals([...events([0, 1], 'a'), ...events([4], 'b')], ids))
+    expect([...yes.values()].map(({ rule, count }) => [rule.title, count])).toEqual([['burst, then b', 2]])
+    expect(no.size).toBe(0)
+  })
+
+  it('may not refer to themselves', () => {
+    const one = `name: one\n${correlation('type: temporal, rules: [a, two]')}`
+    const two = `name: two\n${correlation('type: temporal, rules: [b, one]').replace('many', 'other')}`
+    const result = loadTexts([...parts, one, two])
+    expect(result.windows).toEqual([])
+    expect(result.errors[0]?.code).toBe('RULE_REFERENCE')
+  })
+})
+
+describe('absence', () => {
+  const rules = load(correlation('type: absence, rules: [a, b], direction: around'))
+  const index = windowIndexOf(rules)
+  const ids = new Map(
+    loadTexts([...parts, correlation('type: absence, rules: [a, b]')]).loaded.map(({ document }) => [
+      document.name ?? '',
+      document.id
+    ])
+  )
+  const at = (part: string, minute: number): Sketch => ({ minute, part, actor: 'alice', value: 1, delay: 0 })
+
+  it.each([
+    ['nothing answers', [at('a', 0)], 1],
+    ['the answer comes before', [at('b', 0), at('a', 5)], 0],
+    ['the answer comes after', [at('a', 0), at('b', 5)], 0],
+    ['the answer comes too late', [at('a', 0), at('b', 6)], 1],
+    ['one of two is answered', [at('a', 0), at('b', 3), at('a', 20)], 1],
+    ['three in a row are not', [at('a', 0), at('a', 1), at('a', 2)], 1]
+  ])('when %s: %j gives %i', (_, sketches, expected) => {
+    expect(run(index, arrivals(sketches, ids)).size).toBe(expected)
+    expect(run(index, arrivals(sketches, ids).toReversed()).size).toBe(expected)
+  })
+})
