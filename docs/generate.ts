@@ -8,20 +8,20 @@ import { globSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { writeOrCheck } from '../schemas/generated-files.ts'
+import { listRules } from '../services/cli/listed-rules.ts'
+import { readRuleCatalogue } from '../services/cli/rule-catalogue.ts'
+import { BUILTIN_RULES, loadRules } from '../services/cli/rules.ts'
 import { settingsSchema } from '../services/cli/settings.ts'
 import type { ErrorDefinition } from '../services/core/errors.ts'
+import { coverageOf, navigatorLayer } from '../services/core/export/rule-coverage.ts'
 import '../services/platform/ingest/metrics.ts'
 import { metrics } from '../services/platform/metrics.ts'
 import '../services/platform/opensearch/metrics.ts'
+import { table } from './markdown.ts'
+import { coveragePage, rulesPage } from './rule-pages.ts'
 
 const root = join(import.meta.dirname, '..')
 const NOTE = '<!-- Made from the code by `npm run generate`. Do not edit. -->\n'
-
-function table(head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |\n`
-  return line(head) + line(head.map(() => '---')) + rows.map(line).join('')
-}
 
 /** Every list exported as *_ERRORS by a file named errors.ts. */
 async function errorsPage(): Promise<string> {
@@ -100,11 +100,23 @@ in the environment sets \`kafka.request_timeout_ms\` and wins over the file. Unk
 ${table(['Setting', 'Type', 'Default', 'Meaning'], rows)}`
 }
 
+const ruleSet = await loadRules({ folders: [], builtin: true }, (message) => console.error(message))
+const catalogue = await readRuleCatalogue()
+const listed = listRules(ruleSet)
+
 writeOrCheck(
   join(root, 'docs'),
   new Map([
     ['settings.md', settingsPage()],
     ['errors.md', await errorsPage()],
-    ['metrics.md', await metricsPage()]
+    ['metrics.md', await metricsPage()],
+    ['coverage.md', NOTE + coveragePage(listed, catalogue)]
+  ])
+)
+writeOrCheck(
+  BUILTIN_RULES,
+  new Map([
+    ['README.md', NOTE + rulesPage(listed, catalogue, BUILTIN_RULES)],
+    ['coverage/navigator.json', `${JSON.stringify(navigatorLayer(coverageOf(ruleSet.loaded), 'Weir'), null, 2)}\n`]
   ])
 )

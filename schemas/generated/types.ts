@@ -398,6 +398,14 @@ export interface InventoryRecord {
   readonly pod: PodState | null
 }
 
+/** A step for an analyst. */
+export interface InvestigationStep {
+  /** What to do, in words. */
+  readonly step: string
+  /** A search over events and signals in OpenSearch (Lucene query syntax), filled in with the event's values. */
+  readonly query: string | null
+}
+
 /** A connection, listener or DNS query. */
 export interface Network {
   /** egress, ingress or listen. */
@@ -679,6 +687,8 @@ export interface Signal {
   readonly ancestry: ReadonlyArray<Entity>
   /** Playbook the rule recommends. */
   readonly playbook: string | null
+  /** What to look at next, in order. */
+  readonly investigation: ReadonlyArray<InvestigationStep>
 }
 
 /** A rule, as a signal names it. */

@@ -14,7 +14,7 @@ const MAX_DEPTH = 8
 const MAX_TOTAL_BYTES = 256 * 1024 * 1024
 
 /** Folders of a rule tree that hold no Sigma. */
-const OTHER_FOLDERS: ReadonlySet<string> = new Set(['playbooks'])
+const OTHER_FOLDERS: ReadonlySet<string> = new Set(['playbooks', 'coverage'])
 
 async function statOf(path: string): Promise<Stats> {
   try {

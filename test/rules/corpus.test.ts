@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { KNOWN_PATHS, resolvePath } from '../../services/core/detect/field-paths.ts'
@@ -27,6 +27,29 @@ const TACTICS: ReadonlySet<string> = new Set([
   'exfiltration',
   'impact'
 ])
+
+interface Mapping {
+  readonly type?: string
+  readonly properties?: Readonly<Record<string, Mapping>>
+}
+
+/** Fields of an index template and of the component templates it is made of. */
+function mappedFields(index: string): readonly string[] {
+  const folder = join(import.meta.dirname, '../../infra/opensearch')
+  const read = (path: string) =>
+    JSON.parse(readFileSync(join(folder, path), 'utf8')) as {
+      readonly template: { readonly mappings?: Mapping }
+      readonly composed_of?: readonly string[]
+    }
+  const fields = (mapping: Mapping | undefined, prefix: string): readonly string[] =>
+    Object.entries(mapping?.properties ?? {}).flatMap(([name, inner]) => [
+      `${prefix}${name}`,
+      ...fields(inner, `${prefix}${name}.`)
+    ])
+  const template = read(`index-templates/${index}.json`)
+  const parts = readdirSync(join(folder, 'component-templates')).map((file) => read(`component-templates/${file}`))
+  return [template, ...parts].flatMap(({ template: { mappings } }) => fields(mappings, ''))
+}
 
 /** Breaches of a convention, by rule, so that a failure names every rule that has to change. */
 function breaches<Item>(
@@ -110,6 +133,18 @@ describe('the rules as a body', () => {
         )
       })
     ).toEqual([])
+  })
+
+  it('search by fields that the indices have', () => {
+    const known = new Set([...mappedFields('events'), ...mappedFields('signals')])
+    const wrong = loaded.flatMap(({ document }) =>
+      document.weir.investigation.flatMap(({ query }) => {
+        const outside = (query?.text ?? '').replace(/"[^"]*"/g, '""')
+        const fields = [...outside.matchAll(/([A-Za-z_@][\w.@]*):/g)].map(([, field]) => field ?? '')
+        return fields.filter((field) => !known.has(field)).map((field) => `${document.name} ${field}`)
+      })
+    )
+    expect(wrong).toEqual([])
   })
 
   it('have filters that somebody answers for', () => {

@@ -10,7 +10,7 @@ export function ruleFiles(): readonly string[] {
   return readdirSync(RULES, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.yml') && !/\.(?:test|list)\.yml$/.test(entry.name))
     .map((entry) => relative(RULES, join(entry.parentPath, entry.name)))
-    .filter((path) => path !== 'fields.yml' && !path.startsWith('playbooks'))
+    .filter((path) => path !== 'fields.yml' && !path.startsWith('playbooks') && !path.startsWith('coverage'))
     .sort()
 }
 

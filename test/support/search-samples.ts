@@ -187,7 +187,8 @@ export const signal: Signal = {
   ancestry: [
     { type: 'process', id: 'node-2/4f3c/4711/1795500000', name: 'curl -s http://169.254.169.254/', role: 'context' }
   ],
-  playbook: 'contain-pod'
+  playbook: 'contain-pod',
+  investigation: [{ step: 'What else the process did', query: 'process.entity_id:"x"' }]
 }
 
 export const incident: Incident = {

@@ -46,7 +46,8 @@ export function signalOf(sketch: SignalSketch): Signal {
     entities: sketch.entities ?? [],
     evidence: {},
     ancestry: sketch.ancestry ?? [],
-    playbook: sketch.playbook ?? null
+    playbook: sketch.playbook ?? null,
+    investigation: []
   }
 }
 

@@ -90,9 +90,9 @@ export interface RuntimeShorthand {
     readonly parents?: readonly string[]
     readonly ancestors?: readonly Partial<Ancestor>[]
   }
-  /** Null for a process of the host. */
-  readonly container?: Partial<Container> | null
-  readonly pod?: Partial<NonNullable<RuntimeEvent['pod']>> | null
+  /** `none` or null for a process of the host: a patch of an earlier case can only say `none`. */
+  readonly container?: Partial<Container> | 'none' | null
+  readonly pod?: Partial<NonNullable<RuntimeEvent['pod']>> | 'none' | null
   readonly network?: Partial<NonNullable<RuntimeEvent['network']>>
   readonly file?: Partial<NonNullable<RuntimeEvent['file']>>
   readonly alert?: Partial<NonNullable<RuntimeEvent['alert']>>
@@ -161,7 +161,7 @@ function kindOf(given: RuntimeShorthand): Pick<RuntimeEvent, 'category' | 'actio
 export function runtimeEvent(given: RuntimeShorthand, facts: TestFacts = {}): EnrichedEvent {
   const kind = kindOf(given)
   const container: Container | null =
-    given.container === null
+    given.container === null || given.container === 'none'
       ? null
       : {
           id: 'c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1',
@@ -171,7 +171,8 @@ export function runtimeEvent(given: RuntimeShorthand, facts: TestFacts = {}): En
           privileged: false,
           ...given.container
         }
-  const inPod = given.pod !== null && (container !== null || given.pod !== undefined)
+  const pod = given.pod === 'none' ? null : given.pod
+  const inPod = pod !== null && (container !== null || pod !== undefined)
   const runtime: RuntimeEvent = {
     id: 'runtime-1',
     time: TEST_TIME,
@@ -179,7 +180,7 @@ export function runtimeEvent(given: RuntimeShorthand, facts: TestFacts = {}): En
     action: given.action ?? kind.action,
     process: processOf(given.process ?? {}),
     container,
-    pod: inPod ? { uid: 'pod-uid-1', name: 'web-1', namespace: 'shop', ...given.pod } : null,
+    pod: inPod ? { uid: 'pod-uid-1', name: 'web-1', namespace: 'shop', ...pod } : null,
     network:
       given.network === undefined
         ? null

@@ -66,6 +66,8 @@ export function boundedSignal(signal: Signal): Signal {
         .map(([path, value]) => [plainText(path, MAX_NAME_BYTES), plainText(value, MAX_EVIDENCE_BYTES)])
     ),
     ancestry: signal.ancestry.slice(0, MAX_ANCESTORS).map(boundedEntity),
-    playbook: signal.playbook === null ? null : plainText(signal.playbook, 128)
+    playbook: signal.playbook === null ? null : plainText(signal.playbook, 128),
+    // For whoever opens the signal; stitching has no use for it.
+    investigation: []
   }
 }

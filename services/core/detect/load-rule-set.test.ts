@@ -192,11 +192,25 @@ describe('a rule set', () => {
 })
 
 describe('filters', () => {
+  const takes = (names: string, rule: string) => `${rule}x-weir: { filters: ${names} }\n`
+  const shared = `name: shared\n${filterText('none', 'not selection')}`
+
+  it('that a rule takes by name count for it', () => {
+    expect(loadTexts([takes('[shared]', anyGet), shared]).rules.match(GET)).toEqual([])
+    expect(loadTexts([anyGet, shared]).rules.match(GET)).toHaveLength(1)
+  })
+
+  it('that are not there are reported where a rule takes them', () => {
+    const [missing] = loadTexts([takes('[shred]', anyGet), shared]).errors
+    expect([missing?.code, missing?.suggestion]).toEqual(['RULE_REFERENCE', 'shared'])
+  })
+
   it.each([
     ['by id', filterText(`[${RULE_ID}]`, 'not selection'), 0],
     ['by name', filterText('[any_get]', 'not selection'), 0],
     ['by name, alone', filterText('any_get', 'not selection'), 0],
     ['for all rules of the log source', filterText('any', 'not selection'), 0],
+    ['that the rule does not take', filterText('none', 'not selection'), 1],
     ['that hold for others only', filterText('any', 'selection'), 1],
     ['of another log source', filterText('any', 'not selection', '', 'product: linux'), 1],
     ['that are over', filterText('any', 'not selection', 'x-weir: { owner: a, expires: 2026-11-24 }'), 1],

@@ -28,6 +28,7 @@ import {
   readLibrary
 } from './rule-library.ts'
 import type { RuleSet } from './rule-set.ts'
+import { compileSearch } from './search-template.ts'
 import { attackOf, type CorrelationDocument, type FilterDocument, type RuleDocument } from './sigma-document.ts'
 import { signalOf } from './signal.ts'
 import { compileTemplate } from './title-template.ts'
@@ -118,6 +119,10 @@ function compileRule(
       problems.report(at, 'RULE_FIELD_UNKNOWN', `the field ${text} of dedup is not known`, scope.suggest(text))
     else dedupFields.push(table.numberOf(source))
   }
+  const investigation = document.weir.investigation.map(({ step, query }) => ({
+    step,
+    search: query === null ? null : compileSearch(query, scope, table, problems)
+  }))
   if (detection === null || template === null || problems.found.length > before) return null
   const loadedFilters: LoadedFilter[] = []
   for (const filter of filters) {
@@ -140,6 +145,7 @@ function compileRule(
     title: template,
     dedup: dedup.length === 0 ? null : dedupFields,
     evidence: evidenceFields(document, scope, table, own),
+    investigation,
     ...attack
   }
 }

@@ -1,6 +1,7 @@
 import type { EnrichedEvent } from '../../../schemas/generated/types.ts'
 import type { CompiledDetection } from './compile.ts'
 import type { EventClass } from './field-map.ts'
+import type { SearchTemplate } from './search-template.ts'
 import type { FilterDocument, RuleDocument } from './sigma-document.ts'
 import type { TitleTemplate } from './title-template.ts'
 
@@ -29,6 +30,7 @@ export interface LoadedRule {
   /** Numbers of the fields that tell whether signals say the same thing; null for the default. */
   readonly dedup: readonly number[] | null
   readonly evidence: readonly EvidenceField[]
+  readonly investigation: readonly { readonly step: string; readonly search: SearchTemplate | null }[]
   readonly tactics: readonly string[]
   readonly techniques: readonly string[]
 }

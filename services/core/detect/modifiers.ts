@@ -259,11 +259,15 @@ function applyOne(modifier: Modifier, value: Value, step: Step): Value | null {
       return { kind: 'regex', pattern: step.original, flags: { ignoreCase: false, multiline: false, dotAll: false } }
     }
     case 'cidr': {
-      if (step.before.length > 0 || step.original === null) return misused('needs the value as written, as text')
-      const range = parseRange(step.original)
+      // Ranges may come from a list by `expand`; any other modifier before would have changed the text.
+      const expanded = step.before.length > 0 && step.before.every((before) => before === 'expand')
+      const text =
+        step.before.length === 0 ? step.original : expanded && value.kind === 'text' ? plainText(value.parts) : null
+      if (text === null || text === undefined) return misused('needs the value as written, as text')
+      const range = parseRange(text)
       // A block with bits set beyond its length is a slip: which of the two was meant?
-      return range === null || parseAddress(step.original.trim().split('/')[0] ?? '') !== range.first
-        ? misused(`needs an address range such as 10.0.0.0/8, with no bits set beyond its length, not ${step.original}`)
+      return range === null || parseAddress(text.trim().split('/')[0] ?? '') !== range.first
+        ? misused(`needs an address range such as 10.0.0.0/8, with no bits set beyond its length, not ${text}`)
         : { kind: 'range', range }
     }
     case 'lt':

@@ -167,11 +167,10 @@ export function assignFilters(library: Library): ReadonlyMap<string, readonly Pa
   for (const { document: rule, problems } of library.rules) {
     for (const { text, at } of rule.weir.filters) {
       const filter = library.filters.find(({ document }) => document.name === text)
+      // What the rule takes is compiled with the rule's own fields, whatever log source the filter was written for.
       if (filter === undefined) {
         const known = library.filters.flatMap(({ document }) => document.name ?? [])
         problems.report(at, 'RULE_REFERENCE', `there is no filter ${text}`, nearest(text, known))
-      } else if (!covers(filter.document.logsource, rule.logsource)) {
-        problems.report(at, 'RULE_REFERENCE', `the filter is for ${formatLogsource(filter.document.logsource)}`)
       } else assign(rule, filter)
     }
   }

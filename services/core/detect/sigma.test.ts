@@ -259,6 +259,14 @@ describe('modifiers', () => {
     expect(test('process.command_line|expand|contains', '%host%', 'my db here')).toBe(true)
     expect(test('process.command_line|contains|expand', '%host%', 'my db here')).toBe(true)
   })
+
+  it('takes address ranges from a list', () => {
+    const placeholders = new Map([['networks', ['192.0.2.0/24', '2001:db8::/32']]])
+    const rule = selection({ 'network.destination_ip|expand|cidr': '%networks%' })
+    const within = (address: string) =>
+      matches(rule, runtimeEvent({ network: { destination_ip: address } }), { placeholders })
+    expect(['192.0.2.7', '2001:db8::1', '192.0.3.7'].map(within)).toEqual([true, true, false])
+  })
 })
 
 describe('search identifiers', () => {

@@ -74,6 +74,10 @@ export function signalOf(rule: LoadedRule, view: EventView, table: FieldTable): 
     entities: entitiesOf(event),
     evidence: evidenceOf(rule, view, table),
     ancestry: ancestryOf(event),
-    playbook: document.weir.playbook
+    playbook: document.weir.playbook,
+    investigation: rule.investigation.map(({ step, search }) => ({
+      step,
+      query: search === null ? null : search(view)
+    }))
   }
 }

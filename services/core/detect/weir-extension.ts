@@ -18,7 +18,7 @@ export interface Placed {
 export interface InvestigationStep {
   readonly step: string
   /** In the query language of Dashboards and OpenSearch's query_string (Lucene), `{field}` standing for the signal's values. */
-  readonly query: string | null
+  readonly query: Placed | null
 }
 
 /** What rules say under `x-weir`: everything that Weir adds to Sigma. */
@@ -97,8 +97,7 @@ function parseSteps(entry: SourceEntry, problems: Problems): readonly Investigat
       return []
     }
     const text = textOf(step, problems)
-    const search = query === undefined ? null : textOf(query, problems, 1_024)
-    return text === null ? [] : [{ step: text, query: search }]
+    return text === null ? [] : [{ step: text, query: query === undefined ? null : placed(query, problems) }]
   })
 }
 

@@ -113,7 +113,10 @@ export function signalDocument(signal: Signal): Draft {
         entities: entities(signal.entities, tally),
         ancestry: entities(signal.ancestry, tally),
         evidence: freeForm(signal.evidence, tally),
-        playbook: text(signal.playbook, tally)
+        playbook: text(signal.playbook, tally),
+        investigation: signal.investigation.map(({ step, query }) =>
+          compact({ step: text(step, tally), query: text(query, tally) })
+        )
       })
     }
   }

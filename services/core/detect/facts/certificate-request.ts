@@ -14,11 +14,16 @@ interface Element {
 
 const SEQUENCE = 0x30
 const SET = 0x31
+const INTEGER = 0x02
 const OBJECT_IDENTIFIER = 0x06
 /** id-at-commonName and id-at-organizationName (RFC 5280, appendix A.1), as DER writes them. */
 const COMMON_NAME = '550403'
 const ORGANISATION = '55040a'
-const MAX_BYTES = 64 * 1024
+/** Base64 of the largest request that etcd takes (1.5 MiB, its default for --max-request-bytes). */
+const MAX_CHARACTERS = 2 * 1024 * 1024
+const MAX_ELEMENTS = 256
+const MAX_NAMES = 64
+const MAX_NAME_CHARACTERS = 1_024
 
 /** The element at an offset, null when the bytes do not hold it whole. */
 function elementAt(bytes: Uint8Array, offset: number): Element | null {
@@ -38,58 +43,103 @@ function elementAt(bytes: Uint8Array, offset: number): Element | null {
   return end > bytes.length ? null : { tag, content: bytes.subarray(start, end), end }
 }
 
-function elementsOf(bytes: Uint8Array): readonly Element[] {
+/** The elements that follow one another, null when something is left over or there are too many. */
+function elementsOf(bytes: Uint8Array): readonly Element[] | null {
   const found: Element[] = []
-  for (let offset = 0; offset < bytes.length && found.length < 256; ) {
+  for (let offset = 0; offset < bytes.length; ) {
     const element = elementAt(bytes, offset)
-    if (element === null) break
+    if (element === null || found.length >= MAX_ELEMENTS) return null
     found.push(element)
     offset = element.end
   }
   return found
 }
 
-/** DER out of PEM out of base64, null when it is none of them. */
-function derOf(request: string): Uint8Array | null {
-  if (request.length > MAX_BYTES * 2) return null
-  const pem = Buffer.from(request, 'base64').toString('latin1')
-  const body = /-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]{1,87384})-----END/.exec(pem)?.[1]
-  return body === undefined ? null : Buffer.from(body, 'base64')
+/** Text of a string type (X.690, 8.21 and 8.23), in the types that Go's crypto/x509 takes in names, as the API server does. */
+function textOf({ tag, content }: Element): string {
+  const bytes = Buffer.from(content).subarray(0, MAX_NAME_CHARACTERS * 4)
+  // BMPString is big-endian UTF-16, and T61String is read as ISO 8859-1 by everybody.
+  if (tag === 0x1e) return bytes.length % 2 === 0 ? Buffer.from(bytes).swap16().toString('utf16le') : ''
+  return bytes.toString(tag === 0x14 ? 'latin1' : 'utf8')
 }
 
-export interface CertificateRequestFact {
-  readonly signer: string | null
-  readonly common_name: string | null
+interface Names {
+  readonly common_names: readonly string[]
   readonly organizations: readonly string[]
+}
+
+/** Names in a certification request in DER, null when it is none. */
+function namesIn(der: Uint8Array): Names | null {
+  const whole = elementAt(der, 0)
+  const info = whole?.tag === SEQUENCE ? elementAt(whole.content, 0) : null
+  const [version, subject] = (info?.tag === SEQUENCE ? elementsOf(info.content) : null) ?? []
+  if (version?.tag !== INTEGER || subject?.tag !== SEQUENCE) return null
+  const common: string[] = []
+  const organizations: string[] = []
+  const sets = elementsOf(subject.content)
+  if (sets === null) return null
+  for (const set of sets) {
+    const attributes = set.tag === SET ? elementsOf(set.content) : null
+    if (attributes === null) return null
+    for (const attribute of attributes) {
+      const [type, value] = elementsOf(attribute.content) ?? []
+      if (type?.tag !== OBJECT_IDENTIFIER || value === undefined) return null
+      const name = Buffer.from(type.content).toString('hex')
+      if (name === COMMON_NAME) common.push(textOf(value))
+      else if (name === ORGANISATION) organizations.push(textOf(value))
+    }
+  }
+  return { common_names: common, organizations }
+}
+
+const BEGIN = '-----BEGIN'
+const TITLE = ' CERTIFICATE REQUEST-----'
+
+/**
+ * What stands between the lines of each PEM block (RFC 7468) that calls itself a request, without headers. The API server takes the
+ * first block that is well formed; which that is depends on small print, so all of them are given.
+ */
+function blocksOf(text: string): readonly string[] {
+  return text
+    .split(BEGIN)
+    .slice(1)
+    .flatMap((block) => {
+      if (!block.startsWith(TITLE)) return []
+      const end = block.indexOf('-----END', TITLE.length)
+      const body = block.slice(TITLE.length, end === -1 ? undefined : end)
+      const headers = body.lastIndexOf(':')
+      return [headers === -1 ? body : body.slice(body.indexOf('\n', headers) + 1)]
+    })
+}
+
+/**
+ * The names asked for, in all requests that the text may be taken for.
+ * @param request PEM in base64, as the API has it
+ */
+function subjectOf(request: string): Names & { readonly readable: boolean } {
+  const common = new Set<string>()
+  const organizations = new Set<string>()
+  let blocks = 0
+  let unread = request.length > MAX_CHARACTERS
+  for (const body of unread ? [] : blocksOf(Buffer.from(request, 'base64').toString('latin1'))) {
+    const names = namesIn(Buffer.from(body, 'base64'))
+    blocks += 1
+    unread ||= names === null || common.size >= MAX_NAMES || organizations.size >= MAX_NAMES
+    for (const name of (names?.common_names ?? []).slice(0, MAX_NAMES)) common.add(name.slice(0, MAX_NAME_CHARACTERS))
+    for (const name of (names?.organizations ?? []).slice(0, MAX_NAMES))
+      organizations.add(name.slice(0, MAX_NAME_CHARACTERS))
+    if (unread && common.size + organizations.size > MAX_NAMES * 2) break
+  }
+  return { common_names: [...common], organizations: [...organizations], readable: blocks > 0 && !unread }
+}
+
+export interface CertificateRequestFact extends Names {
+  readonly signer: string | null
+  /** Whether all of the request could be read. The API server refuses what it cannot read itself. */
+  readonly readable: boolean
   /** Who asked for it, as the API server noted. */
   readonly requester: string | null
   readonly usages: readonly string[]
-}
-
-function subjectOf(request: string): {
-  readonly common_name: string | null
-  readonly organizations: readonly string[]
-} {
-  const nothing = { common_name: null, organizations: [] }
-  const der = derOf(request)
-  const whole = der === null ? null : elementAt(der, 0)
-  const info = whole?.tag === SEQUENCE ? elementAt(whole.content, 0) : null
-  const [, subject] = info?.tag === SEQUENCE ? elementsOf(info.content) : []
-  if (subject?.tag !== SEQUENCE) return nothing
-  let commonName: string | null = null
-  const organizations: string[] = []
-  for (const set of elementsOf(subject.content)) {
-    if (set.tag !== SET) continue
-    for (const attribute of elementsOf(set.content)) {
-      const [type, value] = elementsOf(attribute.content)
-      if (type?.tag !== OBJECT_IDENTIFIER || value === undefined) continue
-      const text = Buffer.from(value.content).toString('utf8')
-      const name = Buffer.from(type.content).toString('hex')
-      if (name === COMMON_NAME) commonName = text
-      else if (name === ORGANISATION) organizations.push(text)
-    }
-  }
-  return { common_name: commonName, organizations }
 }
 
 /**
@@ -103,8 +153,10 @@ export function certificateRequestOf(object: unknown): CertificateRequestFact | 
   const usages = property(property(object, 'spec'), 'usages')
   return {
     signer,
-    ...(request === null ? { common_name: null, organizations: [] } : subjectOf(request)),
+    ...(request === null ? { common_names: [], organizations: [], readable: false } : subjectOf(request)),
     requester: stringAt(object, 'spec', 'username'),
-    usages: Array.isArray(usages) ? usages.filter((usage): usage is string => typeof usage === 'string') : []
+    usages: Array.isArray(usages)
+      ? usages.filter((usage): usage is string => typeof usage === 'string').slice(0, MAX_NAMES)
+      : []
   }
 }

@@ -7,6 +7,7 @@ import { credentialsIn } from './credentials.ts'
 import { grantedRights, grantsToActor, isOwned, replicasOf, roleOf, subjectsOf } from './grants.ts'
 import { lookAlikeOf, registryLookAlikeOf, trustedNameOf } from './look-alike.ts'
 import { patchedFields, podTemplateOf, requestedObject, writesPodSpec } from './object.ts'
+import { actsOutsideNamespace } from './own-namespace.ts'
 import {
   addedContainers,
   boundedContainers,
@@ -20,6 +21,7 @@ import {
 } from './pod-template.ts'
 import { podAgeSeconds, processFacts } from './process.ts'
 import { clientFamily, execOf, requestPath } from './request.ts'
+import { webhookUrls } from './webhook.ts'
 
 /** What a fact is read from, so that a rule can be told undecided when the audit level left that out. */
 export type FactPart = 'object' | 'pod_template' | 'request' | null
@@ -184,6 +186,12 @@ export const FACTS = {
     'The client address of a request: kind (public, private, loopback, link_local, metadata) and network (/24, /48).',
     ({ event: { source_ip } }) => ({ kind: addressKind(source_ip), network: networkOf(source_ip) })
   ),
+  'facts.outside_own_namespace': fact(
+    null,
+    [],
+    'Whether a service account acts on an object of another namespace or of the cluster; nothing for others.',
+    ({ event }) => actsOutsideNamespace(event.actor, event.audit?.objectRef?.namespace ?? null)
+  ),
   'facts.subjects': fact(
     'object',
     ['kind', 'name', 'namespace', 'identity'],
@@ -210,9 +218,15 @@ export const FACTS = {
   ),
   'facts.certificate': fact(
     'object',
-    ['signer', 'common_name', 'organizations', 'requester', 'usages'],
-    'What a certificate signing request asks for, with the subject read from the request itself.',
+    ['signer', 'common_names', 'organizations', 'readable', 'requester', 'usages'],
+    'What a certificate signing request asks for, with the names read from the request itself; readable when all of it could be.',
     (_, facts) => certificateRequestOf(facts('object'))
+  ),
+  'facts.webhook_urls': fact(
+    'object',
+    ['scheme', 'host', 'port', 'path', 'kind'],
+    'URLs outside of services that admission webhooks and conversions of definitions have the API server ask; kind as in facts.urls.',
+    (_, facts) => webhookUrls(facts('object'))
   ),
   'facts.credentials': fact(
     'object',

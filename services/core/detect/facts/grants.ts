@@ -44,14 +44,26 @@ export function grantsToActor(subjects: readonly SubjectFact[], actor: Actor | n
   )
 }
 
-/** A right that a role gives, one entry for each verb and resource: `get secrets`, `* *`, `create pods/exec`. */
+/** Pairs of verb and resource that are looked at: more than any role of Kubernetes or of a chart has. */
+const MAX_PAIRS = 8_192
+
+/** Stands for what did not fit, so that a rule can take a role made to be too long for what it may be. */
+export const MORE_RIGHTS = '…'
+
+/**
+ * A right that a role gives, one entry for each verb and resource: `get secrets`, `* *`, `create pods/exec`. `…` comes last when
+ * there are more than fit.
+ */
 export function grantedRights(role: unknown): readonly string[] {
   const found = new Set<string>()
-  for (const rule of arrayAt(role, 'rules').slice(0, MAX_SUBJECTS)) {
-    for (const verb of arrayAt(rule, 'verbs').slice(0, 32)) {
-      for (const resource of arrayAt(rule, 'resources').slice(0, 64)) {
+  let pairs = 0
+  for (const rule of arrayAt(role, 'rules')) {
+    const resources = arrayAt(rule, 'resources')
+    for (const verb of arrayAt(rule, 'verbs')) {
+      for (const resource of resources) {
+        pairs += 1
+        if (pairs > MAX_PAIRS) return [...found, MORE_RIGHTS]
         if (typeof verb === 'string' && typeof resource === 'string') found.add(`${verb} ${resource}`)
-        if (found.size >= 2_048) return [...found]
       }
     }
   }

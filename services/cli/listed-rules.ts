@@ -1,0 +1,38 @@
+import type { Severity } from '../../schemas/generated/types.ts'
+import type { LoadResult } from '../core/detect/load-rule-set.ts'
+
+/** What lists and pages say of a rule, whatever kind of document it is. */
+export interface ListedRule {
+  readonly file: string
+  readonly id: string
+  readonly name: string
+  readonly code: string | null
+  readonly title: string
+  readonly level: Severity
+  readonly tactics: readonly string[]
+  readonly techniques: readonly string[]
+  readonly techniques_v19: readonly string[]
+  readonly microsoft: readonly string[]
+  readonly known_gaps: readonly string[]
+}
+
+/** The rules of a set as they are listed, by code and name. */
+export function listRules({ loaded }: LoadResult): readonly ListedRule[] {
+  return loaded
+    .map(({ document, tactics, techniques }) => ({
+      file: document.file,
+      id: document.id,
+      name: document.name ?? document.id,
+      code: document.weir.code,
+      title: document.title,
+      level: document.level,
+      tactics,
+      techniques,
+      techniques_v19: document.weir.techniques_v19,
+      microsoft: document.weir.microsoft,
+      known_gaps: document.weir.known_gaps
+    }))
+    .toSorted(
+      (a, b) => (a.code ?? '~').localeCompare(b.code ?? '~', 'en', { numeric: true }) || a.name.localeCompare(b.name)
+    )
+}
