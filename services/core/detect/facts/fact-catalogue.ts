@@ -58,12 +58,16 @@ const podSpecPath = ({ event: { audit } }: EventView): readonly string[] | null 
   return workloadKindOfResource(audit?.objectRef?.resource)?.podSpec ?? null
 }
 
+/** The name of the object of a request. One that the API server is still to complete stands for itself without its last dash. */
+const nameOf = (view: EventView, object: unknown): string | null =>
+  view.event.audit?.objectRef?.name ??
+  stringAt(object, 'metadata', 'name') ??
+  stringAt(object, 'metadata', 'generateName')?.replace(/-$/, '') ??
+  null
+
 const namesOf = (view: EventView, object: unknown): readonly string[] => {
   const reference = view.event.audit?.objectRef
-  const names = [
-    reference?.name ?? stringAt(object, 'metadata', 'name'),
-    reference?.resource === 'namespaces' ? null : (reference?.namespace ?? null)
-  ]
+  const names = [nameOf(view, object), reference?.resource === 'namespaces' ? null : (reference?.namespace ?? null)]
   return names.filter((name) => name !== null)
 }
 
@@ -257,7 +261,7 @@ export const FACTS = {
     [],
     'The name of kube-system or of a node component that the object bears, suffixes of controllers taken away.',
     (view, facts) => {
-      const name = view.event.audit?.objectRef?.name ?? stringAt(facts('object'), 'metadata', 'name')
+      const name = nameOf(view, facts('object'))
       return name === null ? null : trustedNameOf(name)
     }
   ),

@@ -18,7 +18,8 @@ describe('names that imitate', () => {
     ['containerb', 'containerd'],
     ['kube-proxi-x7k2p', 'kube-proxy'],
     ['corednss-6d4b75cb6d-x7k2p', 'coredns'],
-    ['etcb', 'etcd']
+    ['etcb', 'etcd'],
+    ['kube-controller', 'kube-controller-manager']
   ])('%s is taken for %s', (name, of) => {
     expect(lookAlikeOf(name)).toEqual({ name, of })
   })

@@ -105,6 +105,8 @@ function imitated(base: string, trusted: readonly string[]): string | null {
   for (const one of trusted) {
     if (read === asRead(one)) return one
     if (editDistance(base, one, editsOf(one)) <= editsOf(one)) return one
+    // Half of a name of several words: kube-controller has been a miner's.
+    if (base.startsWith('kube-') && base.length >= 12 && one.startsWith(`${base}-`)) return one
   }
   return null
 }
