@@ -6,7 +6,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{services,infra,schemas}/**/*.test.ts', 'test/{property,rules,golden,infra}/**/*.test.ts'],
+          include: ['{services,infra,schemas}/**/*.test.ts', 'test/{property,rules,golden,infra,bench}/**/*.test.ts'],
           exclude: ['**/*.integration.test.ts', '**/node_modules/**'],
           // Property tests on a busy machine take longer than vitest's five seconds.
           testTimeout: 60_000

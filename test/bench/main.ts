@@ -1,12 +1,15 @@
 /**
  * npm run bench            what needs no servers
  * npm run bench -- kafka   the path through Kafka, on native servers started for it
+ * npm run bench -- engines [--json]   rules against other engines, which are built with the cargo, go and mvn that are there
  */
 import { cpus } from 'node:os'
 import { printFigures } from './measure.ts'
 
 const wanted = process.argv.slice(2)
-console.log(
+const json = wanted.includes('--json')
+const head = json ? console.error : console.log
+head(
   `${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`
 )
 if (wanted.length === 0 || wanted.includes('hunt')) {
@@ -20,4 +23,8 @@ if (wanted.length === 0 || wanted.includes('rules')) {
 if (wanted.includes('kafka')) {
   const { benchKafka } = await import('./kafka.ts')
   printFigures('Through Kafka', await benchKafka())
+}
+if (wanted.includes('engines')) {
+  const { benchEngines } = await import('./engines.ts')
+  await benchEngines(json)
 }

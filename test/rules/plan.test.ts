@@ -137,6 +137,19 @@ describe('the plan', { timeout: 60_000 }, () => {
     expect(names('unheard', 'res0')).toEqual([])
   })
 
+  it('finds exact texts whose lower case is longer than they are', () => {
+    const written = ['\u0130\u0130', 'x\u0130', 'x']
+    const { matching } = loadTexts(
+      written.map((userAgent) => ruleText({ a: { userAgent }, condition: 'a' }, undefined, userAgent))
+    )
+    for (const one of written) {
+      for (const userAgent of [one, one.toLowerCase()]) {
+        const found = matching(viewOf(auditEvent({ verb: 'get', userAgent })))
+        expect(found.map(({ document }) => document.title)).toEqual([one])
+      }
+    }
+  })
+
   it('routes events of both sources by the same field without mixing them up', () => {
     const { matching } = loadTexts([
       ruleText({ a: { outcome: 'success', verb: 'create' }, condition: 'a' }, 'product: kubernetes', 'audit'),

@@ -65,7 +65,7 @@ function atomScore(atom: Atom): number {
 }
 
 /** How many rules look for the same: what many rules look for, many events have, and each of those costs as many tests. */
-export type Demand = (condition: Condition) => number
+type Demand = (condition: Condition) => number
 
 /** The same for atoms about the same field that are the same. */
 function atomKey({ item, atom }: Condition): string {
@@ -81,7 +81,7 @@ function atomKey({ item, atom }: Condition): string {
 }
 
 /** Counts what the items of rules look for. */
-export function demandOf(rules: readonly (readonly CompiledItem[])[]): Demand {
+function demandOf(rules: readonly (readonly CompiledItem[])[]): Demand {
   const counts = new Map<string, number>()
   for (const items of rules) {
     const own = new Set(
@@ -116,16 +116,8 @@ function literalsOf(parts: readonly TextPart[]): readonly Extract<Atom, { kind: 
   })
 }
 
-const remembered = new WeakMap<ValueTest, readonly Atom[] | { readonly none: true }>()
-
-/** Atoms of which one has to hold for a test to pass; null when it may pass without. Routes ask for the same again and again. */
+/** Atoms of which one has to hold for a test to pass; null when it may pass without. */
 function atomsOf(test: ValueTest): readonly Atom[] | null {
-  const known = remembered.get(test) ?? findAtoms(test) ?? { none: true }
-  remembered.set(test, known)
-  return 'none' in known ? null : known
-}
-
-function findAtoms(test: ValueTest): readonly Atom[] | null {
   switch (test.kind) {
     case 'text': {
       const exact = plainText(test.parts)?.toLowerCase()
@@ -180,6 +172,15 @@ function clauseOfItem(compiled: CompiledItem, demand: Demand): Clause | null {
   return atoms === null ? null : clauseOf(compiled, atoms, demand)
 }
 
+/** The clause of each item, null for an item that may hold whatever can be looked up. */
+export type ItemClauses = ReadonlyMap<CompiledItem, Clause | null>
+
+/** Finds the clauses of the items of rules, once for all routes: this reads every regular expression. */
+export function clausesOfItems(rules: readonly (readonly CompiledItem[])[]): ItemClauses {
+  const demand = demandOf(rules)
+  return new Map(rules.flat().map((item) => [item, clauseOfItem(item, demand)]))
+}
+
 /**
  * The clause of a detection that is thought to hold for the fewest events.
  * @returns null when the detection may match whatever can be looked up
@@ -187,27 +188,27 @@ function clauseOfItem(compiled: CompiledItem, demand: Demand): Clause | null {
 export function necessaryClause(
   node: RuleNode,
   items: ReadonlyMap<ItemNode, CompiledItem>,
-  demand: Demand
+  clauses: ItemClauses
 ): Clause | null {
   switch (node.kind) {
     case 'item': {
       const compiled = items.get(node)
-      return compiled === undefined ? null : clauseOfItem(compiled, demand)
+      return compiled === undefined ? null : (clauses.get(compiled) ?? null)
     }
     case 'named':
-      return necessaryClause(node.child, items, demand)
+      return necessaryClause(node.child, items, clauses)
     case 'not':
       return null
     case 'and':
       return node.children.reduce<Clause | null>(
-        (best, child) => better(best, necessaryClause(child, items, demand)),
+        (best, child) => better(best, necessaryClause(child, items, clauses)),
         null
       )
     case 'or': {
       const conditions: Condition[] = []
       let score = Number.POSITIVE_INFINITY
       for (const child of node.children) {
-        const clause = necessaryClause(child, items, demand)
+        const clause = necessaryClause(child, items, clauses)
         if (clause === null) return null
         conditions.push(...clause.conditions)
         score = Math.min(score, clause.score)

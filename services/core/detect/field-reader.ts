@@ -1,4 +1,5 @@
 import type { EnrichedEvent } from '../../../schemas/generated/types.ts'
+import { documentReader } from './document-reader.ts'
 import { bodyOf, type EventValue, type EventView, type FieldValues, factIn, meetLimit } from './event-view.ts'
 import type { FieldPath, JsonRoot, PathStep } from './field-paths.ts'
 import { EVENT_LIMITS } from './limits.ts'
@@ -133,17 +134,6 @@ function propertyReader(first: string, names: readonly string[]): Reader {
   }
 }
 
-/** A path of one key into a document that is an object: what it holds is a value, unless it is a list. */
-function keyReader(key: string, nulls: 'values' | 'missing', other: Reader): Reader {
-  return (view) => {
-    const { document } = view
-    if (typeof document !== 'object' || document === null || Array.isArray(document)) return other(view)
-    const value = Object.hasOwn(document, key) ? (document as Record<string, unknown>)[key] : undefined
-    if (Array.isArray(value)) return other(view)
-    return [value === null && nulls === 'missing' ? undefined : (value as EventValue)]
-  }
-}
-
 /** Reads a path through properties and elements of lists with an index, such as the parent's (`ancestors[0]`). */
 function elementReader(steps: readonly (string | number)[]): Reader {
   return ({ event }) => {
@@ -176,10 +166,7 @@ function pathReader({ steps }: FieldPath): Reader {
     return values
   }
   const [step] = steps
-  const [key, ...more] = step?.kind === 'document' ? (step.keys[0] ?? []) : []
-  return step?.kind === 'document' && key !== undefined && more.length === 0
-    ? keyReader(key, step.nulls, follow)
-    : follow
+  return step?.kind === 'document' ? documentReader(step.keys, step.nulls, follow) : follow
 }
 
 /** A name for several paths lacks a value only when none of them has one. */

@@ -1,4 +1,4 @@
-import { demandOf, necessaryClause } from './clauses.ts'
+import { clausesOfItems, type ItemClauses, necessaryClause } from './clauses.ts'
 import type { CompiledItem, Predicate } from './compile.ts'
 import type { EventView } from './event-view.ts'
 import { isOfClass, type LoadedRule } from './loaded-rule.ts'
@@ -51,12 +51,11 @@ const LAST_MARK = 0xffff_ffff
  * Makes a route: of every rule the most telling clause is looked up, for all rules with clauses about the same field at once, and
  * only rules whose clause holds are candidates.
  */
-function routeOf(rules: readonly RoutedRule[]): Route {
-  const demand = demandOf(rules.map(({ rule }) => [...rule.detection.items.values()]))
+function routeOf(rules: readonly RoutedRule[], clauses: ItemClauses): Route {
   const entries = new Map<number, { readonly item: CompiledItem; readonly entries: ProbeEntry[] }>()
   const always: number[] = []
   rules.forEach(({ rule, left }, index) => {
-    const clause = left === true ? null : necessaryClause(left, rule.detection.items, demand)
+    const clause = left === true ? null : necessaryClause(left, rule.detection.items, clauses)
     if (clause === null) always.push(index)
     for (const { item, atom } of clause?.conditions ?? []) {
       const field = item.number ?? KEYWORDS
@@ -105,11 +104,13 @@ function routeOf(rules: readonly RoutedRule[]): Route {
 export function planByDecision(rules: readonly LoadedRule[]): Plan {
   const order = new Map(rules.map((rule, index) => [rule, index]))
   const place = ({ rule }: Candidate): number => order.get(rule) ?? 0
-  const runtime = router(rules, routeOf)
-  const routed = router(rules.filter(isRoutedInAudit), routeOf)
+  const clauses = clausesOfItems(rules.map(({ detection }) => [...detection.items.values()]))
+  const make = (left: readonly RoutedRule[]) => routeOf(left, clauses)
+  const runtime = router(rules, make)
+  const routed = router(rules.filter(isRoutedInAudit), make)
   const common = router(
     rules.filter((rule) => !isRoutedInAudit(rule)),
-    routeOf
+    make
   )
   return {
     candidates(view) {

@@ -1,7 +1,7 @@
 import { type AddressIndex, addressIndex } from './address-index.ts'
 import type { Atom } from './clauses.ts'
 import type { CompiledItem } from './compile.ts'
-import { type EventView, leftOut, loweredOf, textOfValue } from './event-view.ts'
+import { type EventView, type FieldValues, leftOut, loweredOf, textOfValue } from './event-view.ts'
 import { type Literal, type LiteralMachine, literalMachine } from './literal-machine.ts'
 import { numberOf } from './value-tests.ts'
 
@@ -42,6 +42,26 @@ function rangesOf(entries: readonly ProbeEntry[]): AddressIndex | null {
   return ranges.length === 0 ? null : addressIndex(ranges)
 }
 
+/** Which lengths values have whose lower case is one of some texts: a look-up costs reading the whole value several times. */
+function lengthsOf(texts: Iterable<string>): (length: number) => boolean {
+  const lengths: boolean[] = []
+  for (const text of texts) {
+    lengths[text.length] = true
+    // Only the dotted capital I changes its length in lower case, from one to two.
+    if (text.includes('i\u0307'))
+      for (let length = text.length >> 1; length < text.length; length += 1) lengths[length] = true
+  }
+  return (length) => lengths[length] === true
+}
+
+/** Whether some value may be one of the texts, told by its length. */
+function mayBeExact({ values }: FieldValues, isLength: (length: number) => boolean): boolean {
+  for (const value of values) {
+    if (typeof value === 'string' ? isLength(value.length) : value !== undefined && value !== null) return true
+  }
+  return false
+}
+
 /**
  * Makes the probe of a field.
  * @param item any item about the field: it says where the values are
@@ -50,6 +70,7 @@ export function probeOf(item: CompiledItem, entries: readonly ProbeEntry[]): Pro
   const exact = grouped(
     entries.flatMap(({ atom, rule }) => (atom.kind === 'exact' ? [[atom.text, rule] as const] : []))
   )
+  const isLength = lengthsOf(exact?.keys() ?? [])
   const numbers = grouped(
     entries.flatMap(({ atom, rule }) => (atom.kind === 'number' ? [[atom.value, rule] as const] : []))
   )
@@ -68,7 +89,8 @@ export function probeOf(item: CompiledItem, entries: readonly ProbeEntry[]): Pro
       return
     }
     const found = item.values(view)
-    if (exact !== null) for (const text of loweredOf(found)) if (text !== null) tell(exact.get(text), hit)
+    if (exact !== null && mayBeExact(found, isLength))
+      for (const text of loweredOf(found)) if (text !== null) tell(exact.get(text), hit)
     if (!readsValues) return
     for (const value of found.values) {
       if (value === undefined || value === null) continue

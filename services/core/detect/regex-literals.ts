@@ -12,10 +12,14 @@ interface Known {
   readonly all: readonly string[] | null
   /** One of these lies in each of them; null when nothing is known to. */
   readonly some: readonly string[] | null
+  /** Each of them ends with one of these, unless it is empty where that is possible; null when not known. */
+  readonly ends: readonly string[] | null
+  readonly mayBeEmpty: boolean
 }
 
-const NOTHING: Known = { all: null, some: null }
-const EMPTY: Known = { all: [''], some: null }
+const NOTHING: Known = { all: null, some: null, ends: null, mayBeEmpty: false }
+
+const knownTexts = (all: readonly string[]): Known => ({ all, some: null, ends: all, mayBeEmpty: false })
 
 function charactersOf(set: CharacterSet): Known {
   const found = new Set<string>()
@@ -27,20 +31,21 @@ function charactersOf(set: CharacterSet): Known {
       found.add(folded)
     }
   }
-  return found.size > 0 && found.size <= 4 ? { all: [...found], some: null } : NOTHING
+  return found.size > 0 && found.size <= 4 ? knownTexts([...found]) : NOTHING
 }
 
 const shortest = (texts: readonly string[]): number => Math.min(...texts.map(({ length }) => length))
 
-/** The one of two sets of literals that tells more: whose shortest is longer, then the smaller one. */
+/** How few texts are thought to have one of these: longer ones are rarer, and each alternative makes it more. */
+const rarity = (texts: readonly string[]): number => shortest(texts) - Math.log2(texts.length) / 2
+
+/** The one of two sets of literals that tells more. */
 export function moreTelling(one: readonly string[] | null, other: readonly string[] | null): readonly string[] | null {
   if (one === null || one.length === 0 || shortest(one) === 0) {
     return other === null || other.length === 0 || shortest(other) === 0 ? null : other
   }
   if (other === null || other.length === 0) return one
-  const difference = shortest(one) - shortest(other)
-  if (difference !== 0) return difference > 0 ? one : other
-  return one.length <= other.length ? one : other
+  return rarity(one) >= rarity(other) ? one : other
 }
 
 /** Texts of one part followed by texts of the next; null when there are too many or they are too long. */
@@ -50,41 +55,60 @@ function product(before: readonly string[], after: readonly string[]): readonly 
   return [...joined].every(({ length }) => length <= MOST_CHARACTERS) ? [...joined] : null
 }
 
+/** Endings without those that end with another of them: that one says as much. */
+const fewestEnds = (ends: readonly string[]): readonly string[] =>
+  ends.filter((text, index) => !ends.some((other, at) => at !== index && text.endsWith(other)))
+
+/** What the text so far ends with after a part of which not all is known. */
+function endsAfter(run: readonly string[], { ends, mayBeEmpty }: Known): readonly string[] {
+  if (ends === null) return ['']
+  const found = fewestEnds(mayBeEmpty ? [...new Set([...run, ...ends])] : ends)
+  return found.length <= MOST_TEXTS ? found : ['']
+}
+
 function sequence(nodes: readonly RegexNode[]): Known {
+  // What the text so far is, or ends with.
   let run: readonly string[] = ['']
   let whole = true
   let best: readonly string[] | null = null
   for (const node of nodes) {
-    const { all, some } = knownOf(node)
+    const known = knownOf(node)
+    const { all, some } = known
     best = moreTelling(best, some)
     const joined = all === null ? null : product(run, all)
     if (joined !== null) run = joined
     else {
       best = moreTelling(best, run)
       whole = false
-      run = all ?? ['']
+      run = endsAfter(run, known)
     }
   }
   best = moreTelling(best, run)
-  return { all: whole ? run : null, some: best }
+  return { all: whole ? run : null, some: best, ends: run, mayBeEmpty: false }
 }
 
 function choice(nodes: readonly RegexNode[]): Known {
   const parts = nodes.map(knownOf)
   const all = new Set<string>()
   const some = new Set<string>()
+  const ends = new Set<string>()
   let allKnown = true
   let someKnown = true
+  let endsKnown = true
   for (const part of parts) {
     for (const text of part.all ?? []) all.add(text)
     allKnown &&= part.all !== null
     const own = moreTelling(part.all, part.some)
     for (const text of own ?? []) some.add(text)
     someKnown &&= own !== null
+    for (const text of part.ends ?? []) ends.add(text)
+    endsKnown &&= part.ends !== null && !part.mayBeEmpty
   }
   return {
     all: allKnown && all.size <= MOST_TEXTS ? [...all] : null,
-    some: someKnown ? [...some] : null
+    some: someKnown ? [...some] : null,
+    ends: endsKnown && ends.size <= MOST_TEXTS ? [...ends] : null,
+    mayBeEmpty: false
   }
 }
 
@@ -93,7 +117,7 @@ function knownOf(node: RegexNode): Known {
     case 'set':
       return charactersOf(node.set)
     case 'assertion':
-      return EMPTY
+      return knownTexts([''])
     case 'sequence':
       return sequence(node.nodes)
     case 'choice':
@@ -101,13 +125,18 @@ function knownOf(node: RegexNode): Known {
     case 'repeat': {
       const child = knownOf(node.node)
       if (node.least === 0) {
-        const { all } = child
+        const { all, ends } = child
         return node.most === 1 && all !== null && all.length < MOST_TEXTS
-          ? { all: [...new Set(['', ...all])], some: null }
-          : NOTHING
+          ? knownTexts([...new Set(['', ...all])])
+          : { all: null, some: null, ends: child.mayBeEmpty ? null : ends, mayBeEmpty: true }
       }
       if (node.least === 1 && node.most === 1) return child
-      return { all: null, some: moreTelling(child.all, child.some) }
+      return {
+        all: null,
+        some: moreTelling(child.all, child.some),
+        ends: child.mayBeEmpty ? null : child.ends,
+        mayBeEmpty: false
+      }
     }
   }
 }

@@ -20,6 +20,17 @@ const METADATA: ReadonlySet<string> = new Set([
   'fd20:ce::254'
 ])
 
+/** Names under which clouds' own resolvers give those addresses. Source: the providers' documentation, as above. */
+const METADATA_NAMES: ReadonlySet<string> = new Set([
+  'metadata',
+  'metadata.google.internal',
+  'metadata.goog',
+  'metadata.azure.internal',
+  'metadata.tencentyun.com',
+  'instance-data',
+  'instance-data.ec2.internal'
+])
+
 const KINDS: Readonly<Record<string, AddressKind>> = {
   loopback: 'loopback',
   linkLocal: 'link_local',
@@ -49,46 +60,69 @@ export function networkOf(address: string | null): string | null {
     : `${ipaddr.IPv6.networkAddressFromCIDR(text).toString()}/${bits}`
 }
 
+/** Kind of a host by its name or address; cluster for names that only the cluster's own resolver knows. */
+export type HostKind = AddressKind | 'name' | 'cluster'
+
+/** Of a name: a name without a dot is completed by the resolver's search domains, which are the cluster's own. */
+function nameKind(name: string): HostKind {
+  if (METADATA_NAMES.has(name)) return 'metadata'
+  return name === 'localhost' || !name.includes('.') || /\.(?:svc|cluster\.local|localhost)$/.test(name)
+    ? 'cluster'
+    : 'name'
+}
+
 /** A host named in a command line. */
 export interface UrlFact {
-  readonly scheme: string
+  /** Null for a host that is written without one, as curl and wget take it. */
+  readonly scheme: string | null
+  /** In lower case, addresses in their usual spelling. */
   readonly host: string
   readonly port: number | null
   readonly path: string
-  /** Kind of address, or name for a host that is none. */
-  readonly kind: AddressKind | 'name' | 'cluster'
+  readonly kind: HostKind
 }
 
 const MAX_URLS = 16
 const URL_PATTERN = /\b(https?|ftp|tcp|stratum\+(?:tcp|ssl)|socks5?|wss?):\/\/([^\s'"`<>|;)]{1,512})/gi
 
-function urlOf(scheme: string, rest: string): UrlFact | null {
+/** A word that is an address or one of the metadata services' names, with port and path, and without scheme. */
+const BARE_PATTERN =
+  /(?<=^|[\s'"`=(])((?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|0x[0-9a-f]{8}|[0-9]{9,10}|metadata\.[a-z.]{1,24}|instance-data(?:\.ec2\.internal)?)(?::[0-9]{1,5})?(?:\/[^\s'"`<>|;)]{0,512})?)(?=$|[\s'"`<>|;)])/gi
+
+function urlOf(scheme: string | null, rest: string): UrlFact | null {
   const authority = rest.split(/[/?#]/, 1)[0] ?? ''
   const path = rest.slice(authority.length)
   const afterUser = authority.slice(authority.lastIndexOf('@') + 1).toLowerCase()
   const found = /^(\[[0-9a-f:.]+\]|[^:]*)(?::(\d{1,5}))?$/.exec(afterUser)
-  const host = (found?.[1] ?? '').replace(/^\[|\]$/g, '')
+  const host = (found?.[1] ?? '').replace(/^\[|\]$/g, '').replace(/\.$/, '')
   if (host === '') return null
   // A host may be an address written as one number or in octal or hexadecimal parts, as inet_aton and most clients read it.
-  const numeric = /^[0-9a-fx.]+$/.test(host) && ipaddr.IPv4.isValid(host) ? ipaddr.IPv4.parse(host).toString() : host
-  const cluster = host === 'kubernetes' || host === 'localhost' || /\.(?:svc|cluster\.local)$/.test(host)
+  const numeric = /^[0-9a-fx.]+$/.test(host) && ipaddr.IPv4.isValid(host)
+  const address = numeric || (host.includes(':') && ipaddr.isValid(host)) ? ipaddr.process(host).toString() : host
   return {
-    scheme: scheme.toLowerCase(),
-    host: numeric,
+    scheme: scheme?.toLowerCase() ?? null,
+    host: address,
     port: found?.[2] === undefined ? null : Number(found[2]),
     path,
-    kind: addressKind(numeric) ?? (cluster ? 'cluster' : host === 'metadata.google.internal' ? 'metadata' : 'name')
+    kind: addressKind(address) ?? nameKind(host)
   }
 }
 
-/** URLs in a text such as a command line, at most 16. */
+/** Without a scheme a number or a word may be anything: only what leads to a metadata service, and dotted addresses, count. */
+function bareHostOf(word: string): UrlFact | null {
+  const host = urlOf(null, word)
+  return host !== null && (host.kind === 'metadata' || /^\d{1,3}\.\d/.test(word)) && host.kind !== 'name' ? host : null
+}
+
+/** URLs and addresses in a text such as a command line, at most 16, those with a scheme first. */
 export function urlsIn(text: string | null): readonly UrlFact[] {
-  if (text?.includes('://') !== true) return []
+  if (text === null) return []
   const found: UrlFact[] = []
-  for (const [, scheme = '', rest = ''] of text.matchAll(URL_PATTERN)) {
-    const url = urlOf(scheme, rest)
+  const add = (url: UrlFact | null) => {
     if (url !== null) found.push(url)
-    if (found.length >= MAX_URLS) break
+    return found.length < MAX_URLS
   }
+  for (const [, scheme = '', rest = ''] of text.matchAll(URL_PATTERN)) if (!add(urlOf(scheme, rest))) return found
+  for (const [, word = ''] of text.matchAll(BARE_PATTERN)) if (!add(bareHostOf(word))) return found
   return found
 }

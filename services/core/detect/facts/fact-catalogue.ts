@@ -8,6 +8,7 @@ import { grantedRights, grantsToActor, isOwned, replicasOf, roleOf, subjectsOf }
 import { lookAlikeOf, registryLookAlikeOf, trustedNameOf } from './look-alike.ts'
 import { patchedFields, podTemplateOf, requestedObject, writesPodSpec } from './object.ts'
 import { actsOutsideNamespace } from './own-namespace.ts'
+import { placeOf } from './place.ts'
 import {
   addedContainers,
   boundedContainers,
@@ -268,8 +269,14 @@ export const FACTS = {
   'facts.process': fact(
     null,
     ['program', 'parent', 'ancestors'],
-    'Programs by name without folders, in lower case: of the process, its parent, all ancestors.',
+    'Programs by name without folders, in lower case, applets of busybox by theirs: of the process, its parent, all ancestors.',
     ({ event }) => processFacts(event)
+  ),
+  'facts.place': fact(
+    null,
+    [],
+    'Where a runtime event happened: namespace/pod, container and its id while the pod is not known, or host.',
+    ({ event }) => placeOf(event)
   ),
   'facts.pod_age_seconds': fact(null, [], 'Age of the pod at the time of the event.', ({ event }) =>
     podAgeSeconds(event)
@@ -286,7 +293,7 @@ export const FACTS = {
   'facts.urls': fact(
     null,
     ['scheme', 'host', 'port', 'path', 'kind'],
-    'URLs in the command line of a process, or in that of an exec: kind is public, private, loopback, metadata, cluster or name.',
+    'URLs and bare addresses in the command line of a process, or in that of an exec: kind is public, private, loopback, metadata, cluster or name.',
     (view, facts) => {
       const exec = facts('facts.exec')
       return urlsIn(commandLine(view) ?? stringAt(exec, 'command_line'))

@@ -1,4 +1,4 @@
-import type { EnrichedEvent } from '../../../../schemas/generated/types.ts'
+import type { EnrichedEvent, Process } from '../../../../schemas/generated/types.ts'
 import { programOf } from './request.ts'
 
 /** Facts of a runtime event's process. */
@@ -10,17 +10,38 @@ export interface ProcessFact {
   readonly ancestors: readonly string[]
 }
 
-const nameOf = (process: { readonly executable: string | null; readonly name: string | null }): string | null => {
-  const text = process.executable ?? process.name
-  return text === null || text === '' ? null : programOf(text)
+/** Executables that are many programs and go by the name they are called, or by their first argument. */
+const MULTI_CALL: ReadonlySet<string> = new Set(['busybox', 'toybox', 'coreutils'])
+const APPLET = /^[a-z0-9[][a-z0-9_.[-]{0,31}$/
+
+/** What is called of a multi-call executable: by name where that is not its own, else by the first argument. */
+function appletOf(called: string | null | undefined, argument: string | undefined): string | null {
+  if (called == null || called === '') return null
+  const name = programOf(called)
+  if (!MULTI_CALL.has(name)) return name || null
+  return argument !== undefined && APPLET.test(argument) ? argument : null
 }
 
+function programOfProcess(process: Pick<Process, 'executable' | 'name' | 'command_line'>, args: readonly string[]) {
+  const text = process.executable || process.name
+  if (text === null || text === '') return null
+  // The kernel puts this behind the path of a file that is gone.
+  const program = programOf(text.replace(/ \(deleted\)$/, ''))
+  if (program === '' || !MULTI_CALL.has(program)) return program || null
+  const words = (process.command_line ?? '').split(' ', 2)
+  return appletOf(args[0], args[1]) ?? appletOf(words[0], words[1]) ?? appletOf(process.name, undefined) ?? program
+}
+
+/**
+ * @returns programs of the process and its ancestors. A shell or tool that is an applet of busybox goes by the applet's name:
+ * `wget` for /bin/busybox called as wget or with wget as first argument.
+ */
 export function processFacts({ runtime }: EnrichedEvent): ProcessFact | null {
   const process = runtime?.process
   if (process == null) return null
-  const ancestors = process.ancestors.map(nameOf)
+  const ancestors = process.ancestors.map((ancestor) => programOfProcess(ancestor, []))
   return {
-    program: nameOf(process),
+    program: programOfProcess(process, process.args),
     parent: ancestors[0] ?? null,
     ancestors: ancestors.filter((name) => name !== null)
   }
