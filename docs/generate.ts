@@ -117,6 +117,6 @@ writeOrCheck(
   BUILTIN_RULES,
   new Map([
     ['README.md', NOTE + rulesPage(listed, catalogue, BUILTIN_RULES)],
-    ['coverage/navigator.json', `${JSON.stringify(navigatorLayer(coverageOf(ruleSet.loaded), 'Weir'), null, 2)}\n`]
+    ['coverage/navigator.json', `${JSON.stringify(navigatorLayer(coverageOf(ruleSet.alerting), 'Weir'), null, 2)}\n`]
   ])
 )

@@ -210,11 +210,11 @@ export interface Container {
 
 /** One entry of the correlator's state. Value of weir.state.v1, the latest per key counts; a tombstone forgets the key. Which signals belong together is not stored: it follows from the signals. */
 export interface CorrelatorState {
-  /** Key within the cluster, also the tail of the message key: signal/ID, incident/ID, clock. */
+  /** Key within the cluster, also the tail of the message key: signal/ID, incident/ID, clock, part/ID, window/RULE/GROUP, profile/RULE/KEY. */
   readonly key: string
   /** The cluster, empty for markers. */
   readonly cluster_id: string
-  /** signal: a signal that is remembered; incident: what was last published of an incident; clock: the watermark of a cluster; marker: end of a restore. */
+  /** signal: a signal that is remembered; incident: what was last published of an incident; clock: the watermark of a cluster; marker: end of a restore; part: a signal that counts towards correlations; window: what a correlation has told of a group; profile: what is known of an identity, namespace or cluster. */
   readonly kind: StateKind
   /** The signal, its texts cut to the correlator's bounds. */
   readonly signal: Signal | null
@@ -224,6 +224,8 @@ export interface CorrelatorState {
   readonly cut_keys: ReadonlyArray<string>
   /** What was last published of an incident. */
   readonly published: PublishedIncident | null
+  /** Of windows and profiles: what is known, as JSON. */
+  readonly document: string | null
   /** Latest event time seen, microseconds since the epoch. */
   readonly watermark: number
 }
@@ -689,7 +691,20 @@ export interface Signal {
   readonly playbook: string | null
   /** What to look at next, in order. */
   readonly investigation: ReadonlyArray<InvestigationStep>
+  /** alert: tells something by itself; part: only counts towards correlations, is not shown and makes no incident; withdrawn: late events showed that it does not hold. */
+  readonly role: SignalRole
+  /** Of correlations: all halves of the product that saw a part of it. Empty: source alone. */
+  readonly sources: ReadonlyArray<SourceType>
+  /** Of correlations: ids of the signals it is made of, the first hundred. */
+  readonly parts: ReadonlyArray<string>
+  /** Of correlations: how many signals it is made of. */
+  readonly count: number
+  /** Values of the fields that correlations of this rule group by or count, by the names they use. */
+  readonly correlation_fields: Readonly<Record<string, ReadonlyArray<string>>>
 }
+
+/** What a signal is for. */
+export type SignalRole = 'alert' | 'part' | 'withdrawn'
 
 /** A rule, as a signal names it. */
 export interface SignalRule {
@@ -707,7 +722,7 @@ export interface SignalRule {
 export type SourceType = 'audit' | 'runtime'
 
 /** What an entry holds. */
-export type StateKind = 'signal' | 'incident' | 'clock' | 'marker'
+export type StateKind = 'signal' | 'incident' | 'clock' | 'marker' | 'part' | 'window' | 'profile'
 
 /** A signal, or several that tell the same thing. */
 export interface TimelineEntry {

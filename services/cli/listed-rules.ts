@@ -17,8 +17,8 @@ export interface ListedRule {
 }
 
 /** The rules of a set as they are listed, by code and name. */
-export function listRules({ loaded }: LoadResult): readonly ListedRule[] {
-  return loaded
+export function listRules({ alerting }: LoadResult): readonly ListedRule[] {
+  return alerting
     .map(({ document, tactics, techniques }) => ({
       file: document.file,
       id: document.id,

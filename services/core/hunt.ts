@@ -1,5 +1,6 @@
 import type { Cluster, Incident, InventoryRecord, Signal } from '../../schemas/generated/types.ts'
 import { bodiesOf } from './bodies.ts'
+import { boundedSignal } from './correlate/bounded-signal.ts'
 import { correlate } from './correlate/reducer.ts'
 import type { CorrelateSettings } from './correlate/settings.ts'
 import { type ClusterState, emptyState } from './correlate/state.ts'
@@ -12,6 +13,9 @@ import { decodeRecords } from './events/format.ts'
 import { eventId } from './events/sourced-event.ts'
 import { createRecentIds } from './recent-ids.ts'
 import { severityRank } from './severity.ts'
+import { advanceWindows, windowIndexOf } from './windows/reducer.ts'
+import { emptyWindowState } from './windows/state.ts'
+import type { WindowRule } from './windows/window-rule.ts'
 
 /** A record that could not be used, wholly or in part. */
 export interface Rejection {
@@ -36,6 +40,11 @@ export interface Hunt {
    */
   offer(json: unknown, now: number): HuntStep
   /**
+   * Evaluates correlations over all events so far. To be called before `incidents`, so that their signals are among them.
+   * @returns their signals, by time
+   */
+  correlated(): readonly Signal[]
+  /**
    * Stitches all signals so far.
    * @param now microseconds since the epoch
    * @returns every incident that stands at the end, the worst first
@@ -45,6 +54,8 @@ export interface Hunt {
 
 export interface HuntOptions {
   readonly rules: RuleSet
+  /** Correlations over the signals of the rules. */
+  readonly windows?: readonly WindowRule[]
   readonly correlate: CorrelateSettings
   /** Cluster of records that name none. */
   readonly cluster: Cluster
@@ -55,12 +66,15 @@ export interface HuntOptions {
 const REMEMBERED_EVENTS = 1_000_000
 
 /** The same core as the services run, wired together in memory: decode → join → match → stitch. */
-export function createHunt({ rules, correlate: settings, cluster, instance }: HuntOptions): Hunt {
+export function createHunt({ rules, windows = [], correlate: settings, cluster, instance }: HuntOptions): Hunt {
   const pods = new Map<string, PodFacts>()
   const owners = new Map<string, NonNullable<InventoryRecord['owners'][number]>>()
   const seen = createRecentIds(REMEMBERED_EVENTS)
   const states = new Map<string, ClusterState>()
   let pending: Signal[] = []
+  /** Signals that count towards correlations. Files are read one after another, so that all wait until the end. */
+  let parts: Signal[] = []
+  const index = windowIndexOf(windows)
   const latest = new Map<string, Incident>()
 
   const factOf = (key: string): PodFacts | null => pods.get(key) ?? null
@@ -93,10 +107,24 @@ export function createHunt({ rules, correlate: settings, cluster, instance }: Hu
         fresh += 1
         const bodies = bodiesOf(event.audit)
         if (event.audit !== null) learn(inventoryFromAudit(event.audit, event.cluster, bodies))
-        signals.push(...rules.match(enrich(event, factOf, bodies), bodies))
+        for (const signal of rules.match(enrich(event, factOf, bodies), bodies)) {
+          if (signal.role === 'alert') signals.push(signal)
+          if (index.uses.has(signal.rule.id)) parts.push(boundedSignal(signal))
+        }
       }
       pending.push(...signals)
       return { events: fresh, signals, rejected: rejected.map(({ code, message }) => ({ code, reason: message })) }
+    },
+    correlated: () => {
+      const found: Signal[] = []
+      for (const [id, signals] of Map.groupBy(parts, (signal) => signal.cluster.id)) {
+        const state = emptyWindowState(id)
+        for (const { change, signal } of advanceWindows(state, index, signals, Number.POSITIVE_INFINITY).results)
+          if (change !== 'withdrawn') found.push(signal)
+      }
+      parts = []
+      pending.push(...found)
+      return found.sort((a, b) => a.time - b.time || (a.id < b.id ? -1 : 1))
     },
     incidents: (now) => {
       stitch(now)

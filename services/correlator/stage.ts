@@ -74,7 +74,8 @@ export function createCorrelatorStage({ codec, options, now_ms }: CorrelatorPort
       sealed: null,
       cut_keys: [],
       published: null,
-      watermark: 0
+      watermark: 0,
+      document: null
     }
     const fence = {
       topic: STATE,

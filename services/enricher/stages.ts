@@ -104,7 +104,8 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
   function outputsOf(work: Work, enriched: EnrichedEvent, bodies: Bodies): OutgoingMessage[] {
     const signals = rules.match(enriched, bodies)
     enrichments.inc({ status: enriched.enrichment.status })
-    for (const { rule, severity } of signals) signalsOut.inc({ code: rule.code ?? rule.id, severity })
+    for (const { rule, severity, role } of signals)
+      if (role === 'alert') signalsOut.inc({ code: rule.code ?? rule.id, severity })
     return [
       { topic: 'weir.events.v1', key: keyOf(enriched), value: enrichedWriter.encode(work.raw, enriched) },
       ...signals.map((signal) => ({

@@ -7,8 +7,10 @@ import { itemsOf } from '../../services/core/detect/rule-tree.ts'
 import { readRuleFolder } from '../../services/platform/rule-files.ts'
 import { RULES, ruleFiles, ruleTests } from './rule-tests.ts'
 
-const { loaded, filters, errors, deferred } = loadRuleSet(await readRuleFolder(RULES))
-const documents = [...loaded.map(({ document }) => document), ...filters]
+const { loaded: all, filters, correlations, errors, deferred } = loadRuleSet(await readRuleFolder(RULES))
+// Rules that only count towards a correlation stand in its file.
+const loaded = all.filter(({ role }) => role === 'alert')
+const documents = [...loaded.map(({ document }) => document), ...filters, ...correlations]
 
 /** The enterprise tactics of ATT&CK v18, the two that v19 makes of defense-evasion not among them. */
 const TACTICS: ReadonlySet<string> = new Set([
@@ -182,6 +184,29 @@ describe('the rules as a body', () => {
     expect(
       ofRules(({ detection }) => itemsOf(detection.node).every(({ field }) => field === null || isKnown(field)))
     ).toEqual([])
+  })
+
+  it('have correlations that say what they are, with their parts beside them and tests of sequences', () => {
+    expect(
+      breaches(
+        correlations,
+        ({ file }) => file,
+        ({ file, weir, description, falsepositives, tags }) =>
+          basename(dirname(file)) === 'correlated' &&
+          /^[ACR][0-9]{2,3}$/.test(weir.code ?? '') &&
+          description.length > 40 &&
+          falsepositives.length > 0 &&
+          weir.investigation.length > 0 &&
+          weir.known_gaps.length > 0 &&
+          /\{.+\}/.test(weir.title?.text ?? '') &&
+          tags.length > 1
+      )
+    ).toEqual([])
+    for (const { file } of correlations) {
+      const { sequences } = ruleTests(join('correlated', basename(file)))
+      const count = (expected: string) => sequences.filter((given) => given.expect === expected).length
+      expect([file, count('match') >= 1, count('no_match') >= 2]).toEqual([file, true, true])
+    }
   })
 
   it('have tests: a match and two near misses at least, each under its own name', () => {

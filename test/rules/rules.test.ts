@@ -16,7 +16,13 @@ for (const file of ruleFiles().filter((path) => !path.startsWith('filters'))) {
     const tests = ruleTests(file)
     for (const given of tests.cases) {
       it(`${given.expect === 'match' ? 'matches' : 'does not match'}: ${given.name}`, () => {
-        const [outcome] = runRuleTests([{ ...tests, cases: [given] }], result)
+        const [outcome] = runRuleTests([{ ...tests, cases: [given], sequences: [] }], result)
+        expect(outcome?.passed, outcome?.why ?? '').toBe(true)
+      })
+    }
+    for (const given of tests.sequences) {
+      it(`${given.expect === 'match' ? 'matches' : 'does not match'}: ${given.name}`, () => {
+        const [outcome] = runRuleTests([{ ...tests, cases: [], sequences: [given] }], result)
         expect(outcome?.passed, outcome?.why ?? '').toBe(true)
       })
     }

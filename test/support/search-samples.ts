@@ -188,7 +188,12 @@ export const signal: Signal = {
     { type: 'process', id: 'node-2/4f3c/4711/1795500000', name: 'curl -s http://169.254.169.254/', role: 'context' }
   ],
   playbook: 'contain-pod',
-  investigation: [{ step: 'What else the process did', query: 'process.entity_id:"x"' }]
+  investigation: [{ step: 'What else the process did', query: 'process.entity_id:"x"' }],
+  role: 'alert',
+  sources: [],
+  parts: [],
+  count: 1,
+  correlation_fields: {}
 }
 
 export const incident: Incident = {

@@ -47,7 +47,12 @@ export function signalOf(sketch: SignalSketch): Signal {
     evidence: {},
     ancestry: sketch.ancestry ?? [],
     playbook: sketch.playbook ?? null,
-    investigation: []
+    investigation: [],
+    role: 'alert',
+    sources: [],
+    parts: [],
+    count: 1,
+    correlation_fields: {}
   }
 }
 

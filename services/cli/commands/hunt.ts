@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import type { Cluster, Severity } from '../../../schemas/generated/types.ts'
+import type { Cluster, Severity, Signal } from '../../../schemas/generated/types.ts'
 import { renderIncident } from '../../core/correlate/render-incident.ts'
 import { DEFAULT_CORRELATE_SETTINGS } from '../../core/correlate/settings.ts'
 import { messageOf } from '../../core/errors.ts'
@@ -71,10 +71,10 @@ function nonEmpty(value: string): string {
 async function hunt(files: readonly string[], options: Options): Promise<number> {
   const started_ms = performance.now()
   const cluster: Cluster = { id: options.cluster, name: options.cluster }
-  const { rules } = await loadRules({ folders: options.rules, builtin: options.builtinRules }, (message) =>
+  const { rules, windows } = await loadRules({ folders: options.rules, builtin: options.builtinRules }, (message) =>
     console.error(message)
   )
-  const engine = createHunt({ rules, correlate: DEFAULT_CORRELATE_SETTINGS, cluster, instance: 'hunt' })
+  const engine = createHunt({ rules, windows, correlate: DEFAULT_CORRELATE_SETTINGS, cluster, instance: 'hunt' })
   for (const file of options.inventory) engine.learn(await loadInventoryFile(file, cluster, Date.now() * 1000))
 
   const inputs: Input[] = []
@@ -109,6 +109,16 @@ async function hunt(files: readonly string[], options: Options): Promise<number>
     )
   }
 
+  const show = async (signal: Signal, source: string, line: number) => {
+    count.signals += 1
+    worst = Math.max(worst, severityRank(signal.severity))
+    await emit(signalLine(signal, source, line), () =>
+      severityRank(signal.severity) < severityRank(options.level)
+        ? null
+        : `${timeText(signal.time)}  ${signal.severity.padEnd(13)} ${(signal.rule.code ?? '').padEnd(4)} ${signal.title}\n`
+    )
+  }
+
   for (const input of inputs) {
     const records = readRecords(input, (bytes) => {
       read_bytes += bytes
@@ -121,15 +131,7 @@ async function hunt(files: readonly string[], options: Options): Promise<number>
       const step = engine.offer(record.json, Date.now() * 1000)
       count.events += step.events
       for (const { code, reason } of step.rejected) await reject(input.name, record.line, code, reason)
-      for (const signal of step.signals) {
-        count.signals += 1
-        worst = Math.max(worst, severityRank(signal.severity))
-        await emit(signalLine(signal, input.name, record.line), () =>
-          severityRank(signal.severity) < severityRank(options.level)
-            ? null
-            : `${timeText(signal.time)}  ${signal.severity.padEnd(13)} ${(signal.rule.code ?? '').padEnd(4)} ${signal.title}\n`
-        )
-      }
+      for (const signal of step.signals) await show(signal, input.name, record.line)
       progress.show(
         `${bar(read_bytes, total_bytes)} ${input.name}: ${count.events} events, ${count.signals} signals, ${count.rejected} left out`
       )
@@ -137,6 +139,7 @@ async function hunt(files: readonly string[], options: Options): Promise<number>
   }
   progress.clear()
 
+  for (const signal of engine.correlated()) await show(signal, 'correlation', 0)
   const incidents = engine.incidents(Date.now() * 1000)
   for (const incident of incidents) {
     worst = Math.max(worst, severityRank(incident.severity))

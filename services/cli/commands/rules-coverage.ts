@@ -20,8 +20,10 @@ export function rulesCoverageCommand(): Command {
     .option('--json', 'print JSON')
     .option('--navigator <file>', 'also write a layer for the ATT&CK Navigator, - for standard output alone')
     .action(async (options: Options) => {
-      const { loaded } = await loadRules({ folders: options.rules, builtin: true }, (message) => console.error(message))
-      const coverage = coverageOf(loaded)
+      const { alerting } = await loadRules({ folders: options.rules, builtin: true }, (message) =>
+        console.error(message)
+      )
+      const coverage = coverageOf(alerting)
       if (options.navigator !== undefined) {
         const layer = `${JSON.stringify(navigatorLayer(coverage, 'Weir'), null, 2)}\n`
         if (options.navigator === '-') {

@@ -51,11 +51,15 @@ export function rulesTestCommand(): Command {
       for (const one of results) await printCase(one, json)
       const failed = results.filter(({ passed }) => !passed).length
       const tested = new Set(results.map(({ rule }) => rule))
-      const untested = result.loaded.filter(({ document }) => !tested.has(document.id))
+      const rules = [
+        ...result.loaded.filter(({ role }) => role === 'alert'),
+        ...result.correlations.map((document) => ({ document }))
+      ]
+      const untested = rules.filter(({ document }) => !tested.has(document.id))
       const counts = {
         cases: results.length,
         failed,
-        rules: result.loaded.length,
+        rules: rules.length,
         untested: untested.map(({ document }) => document.file),
         broken: result.errors.length
       }

@@ -45,12 +45,22 @@ export function rulesCommand(): Command {
     .summary('list the rules')
     .option('--json', 'print JSON, an object a line')
     .action(async (options: Options) => {
-      const { loaded } = await loadRules({ folders: options.rules, builtin: true }, say)
-      for (const { document, tactics, techniques } of loaded) {
-        const { id, name, title, level, weir } = document
-        if (options.json === true)
-          await print(`${JSON.stringify({ id, name, code: weir.code, title, level, tactics, techniques })}\n`)
-        else await print(`${(weir.code ?? '').padEnd(5)} ${level.padEnd(13)} ${(name ?? id).padEnd(40)} ${title}\n`)
+      const { loaded, windows } = await loadRules({ folders: options.rules, builtin: true }, say)
+      const listed = [
+        ...loaded.map(({ document: { id, name, title, level, weir }, tactics, techniques, role }) => ({
+          ...{ id, name, code: weir.code, title, level, tactics, techniques },
+          kind: role === 'alert' ? 'rule' : 'part'
+        })),
+        ...windows.map(({ id, name, code, title, level, tactics, techniques }) => ({
+          ...{ id, name, code, title, level, tactics, techniques },
+          kind: 'correlation'
+        }))
+      ]
+      for (const rule of listed) {
+        const { id, name, code, title, level, kind } = rule
+        if (options.json === true) await print(`${JSON.stringify(rule)}\n`)
+        else if (kind !== 'part')
+          await print(`${(code ?? '').padEnd(5)} ${level.padEnd(13)} ${(name ?? id).padEnd(40)} ${title}\n`)
       }
     })
   const facts = new Command('facts')
@@ -68,10 +78,10 @@ export function rulesCommand(): Command {
     .argument('[folder...]', 'folders of rules; those that come with Weir unless given')
     .action(async (folders: string[]) => {
       const files = await readFolders(folders.length === 0 ? [BUILTIN_RULES] : folders)
-      const { errors, loaded, deferred } = loadRuleSet(files)
+      const { errors, loaded, windows, deferred } = loadRuleSet(files)
       for (const error of errors) await print(`${formatRuleError(error)}\n`)
       await print(
-        `${loaded.length} rules are right, ${errors.length} problems, ${deferred.length} documents are for later stages\n`
+        `${loaded.length} rules and ${windows.length} correlations are right, ${errors.length} problems, ${deferred.length} documents are for later stages\n`
       )
       if (errors.length > 0) process.exitCode = 1
     })

@@ -3,7 +3,8 @@ import { explainRule, renderExplanation } from '../../core/detect/explain.ts'
 import type { LoadResult } from '../../core/detect/load-rule-set.ts'
 import type { LoadedRule } from '../../core/detect/loaded-rule.ts'
 import { messageOf } from '../../core/errors.ts'
-import { eventOf, type RuleCase, type RuleTestFile } from './test-file.ts'
+import { runSequence } from './run-sequence.ts'
+import { eventOf, eventsOf, type RuleCase, type RuleTestFile, type SequenceCase } from './test-file.ts'
 
 export interface CaseResult {
   readonly file: string
@@ -60,7 +61,50 @@ function runCase(file: RuleTestFile, given: RuleCase, result: LoadResult): CaseR
   }
 }
 
+/** The rule with memory that a case is about, or why there is none. */
+function memoryOf(file: RuleTestFile, given: SequenceCase, { windows, correlations, errors }: LoadResult) {
+  const found = correlations.filter(
+    (document) =>
+      document.file === file.rule_file &&
+      windows.some(({ id }) => id === document.id) &&
+      (given.rule === undefined || document.id === given.rule || document.name === given.rule)
+  )
+  const [only] = found
+  if (only !== undefined && found.length === 1) return only
+  if (found.length > 1) return `${file.rule_file} holds ${found.length} correlations: say which with rule: NAME`
+  const error = errors.find((known) => known.file === file.rule_file)
+  return error === undefined
+    ? `${file.rule_file} holds no correlation${given.rule === undefined ? '' : ` called ${given.rule}`}`
+    : `the correlation did not load: ${formatRuleError(error)}`
+}
+
+function runSequenceCase(file: RuleTestFile, given: SequenceCase, result: LoadResult): CaseResult {
+  const base = { file: file.file, name: given.name, expected: given.expect }
+  const rule = memoryOf(file, given, result)
+  if (typeof rule === 'string') return { ...base, rule: null, verdict: 'error', passed: false, why: rule }
+  try {
+    const { alerts, parts } = runSequence(result, rule.id, eventsOf(given))
+    const verdict = alerts.length > 0 ? 'match' : 'no_match'
+    let why: string | null = null
+    if (verdict !== given.expect) why = `expected ${given.expect}, got ${verdict}:`
+    else if (given.alerts !== undefined && alerts.length !== given.alerts)
+      why = `expected ${given.alerts} alerts, got ${alerts.length}:`
+    else if (given.title !== undefined && alerts[0]?.title !== given.title)
+      why = `expected the title "${given.title}", got "${alerts[0]?.title ?? ''}":`
+    const seen = [...parts].map(([title, count]) => `  ${count} events match ${title}`)
+    const told = alerts.map((alert) => `  alert of ${alert.count} events: ${alert.title}`)
+    const text =
+      why === null ? null : [why, ...(seen.length > 0 ? seen : ['  no event matches a part']), ...told].join('\n')
+    return { ...base, rule: rule.id, verdict, passed: why === null, why: text }
+  } catch (error) {
+    return { ...base, rule: rule.id, verdict: 'error', passed: false, why: messageOf(error) }
+  }
+}
+
 /** Runs rule tests on the rules of a folder. Never throws on account of a rule or a test. */
 export function runRuleTests(files: readonly RuleTestFile[], result: LoadResult): readonly CaseResult[] {
-  return files.flatMap((file) => file.cases.map((given) => runCase(file, given, result)))
+  return files.flatMap((file) => [
+    ...file.cases.map((given) => runCase(file, given, result)),
+    ...file.sequences.map((given) => runSequenceCase(file, given, result))
+  ])
 }

@@ -5,6 +5,7 @@ import type { RuleFile } from '../../core/detect/field-map.ts'
 import { messageOf, WeirError } from '../../core/errors.ts'
 import { isObject, type JsonObject } from '../../core/json.ts'
 import { RULE_TEST_ERRORS } from './errors.ts'
+import { eventsOfSteps, repetition, type Step, span } from './sequence.ts'
 import { auditEvent, type RuntimeShorthand, runtimeEvent, type TestFacts } from './test-events.ts'
 
 const FACTS = z.enum(['pod', 'container', 'workload'])
@@ -24,13 +25,15 @@ const inlineEvent = z
  * A case of a rule test: `name.test.yml` beside `name.yml` holds a list of these. The event is a raw audit event, or a runtime
  * event in the shorthand of `test-events.ts`, with facts that the inventory would add; or it is that of an earlier case with changes.
  */
+const givenEvent = z.union([
+  inlineEvent,
+  /** `patch` is a JSON merge patch (RFC 7386) of the earlier event. */
+  z.strictObject({ like: z.string(), patch: z.record(z.string(), z.unknown()).default({}) })
+])
+
 const ruleCase = z.strictObject({
   name: z.string().min(3),
-  event: z.union([
-    inlineEvent,
-    /** `patch` is a JSON merge patch (RFC 7386) of the earlier case's event. */
-    z.strictObject({ like: z.string(), patch: z.record(z.string(), z.unknown()) })
-  ]),
+  event: givenEvent,
   expect: z.enum(['match', 'no_match']),
   /** Why there is no match, where it is not the condition. */
   because: z.enum(['filtered', 'not_evaluable', 'other_logsource']).optional(),
@@ -38,6 +41,34 @@ const ruleCase = z.strictObject({
   /** Id or name of the rule, where the file holds several. */
   rule: z.string().optional()
 })
+
+/** A case of a rule with memory (correlation): events with their times after the start. */
+const sequenceCase = z.strictObject({
+  name: z.string().min(3),
+  events: z
+    .array(
+      z.strictObject({
+        at: span,
+        event: givenEvent,
+        /** Name by which later steps and cases can say that theirs is like it. */
+        as: z.string().min(3).optional(),
+        repeat: repetition.optional()
+      })
+    )
+    .min(1)
+    .max(500),
+  expect: z.enum(['match', 'no_match']),
+  /** How many alerts there are in the end, 1 and more unless given. */
+  alerts: z.number().int().positive().optional(),
+  /** Title of the first alert. */
+  title: z.string().optional(),
+  rule: z.string().optional()
+})
+
+export type InlineEvent = z.infer<typeof inlineEvent>
+export type SequenceCase = Omit<z.infer<typeof sequenceCase>, 'events'> & {
+  readonly events: readonly Step<InlineEvent>[]
+}
 
 export type RuleCase = Omit<z.infer<typeof ruleCase>, 'event'> & { readonly event: z.infer<typeof inlineEvent> }
 
@@ -47,6 +78,7 @@ export interface RuleTestFile {
   /** The file with the rules, as it would be named. */
   readonly rule_file: string
   readonly cases: readonly RuleCase[]
+  readonly sequences: readonly SequenceCase[]
 }
 
 /** RFC 7386: objects are merged, null removes, everything else replaces. */
@@ -74,30 +106,54 @@ export function parseTestFile({ file, text }: RuleFile): RuleTestFile {
   } catch (error) {
     return fail(messageOf(error))
   }
-  const result = z.array(ruleCase).safeParse(read)
-  if (!result.success) return fail(z.prettifyError(result.error))
-  const cases = new Map<string, RuleCase>()
-  for (const { event, ...rest } of result.data) {
-    if (cases.has(rest.name)) return fail(`two cases are called "${rest.name}"`)
-    if (!('like' in event)) {
-      cases.set(rest.name, { ...rest, event })
+  if (!Array.isArray(read)) return fail('it has to be a list of cases')
+  const names = new Set<string>()
+  const known = new Map<string, InlineEvent>()
+  const resolve = (event: z.infer<typeof givenEvent>, name: string): InlineEvent => {
+    if (!('like' in event)) return event
+    const earlier = known.get(event.like)
+    if (earlier === undefined) return fail(`"${name}" is like "${event.like}", and no earlier case is called so`)
+    const patched = inlineEvent.safeParse(mergePatch(earlier, event.patch))
+    return patched.success ? patched.data : fail(`"${name}": ${z.prettifyError(patched.error)}`)
+  }
+  const cases: RuleCase[] = []
+  const sequences: SequenceCase[] = []
+  for (const [index, given] of read.entries()) {
+    const isSequence = isObject(given) && 'events' in given
+    const parsed = (isSequence ? sequenceCase : ruleCase).safeParse(given)
+    if (!parsed.success) return fail(`case ${index + 1}: ${z.prettifyError(parsed.error)}`)
+    const { name } = parsed.data
+    if (names.has(name)) return fail(`two cases are called "${name}"`)
+    names.add(name)
+    if ('event' in parsed.data) {
+      const event = resolve(parsed.data.event, name)
+      known.set(name, event)
+      cases.push({ ...parsed.data, event })
       continue
     }
-    const earlier = cases.get(event.like)
-    if (earlier === undefined) return fail(`"${rest.name}" is like "${event.like}", and no earlier case is called so`)
-    const patched = inlineEvent.safeParse(mergePatch(earlier.event, event.patch))
-    if (!patched.success) return fail(`"${rest.name}": ${z.prettifyError(patched.error)}`)
-    cases.set(rest.name, { ...rest, event: patched.data })
+    const { events, ...rest } = parsed.data
+    const steps: Step<InlineEvent>[] = []
+    for (const { at, event, as, repeat } of events) {
+      const inline = resolve(event, name)
+      if (as !== undefined) known.set(as, inline)
+      steps.push({ at, event: inline, repeat })
+    }
+    sequences.push({ ...rest, events: steps })
   }
-  return { file, rule_file: file.replace(/\.test\.(ya?ml)$/, '.$1'), cases: [...cases.values()] }
+  return { file, rule_file: file.replace(/\.test\.(ya?ml)$/, '.$1'), cases, sequences }
 }
 
 /** The event of a case, as the enricher would make it. */
-export function eventOf(given: RuleCase): EnrichedEvent {
-  const { audit, runtime, facts = {} } = given.event
+export function eventOf({ event }: Pick<RuleCase, 'event'>): EnrichedEvent {
+  const { audit, runtime, facts = {} } = event
   // What tests say of facts and processes is checked by the rules that read it.
   const known = facts as TestFacts
   return audit === undefined
     ? runtimeEvent((runtime ?? {}) as RuntimeShorthand, known)
     : auditEvent(audit as JsonObject, known)
+}
+
+/** The events of a sequence, as the enricher would make them, at their times. @throws RangeError when there are too many */
+export function eventsOf({ events }: SequenceCase): readonly EnrichedEvent[] {
+  return eventsOfSteps(events, (event) => eventOf({ event }))
 }

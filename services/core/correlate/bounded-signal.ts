@@ -10,6 +10,8 @@ const MAX_ENTITIES = 48
 const MAX_ANCESTORS = 12
 const MAX_EVIDENCE = 16
 const MAX_TAGS = 16
+const MAX_PARTS = 100
+const MAX_CARRIED = 16
 
 /**
  * Why a signal cannot be worked with, or null when it can.
@@ -68,6 +70,15 @@ export function boundedSignal(signal: Signal): Signal {
     ancestry: signal.ancestry.slice(0, MAX_ANCESTORS).map(boundedEntity),
     playbook: signal.playbook === null ? null : plainText(signal.playbook, 128),
     // For whoever opens the signal; stitching has no use for it.
-    investigation: []
+    investigation: [],
+    role: signal.role,
+    sources: signal.sources.slice(0, 2),
+    parts: signal.parts.slice(0, MAX_PARTS).map(boundedId),
+    count: signal.count,
+    correlation_fields: Object.fromEntries(
+      Object.entries(signal.correlation_fields)
+        .slice(0, MAX_CARRIED)
+        .map(([name, values]) => [boundedId(name), values.slice(0, MAX_CARRIED).map(boundedId)])
+    )
   }
 }

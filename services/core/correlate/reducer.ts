@@ -58,6 +58,8 @@ function take(state: ClusterState, signals: readonly Signal[], now: number, sett
   const memory_us = (settings.close_idle_ms + settings.reopen_ms + settings.allowed_lateness_ms) * 1000
   const latest = now + settings.clock_tolerance_ms * 1000
   for (const signal of signals) {
+    // Parts count towards correlations and make or join no incidents.
+    if (signal.role !== 'alert') continue
     const defect =
       signal.cluster.id === state.cluster_id ? defectOf(signal) : `it is not from cluster ${state.cluster_id}`
     if (defect !== null) {

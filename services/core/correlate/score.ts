@@ -62,7 +62,9 @@ function touchesKubeSystem({ entities, outcome }: Signal): boolean {
 }
 
 export function sourcesOf(signals: readonly Signal[]): readonly SourceType[] {
-  return (['audit', 'runtime'] as const).filter((source) => signals.some((signal) => signal.source === source))
+  return (['audit', 'runtime'] as const).filter((source) =>
+    signals.some((signal) => signal.source === source || signal.sources.includes(source))
+  )
 }
 
 /**

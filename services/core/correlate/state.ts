@@ -88,7 +88,7 @@ export function storedSignal(signal: Signal, cutKeys: readonly string[] = []): S
   return { signal, links: linksOf(signal), workload: owner?.id ?? '', cutKeys, group: null }
 }
 
-const BLANK = { signal: null, sealed: null, cut_keys: [], published: null, watermark: 0 } as const
+const BLANK = { signal: null, sealed: null, cut_keys: [], published: null, watermark: 0, document: null } as const
 
 /** Notes that a signal has to be written (or, with `forget`, deleted) in the changelog. */
 export function noteSignal(state: ClusterState, stored: StoredSignal, forget = false): void {

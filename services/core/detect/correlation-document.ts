@@ -1,10 +1,12 @@
+import { parseCondition as parseExpression } from './condition.ts'
 import type { Problems } from './errors.ts'
 import { parseModifiers } from './modifiers.ts'
+import type { ItemNode, RuleNode } from './rule-tree.ts'
 import { nearest } from './suggest.ts'
 import type { Placed } from './weir-extension.ts'
 import { entryOf, mapOf, type SourceEntry, type SourceMap, textOf, textsOf } from './yaml-source.ts'
 
-/** Types of correlations. Source: sigma-correlation-rules-specification 2.1. */
+/** Types of correlations. Source: sigma-correlation-rules-specification 2.1; absence is Weir's own. */
 const TYPES = [
   'event_count',
   'value_count',
@@ -12,12 +14,14 @@ const TYPES = [
   'temporal_ordered',
   'value_sum',
   'value_avg',
-  'value_percentile'
+  'value_percentile',
+  'absence'
 ] as const
 export type CorrelationType = (typeof TYPES)[number]
 
 const COUNTED: ReadonlySet<string> = new Set(['value_count', 'value_sum', 'value_avg', 'value_percentile'])
-const KEYS = ['type', 'rules', 'group-by', 'timespan', 'condition', 'aliases', 'generate', 'field']
+const KEYS = ['type', 'rules', 'group-by', 'timespan', 'condition', 'aliases', 'generate', 'field', 'direction']
+const DIRECTIONS = ['after', 'before', 'around'] as const
 const CRITERIA = ['gt', 'gte', 'lt', 'lte', 'eq', 'neq'] as const
 
 /** The correlation section of a document. */
@@ -28,13 +32,21 @@ export interface Correlation {
   readonly timespan_ms: number
   /** The condition as written: fields, criteria. Temporal correlations may have none, or an expression. */
   readonly criteria: ReadonlyMap<string, number>
-  readonly expression: string | null
+  readonly expression: PartsExpression | null
   readonly fields: readonly string[]
   readonly percentile: number | null
   /** Alias to rule to field. */
   readonly aliases: ReadonlyMap<string, ReadonlyMap<string, string>>
   /** Whether the rules it refers to are to match by themselves, too. */
   readonly generate: boolean
+  /** Of absence: where the events of the other rules are looked for, from an event of the first rule. */
+  readonly direction: (typeof DIRECTIONS)[number]
+}
+
+/** Which parts have to be there; leaves are items labelled with the rules as the correlation refers to them. */
+export interface PartsExpression {
+  readonly text: string
+  readonly node: RuleNode
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
@@ -74,16 +86,44 @@ function parseAliases(entry: SourceEntry, problems: Problems): Correlation['alia
 
 interface Condition {
   readonly criteria: ReadonlyMap<string, number>
-  readonly expression: string | null
+  readonly expression: PartsExpression | null
   readonly fields: readonly string[]
   readonly percentile: number | null
 }
 
-function parseCondition(entry: SourceEntry, type: CorrelationType, problems: Problems): Condition | null {
-  const temporal = type === 'temporal' || type === 'temporal_ordered'
-  if (entry.value.kind === 'scalar' && temporal) {
-    const expression = textOf(entry, problems, 4096)
-    return expression === null ? null : { criteria: new Map(), expression, fields: [], percentile: null }
+const partNode = (label: string): ItemNode => ({
+  kind: 'item',
+  field: null,
+  label,
+  at: 0,
+  expected: [],
+  linking: 'any',
+  negated: false,
+  tests: []
+})
+
+function parseCondition(
+  entry: SourceEntry,
+  type: CorrelationType,
+  rules: readonly string[],
+  problems: Problems
+): Condition | null {
+  if (type === 'absence') {
+    return problems.report(
+      entry.keyAt,
+      'RULE_UNSUPPORTED',
+      'absence has no condition: it tells of each event without answer'
+    )
+  }
+  if (entry.value.kind === 'scalar' && type === 'temporal') {
+    const text = textOf(entry, problems, 4096)
+    const node =
+      text === null
+        ? null
+        : parseExpression(entry.value, new Map(rules.map((rule) => [rule, partNode(rule)])), problems)
+    return text === null || node === null
+      ? null
+      : { criteria: new Map(), expression: { text, node }, fields: [], percentile: null }
   }
   const map = mapOf(entry, problems)
   if (map === null) return null
@@ -173,15 +213,35 @@ export function parseCorrelation(section: SourceMap, problems: Problems): Correl
     problems.report(generateEntry?.value.at ?? section.at, 'RULE_VALUE', 'generate has to be true or false')
   }
   const conditionEntry = entryOf(section, 'condition')
-  const optional = type === 'temporal' || type === 'temporal_ordered'
+  const optional = type === 'temporal' || type === 'temporal_ordered' || type === 'absence'
+  const directionEntry = entryOf(section, 'direction')
+  const directionText = directionEntry === undefined ? 'after' : textOf(directionEntry, problems)
+  const direction = DIRECTIONS.find((known) => known === directionText) ?? null
+  if (directionEntry !== undefined && (direction === null || type !== 'absence')) {
+    problems.report(
+      directionEntry.value.at,
+      'RULE_VALUE',
+      `direction belongs to absence and is one of ${DIRECTIONS.join(', ')}`,
+      nearest(directionText ?? '', DIRECTIONS)
+    )
+  }
+  if (type === 'absence' && references.length < 2) {
+    problems.report(
+      rulesEntry?.value.at ?? section.at,
+      'RULE_VALUE',
+      'absence needs the rule that waits for an answer and at least one rule that is an answer'
+    )
+  }
   let condition: Condition | null = { criteria: new Map(), expression: null, fields: [], percentile: null }
-  if (conditionEntry !== undefined && type !== null) condition = parseCondition(conditionEntry, type, problems)
+  if (conditionEntry !== undefined && type !== null)
+    condition = parseCondition(conditionEntry, type, references, problems)
   else if (type !== null && !optional) required('condition')
   if (
     problems.found.length > before ||
     type === null ||
     timespan === null ||
     groups === null ||
+    direction === null ||
     aliases === null ||
     condition === null
   ) {
@@ -194,6 +254,7 @@ export function parseCorrelation(section: SourceMap, problems: Problems): Correl
     timespan_ms: timespan,
     ...condition,
     aliases,
-    generate: generate === true
+    generate: generate === true,
+    direction
   }
 }

@@ -37,6 +37,9 @@ export const EVENT_LIMITS = {
   evidence_characters: 512,
   title_value_characters: 160,
   title_characters: 400,
+  /** Values of a field that a signal carries for correlations, and their length. */
+  carried_values: 16,
+  carried_characters: 256,
   entity_name_characters: 256,
   entities: 64
 } as const

@@ -263,18 +263,19 @@ describe('documents that are not matched on single events', () => {
   const COUNT = 'type: event_count\nrules: [any_get]\ngroup-by: [actor.name]\ntimespan: 5m\ncondition: { gte: 10 }'
 
   it('are listed, and take the rules they are made of with them', () => {
-    const { rules, deferred, errors, correlations } = loadTexts([
+    const { loaded, windows, deferred, errors, correlations } = loadTexts([
       anyGet,
       correlation(COUNT),
       'title: new things\nprofile: { value: x }\n'
     ])
     expect(errors).toEqual([])
-    expect(deferred.map(({ file, reason }) => `${file} ${reason}`).sort()).toEqual([
-      '1.yml part_of_correlation',
-      '2.yml correlation',
-      '3.yml profile'
+    expect(deferred.map(({ file, reason }) => `${file} ${reason}`).sort()).toEqual(['3.yml profile'])
+    expect(loaded.map(({ role, carried }) => [role, carried.map(({ path }) => path)])).toEqual([
+      ['part', ['actor.name']]
     ])
-    expect(rules.size).toBe(0)
+    expect(windows.map(({ id, parts, mode }) => [id, parts, mode])).toEqual([
+      [OTHER_ID, [loaded[0]?.document.id], 'sliding']
+    ])
     expect(correlations[0]?.correlation).toMatchObject({
       type: 'event_count',
       timespan_ms: 300_000,
@@ -283,7 +284,7 @@ describe('documents that are not matched on single events', () => {
   })
 
   it('leave their rules alone where they say so', () => {
-    expect(loadTexts([anyGet, correlation(`${COUNT}\ngenerate: true`)]).rules.size).toBe(1)
+    expect(loadTexts([anyGet, correlation(`${COUNT}\ngenerate: true`)]).rules.match(GET)[0]?.role).toBe('alert')
   })
 
   it('are not rules any more when their status says so', () => {

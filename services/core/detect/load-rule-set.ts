@@ -1,3 +1,5 @@
+import { type CarriedField, linkCorrelations, soundWindows } from '../windows/link-correlations.ts'
+import type { WindowRule } from '../windows/window-rule.ts'
 import { compileDetection } from './compile.ts'
 import type { RuleError } from './errors.ts'
 import { viewOf } from './event-view.ts'
@@ -14,19 +16,12 @@ import {
 } from './field-map.ts'
 import { type FieldTable, fieldTable } from './field-reader.ts'
 import { fieldsWithin } from './list-element.ts'
-import type { EvidenceField, LoadedFilter, LoadedRule } from './loaded-rule.ts'
+import type { AlertingRule, EvidenceField, LoadedFilter, LoadedRule } from './loaded-rule.ts'
 import { type Matcher, matcherOf, type RuleSetObserver } from './matcher.ts'
 import type { Placeholders } from './modifiers.ts'
 import { type Plan, planByDecision } from './plan.ts'
 import { RAW_EVENTS, RAW_SCOPE } from './raw-event.ts'
-import {
-  assignFilters,
-  checkCorrelations,
-  type DeferredDocument,
-  deferral,
-  type Parsed,
-  readLibrary
-} from './rule-library.ts'
+import { assignFilters, type DeferredDocument, type Library, type Parsed, readLibrary } from './rule-library.ts'
 import type { RuleSet } from './rule-set.ts'
 import { compileSearch } from './search-template.ts'
 import { attackOf, type CorrelationDocument, type FilterDocument, type RuleDocument } from './sigma-document.ts'
@@ -52,6 +47,10 @@ export interface LoadResult {
   readonly loaded: readonly LoadedRule[]
   readonly filters: readonly FilterDocument[]
   readonly correlations: readonly CorrelationDocument[]
+  /** All that alerts by itself: rules, then correlations. */
+  readonly alerting: readonly AlertingRule[]
+  /** The correlations, ready for the correlator: what one refers to stands before it. */
+  readonly windows: readonly WindowRule[]
   readonly deferred: readonly DeferredDocument[]
   /** What is wrong, by file; rules with errors are left out, all others are loaded. */
   readonly errors: readonly RuleError[]
@@ -96,12 +95,33 @@ function subjectOf({ document, problems }: Parsed<RuleDocument>, map: FieldMap):
   )
 }
 
+/** The fields a rule's signals carry for correlations; a correlation that asks for one that is not there is broken. */
+function carriedFields(
+  document: RuleDocument,
+  wanted: readonly CarriedField[],
+  scope: FieldScope,
+  table: FieldTable,
+  broken: Set<string>
+): readonly EvidenceField[] {
+  const fields = new Map<string, number>()
+  for (const { name, correlation, at, problems } of wanted) {
+    const source = scope.resolve(name)
+    if (source !== null) fields.set(name, table.numberOf(source))
+    else {
+      const message = `events of ${document.name ?? document.title} have no field ${name}`
+      problems.report(at, 'RULE_FIELD_UNKNOWN', message, scope.suggest(name))
+      broken.add(correlation)
+    }
+  }
+  return [...fields].map(([path, field]) => ({ path, field }))
+}
+
 function compileRule(
   rule: Parsed<RuleDocument>,
   filters: readonly Parsed<FilterDocument>[],
   { events, scope }: Subject,
   table: FieldTable
-): LoadedRule | null {
+): Omit<LoadedRule, 'role' | 'carried'> | null {
   const { document, problems } = rule
   const before = problems.found.length
   const detection = compileDetection(document.detection, scope, table, problems)
@@ -160,6 +180,14 @@ function ruleSetOf(loaded: readonly LoadedRule[], table: FieldTable, matching: M
   }
 }
 
+function alertingCorrelations(library: Library, windows: readonly WindowRule[]): readonly AlertingRule[] {
+  const documents = new Map(library.correlations.map(({ document }) => [document.id, document]))
+  return windows.flatMap(({ id, role, level, tactics, techniques }) => {
+    const document = documents.get(id)
+    return document === undefined || role === 'part' ? [] : [{ document: { ...document, level }, tactics, techniques }]
+  })
+}
+
 /** A filter is compiled for each of its rules and may be wrong in the same way for all of them. */
 function distinct(errors: readonly RuleError[]): readonly RuleError[] {
   return [...new Map(errors.map((error) => [JSON.stringify(error), error])).values()]
@@ -195,27 +223,35 @@ export function loadRuleSet(files: readonly RuleFile[], options: LoadOptions = {
   )
   const lists = parseValueLists(files.filter(({ file }) => isValueList(file)))
   const library = readLibrary(documents, new Map([...lists.placeholders, ...(options.placeholders ?? [])]))
-  const { sound, parts } = checkCorrelations(library)
+  const { windows, carried, parts } = linkCorrelations(library)
   const filters = assignFilters(library)
   const table = fieldTable()
   const loaded: LoadedRule[] = []
-  const deferred = [...library.deferred, ...sound.map((document) => deferral(document, 'correlation'))]
+  const broken = new Set<string>()
   for (const rule of library.rules) {
     const subject = map === null ? RAW : subjectOf(rule, map)
     const compiled = subject === null ? null : compileRule(rule, filters.get(rule.document.id) ?? [], subject, table)
-    if (compiled === null) continue
-    if (parts.has(rule.document.id)) deferred.push(deferral(rule.document, 'part_of_correlation'))
-    else loaded.push(compiled)
+    if (subject === null || compiled === null) continue
+    const { document } = rule
+    const fields = carriedFields(document, carried.get(document.id) ?? [], subject.scope, table, broken)
+    loaded.push({ ...compiled, role: parts.has(document.id) ? 'part' : 'alert', carried: fields })
   }
   loaded.sort((a, b) => (a.document.id < b.document.id ? -1 : 1))
+  const sound = soundWindows(windows, new Set(loaded.map(({ document }) => document.id)), broken, (window, part) => {
+    const found = library.correlations.find(({ document }) => document.id === window.id)
+    found?.problems.report(found.document.at, 'RULE_REFERENCE', `it refers to ${part}, which did not load`)
+  })
+  const evaluated = new Set(sound.map(({ id }) => id))
   const matching = matcherOf((options.plan ?? planByDecision)(loaded), options.observer ?? {})
   return {
     rules: ruleSetOf(loaded, table, matching),
     matching,
     loaded,
     filters: library.filters.map(({ document }) => document),
-    correlations: sound,
-    deferred,
+    correlations: library.correlations.map(({ document }) => document).filter(({ id }) => evaluated.has(id)),
+    alerting: [...loaded.filter(({ role }) => role === 'alert'), ...alertingCorrelations(library, sound)],
+    windows: sound,
+    deferred: library.deferred,
     errors: distinct([...mapErrors, ...lists.errors, ...library.problems.flatMap(({ found }) => found)])
   }
 }

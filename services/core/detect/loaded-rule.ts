@@ -31,6 +31,17 @@ export interface LoadedRule {
   readonly dedup: readonly number[] | null
   readonly evidence: readonly EvidenceField[]
   readonly investigation: readonly { readonly step: string; readonly search: SearchTemplate | null }[]
+  /** alert: its signals tell something by themselves; part: they only count towards correlations. */
+  readonly role: 'alert' | 'part'
+  /** Fields whose values its signals carry for correlations, by the names they use. */
+  readonly carried: readonly EvidenceField[]
+  readonly tactics: readonly string[]
+  readonly techniques: readonly string[]
+}
+
+/** What alerts by itself, rule or correlation, as lists and coverage pages name it. */
+export interface AlertingRule {
+  readonly document: Pick<RuleDocument, 'file' | 'id' | 'name' | 'title' | 'level' | 'weir'>
   readonly tactics: readonly string[]
   readonly techniques: readonly string[]
 }

@@ -18,10 +18,9 @@ export interface DeferredDocument {
   readonly id: string
   readonly title: string
   /**
-   * correlation, profile: for the correlator; part_of_correlation: a rule that a correlation uses and that is not to match by
-   * itself (`generate: false`); deprecated, unsupported: its status says not to use it.
+   * profile: for the correlator; deprecated, unsupported: its status says not to use it.
    */
-  readonly reason: 'correlation' | 'profile' | 'part_of_correlation' | 'deprecated' | 'unsupported'
+  readonly reason: 'profile' | 'deprecated' | 'unsupported'
 }
 
 /** One parsed document with where its problems go. */
@@ -73,56 +72,13 @@ export function readLibrary(files: readonly RuleFile[], placeholders: Placeholde
       if (document.name !== null) byName.set(document.name, document)
       if (document.kind === 'filter') filters.push({ document, problems })
       else if (document.kind === 'profile') deferred.push(deferral(document, 'profile'))
-      else if (document.kind === 'correlation') correlations.push({ document, problems })
       else if (document.status === 'deprecated' || document.status === 'unsupported')
         deferred.push(deferral(document, document.status))
+      else if (document.kind === 'correlation') correlations.push({ document, problems })
       else rules.push({ document, problems })
     }
   }
   return { rules, filters, correlations, deferred, problems: all }
-}
-
-/** Checks what correlations refer to; gives those whose references are all there, and the rules that are only parts of them. */
-export function checkCorrelations(library: Library): {
-  readonly sound: readonly CorrelationDocument[]
-  readonly parts: ReadonlySet<string>
-} {
-  const targets = new Map<string, string>()
-  for (const { document } of [...library.rules, ...library.correlations]) {
-    targets.set(document.id, document.id)
-    if (document.name !== null) targets.set(document.name, document.id)
-  }
-  const sound: CorrelationDocument[] = []
-  const alone = new Set<string>()
-  const parts = new Set<string>()
-  for (const { document, problems } of library.correlations) {
-    const { correlation } = document
-    let wrong = false
-    for (const { text, at } of correlation.rules) {
-      const id = targets.get(text)
-      if (id === undefined) {
-        problems.report(at, 'RULE_REFERENCE', `there is no rule ${text}`, nearest(text, targets.keys()))
-        wrong = true
-      } else {
-        const kept = correlation.generate ? alone : parts
-        kept.add(id)
-      }
-    }
-    for (const [alias, rules] of correlation.aliases) {
-      for (const rule of rules.keys()) {
-        if (targets.has(rule)) continue
-        problems.report(
-          document.at,
-          'RULE_REFERENCE',
-          `the alias ${alias} names a rule ${rule} that is not there`,
-          nearest(rule, targets.keys())
-        )
-        wrong = true
-      }
-    }
-    if (!wrong) sound.push(document)
-  }
-  return { sound, parts: parts.difference(alone) }
 }
 
 const ATTRIBUTES = ['product', 'category', 'service'] as const

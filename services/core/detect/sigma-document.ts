@@ -51,6 +51,10 @@ export interface FilterDocument extends Common {
 export interface CorrelationDocument extends Common {
   readonly kind: 'correlation'
   readonly level: Severity | null
+  readonly status: string | null
+  readonly tags: readonly string[]
+  readonly falsepositives: readonly string[]
+  readonly references: readonly string[]
   readonly correlation: Correlation
 }
 
@@ -225,7 +229,13 @@ export function parseDocument(source: Source, placeholders: Placeholders, proble
   const level = parseLevel(source, problems)
   if (kind === 'correlation') {
     const correlation = section === null ? null : parseCorrelation(section, problems)
-    const shared = common(title ?? '')
+    const shared = {
+      ...common(title ?? ''),
+      status: parseStatus(source, problems),
+      tags: optionalTexts(source, 'tags', problems),
+      falsepositives: optionalTexts(source, 'falsepositives', problems),
+      references: optionalTexts(source, 'references', problems)
+    }
     if (problems.found.length > before || correlation === null) return null
     return { kind, ...shared, level, correlation }
   }

@@ -49,6 +49,23 @@ function evidenceOf(rule: LoadedRule, view: EventView, table: FieldTable): Reado
   return Object.fromEntries(evidence)
 }
 
+/** A long value is cut, and told from others that begin alike by a hash. */
+function carriedText(value: EventValue): string | null {
+  const text = typeof value === 'object' && value !== null ? JSON.stringify(value) : textOfValue(value)
+  if (text === null || text.length <= EVENT_LIMITS.carried_characters) return text
+  return `${text.slice(0, EVENT_LIMITS.carried_characters - 32)}${hash('sha256', text, 'hex').slice(0, 32)}`
+}
+
+function carriedOf(rule: LoadedRule, view: EventView, table: FieldTable): Signal['correlation_fields'] {
+  return Object.fromEntries(
+    rule.carried.map(({ path, field }) => {
+      const { values } = table.valuesOf(field, view)
+      const texts = values.map(carriedText).filter((text) => text !== null)
+      return [path, [...new Set(texts)].sort().slice(0, EVENT_LIMITS.carried_values)]
+    })
+  )
+}
+
 /**
  * The signal of a rule that matched.
  * @param view the event, with what has been looked up in it
@@ -78,6 +95,11 @@ export function signalOf(rule: LoadedRule, view: EventView, table: FieldTable): 
     investigation: rule.investigation.map(({ step, search }) => ({
       step,
       query: search === null ? null : search(view)
-    }))
+    })),
+    role: rule.role,
+    sources: [],
+    parts: [],
+    count: 1,
+    correlation_fields: carriedOf(rule, view, table)
   }
 }

@@ -11,7 +11,7 @@ const rule = (title: string, tags: readonly string[], code?: string) =>
     ...(code === undefined ? {} : { 'x-weir': { code } })
   })
 
-const { loaded } = loadTexts([
+const { alerting: loaded } = loadTexts([
   rule('ten', ['attack.execution', 'attack.t1609', 'attack.t1552.007'], 'A10'),
   rule('nine', ['attack.credential-access', 'attack.T1552.007'], 'A9'),
   rule('none', ['attack.execution', 'cve.2024-1'])

@@ -1,5 +1,5 @@
 import type { Severity } from '../../../schemas/generated/types.ts'
-import type { LoadedRule } from '../detect/loaded-rule.ts'
+import type { AlertingRule } from '../detect/loaded-rule.ts'
 
 /** A rule as coverage names it. */
 export interface CoveringRule {
@@ -27,7 +27,7 @@ export interface RuleCoverage {
 }
 
 /** Techniques against rules. Says which techniques rules are tagged with, not how well they see them. */
-export function coverageOf(loaded: readonly LoadedRule[]): RuleCoverage {
+export function coverageOf(loaded: readonly AlertingRule[]): RuleCoverage {
   const techniques = new Map<string, { readonly tactics: Set<string>; readonly rules: CoveringRule[] }>()
   const without: CoveringRule[] = []
   const sorted = loaded.toSorted((a, b) => nameOf(a).localeCompare(nameOf(b), 'en', { numeric: true }))
@@ -51,7 +51,7 @@ export function coverageOf(loaded: readonly LoadedRule[]): RuleCoverage {
   }
 }
 
-const nameOf = ({ document }: LoadedRule): string => document.weir.code ?? document.name ?? document.id
+const nameOf = ({ document }: AlertingRule): string => document.weir.code ?? document.name ?? document.id
 
 /** The version of ATT&CK that tags of rules follow. */
 const ATTACK_VERSION = '18'

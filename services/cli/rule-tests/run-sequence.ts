@@ -1,0 +1,60 @@
+import type { EnrichedEvent, Signal } from '../../../schemas/generated/types.ts'
+import type { LoadResult } from '../../core/detect/load-rule-set.ts'
+import { advanceWindows, windowIndexOf } from '../../core/windows/reducer.ts'
+import { emptyWindowState } from '../../core/windows/state.ts'
+
+/** What a rule with memory made of a sequence of events. */
+export interface SequenceOutcome {
+  /** The alerts that stand in the end, by time. */
+  readonly alerts: readonly Signal[]
+  /** How many events each part matched, by rule title. */
+  readonly parts: ReadonlyMap<string, number>
+}
+
+const byTime = (a: Signal, b: Signal) => a.time - b.time || (a.id < b.id ? -1 : 1)
+
+function standing(result: LoadResult, id: string, batches: readonly (readonly Signal[])[]): readonly Signal[] {
+  const index = windowIndexOf(result.windows)
+  const alerts = new Map<string, Signal>()
+  const states = new Map<string, ReturnType<typeof emptyWindowState>>()
+  const take = (cluster: string, signals: readonly Signal[], closed_before: number) => {
+    const state = states.get(cluster) ?? emptyWindowState(cluster)
+    states.set(cluster, state)
+    for (const { change, signal } of advanceWindows(state, index, signals, closed_before).results) {
+      if (signal.rule.id !== id) continue
+      if (change === 'withdrawn') alerts.delete(signal.id)
+      else alerts.set(signal.id, signal)
+    }
+  }
+  for (const signals of batches) {
+    for (const [cluster, own] of Map.groupBy(signals, (signal) => signal.cluster.id))
+      take(cluster, own, Number.NEGATIVE_INFINITY)
+  }
+  for (const cluster of states.keys()) take(cluster, [], Number.POSITIVE_INFINITY)
+  return [...alerts.values()].sort(byTime)
+}
+
+/**
+ * Evaluates a correlation on a sequence of events: in the order given, one by one, and backwards, every event twice. What stands in
+ * the end has to be the same.
+ * @param id of the correlation
+ * @throws Error when it is not
+ */
+export function runSequence(result: LoadResult, id: string, events: readonly EnrichedEvent[]): SequenceOutcome {
+  const signals = events.map((event) => result.rules.match(event))
+  const parts = new Map<string, number>()
+  const rule = result.windows.find((window) => window.id === id)
+  for (const { rule: matched } of signals.flat()) {
+    if (rule?.parts.includes(matched.id) === true) parts.set(matched.title, (parts.get(matched.title) ?? 0) + 1)
+  }
+  const alerts = standing(result, id, signals)
+  const backwards = standing(
+    result,
+    id,
+    signals.toReversed().flatMap((batch) => [batch, batch])
+  )
+  const ids = (found: readonly Signal[]) => found.map((alert) => `${alert.id} ${alert.count}`).join('\n')
+  if (ids(alerts) !== ids(backwards))
+    throw new Error(`events in order give\n${ids(alerts)}\nand backwards, each twice, they give\n${ids(backwards)}`)
+  return { alerts, parts }
+}

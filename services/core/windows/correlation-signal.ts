@@ -1,0 +1,112 @@
+import { hash } from 'node:crypto'
+import type { Entity, Signal } from '../../../schemas/generated/types.ts'
+import { EVENT_LIMITS } from '../detect/limits.ts'
+import { plainLine } from '../detect/plain-text.ts'
+import type { Window } from './evaluate.ts'
+import type { WindowRule } from './window-rule.ts'
+
+const MAX_ENTITIES = 48
+const MAX_PARTS = 100
+const MAX_SHOWN = 5
+const ROLE_STRENGTH = { actor: 2, target: 1, context: 0 } as const
+
+const digest = (parts: readonly unknown[]): string => hash('sha256', JSON.stringify(parts), 'hex').slice(0, 32)
+
+/** Identity of a window: the rule, the group and the first event; the same on every replay and in every order. */
+export function windowId(rule: WindowRule, cluster_id: string, group: readonly string[], first: string): string {
+  return digest(['window', rule.id, cluster_id, group, first])
+}
+
+/** Entities of all parts, those that most parts have first; a thing with several roles has the strongest. */
+function mergedEntities(parts: readonly Signal[]): readonly Entity[] {
+  const found = new Map<string, { entity: Entity; count: number }>()
+  for (const { entities } of parts) {
+    for (const entity of entities) {
+      const key = JSON.stringify([entity.type, entity.id])
+      const known = found.get(key)
+      if (known === undefined) found.set(key, { entity, count: 1 })
+      else {
+        known.count += 1
+        if (ROLE_STRENGTH[entity.role] > ROLE_STRENGTH[known.entity.role])
+          known.entity = { ...known.entity, role: entity.role }
+      }
+    }
+  }
+  return [...found.values()]
+    .sort((a, b) => b.count - a.count)
+    .slice(0, MAX_ENTITIES)
+    .map(({ entity }) => entity)
+}
+
+/** Several counted fields make one value, which is JSON: `[["shop"],["web"]]` is shown as shop/web. */
+function shown(value: string): string {
+  if (!value.startsWith('[[')) return value
+  return (JSON.parse(value) as readonly (readonly string[])[]).map((texts) => texts.join(', ')).join('/')
+}
+
+function shownValues({ correlation }: WindowRule, window: Window): string {
+  const all = [...new Set(window.items.flatMap((item) => item.values))].sort()
+  const values = correlation.fields.length > 1 ? all.map(shown) : all
+  const more = values.length > MAX_SHOWN ? ` and ${values.length - MAX_SHOWN} more` : ''
+  return `${values.slice(0, MAX_SHOWN).join(', ')}${more}`
+}
+
+/** Steps with the values of group-by put into their searches; a value in quotes cannot end them. */
+function filledSteps({ investigation }: WindowRule, values: ReadonlyMap<string, string>): Signal['investigation'] {
+  const fill = (query: string) =>
+    query.replace(/\{([^}]*)\}/g, (_, name: string) => (values.get(name) ?? '').replace(/["\\]/g, '\\$&'))
+  return investigation.map(({ step, query }) => ({ step, query: query === null ? null : fill(query) }))
+}
+
+/**
+ * The signal of a window.
+ * @param group names and values of group-by
+ * @param parts the signals it is made of, by time; at least one
+ */
+export function windowSignal(
+  rule: WindowRule,
+  id: string,
+  group: ReadonlyArray<readonly [string, readonly string[]]>,
+  window: Window,
+  parts: readonly Signal[]
+): Signal {
+  const trigger = parts.find((part) => part.id === window.trigger.id) ?? parts.at(-1)
+  if (trigger === undefined) throw new RangeError('a window is made of signals, and there are none')
+  const values = new Map<string, string>(group.map(([name, texts]) => [name, texts.join(', ')]))
+  values.set('count', String(window.items.length))
+  values.set('value', String(Number(window.value.toFixed(3))))
+  values.set('values', shownValues(rule, window))
+  const title = rule.template.replace(/\{([^}]*)\}/g, (_, name: string) =>
+    plainLine(values.get(name) ?? 'unknown', EVENT_LIMITS.title_value_characters)
+  )
+  const evidence = [...values].filter(([, text]) => text !== '')
+  const unique = (texts: readonly string[]) => [...new Set(texts)]
+  const sources = unique(parts.flatMap(({ source, sources: seen }) => (seen.length > 0 ? seen : [source])))
+  return {
+    id,
+    time: window.trigger.time,
+    cluster: trigger.cluster,
+    source: trigger.source,
+    rule: { id: rule.id, code: rule.code, title: rule.title, level: rule.level },
+    severity: rule.severity,
+    title: plainLine(title, EVENT_LIMITS.title_characters),
+    dedup_key: digest([rule.id, trigger.cluster.id, group]),
+    event_id: trigger.event_id,
+    action: trigger.action,
+    outcome: trigger.outcome,
+    tactics: rule.tactics.length > 0 ? rule.tactics : unique(parts.flatMap(({ tactics }) => tactics)),
+    techniques: unique([...rule.techniques, ...parts.flatMap(({ techniques }) => techniques)]).sort(),
+    entities: mergedEntities(parts),
+    evidence: Object.fromEntries(
+      evidence.map(([name, text]) => [name, plainLine(text, EVENT_LIMITS.evidence_characters)])
+    ),
+    ancestry: parts.find(({ ancestry }) => ancestry.length > 0)?.ancestry ?? [],
+    playbook: rule.playbook ?? parts.find(({ playbook }) => playbook !== null)?.playbook ?? null,
+    investigation: rule.investigation.length > 0 ? filledSteps(rule, values) : trigger.investigation,
+    role: rule.role,
+    sources: sources.flatMap((source) => (source === 'audit' || source === 'runtime' ? [source] : [])),
+    parts: window.items.slice(0, MAX_PARTS).map((item) => item.id),
+    count: window.items.length,
+    correlation_fields: Object.fromEntries(group)
+  }
+}
