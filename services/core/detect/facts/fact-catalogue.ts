@@ -6,7 +6,7 @@ import { certificateRequestOf } from './certificate-request.ts'
 import { credentialsIn } from './credentials.ts'
 import { grantedRights, grantsToActor, isOwned, replicasOf, roleOf, subjectsOf } from './grants.ts'
 import { lookAlikeOf, registryLookAlikeOf, trustedNameOf } from './look-alike.ts'
-import { patchedFields, podTemplateOf, requestedObject, writesPodSpec } from './object.ts'
+import { askedPodSpec, patchedFields, podTemplateOf, requestedObject, writesPodSpec } from './object.ts'
 import { actsOutsideNamespace } from './own-namespace.ts'
 import { placeOf } from './place.ts'
 import {
@@ -118,6 +118,18 @@ export const FACTS = {
     ['reference', 'registry', 'repository', 'name', 'tag', 'digest'],
     'Images of the pod spec, taken apart. registry is docker.io where none is written.',
     (_, facts) => imagesOf(facts('pod_template'))
+  ),
+  'facts.images_set': fact(
+    'request',
+    [],
+    'Images that a write names for a pod spec: all of a create or update, those that a patch changes.',
+    (view) => {
+      const path = podSpecPath(view)
+      const { audit } = view.event
+      return path === null || audit === null
+        ? []
+        : imagesOf(askedPodSpec(audit, view.bodies, path)).map(({ reference }) => reference)
+    }
   ),
   'facts.host_paths': fact(
     'pod_template',
