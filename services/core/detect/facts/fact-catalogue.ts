@@ -6,7 +6,7 @@ import { certificateRequestOf } from './certificate-request.ts'
 import { credentialsIn } from './credentials.ts'
 import { grantedRights, grantsToActor, isOwned, replicasOf, roleOf, subjectsOf } from './grants.ts'
 import { lookAlikeOf, registryLookAlikeOf, trustedNameOf } from './look-alike.ts'
-import { patchedFields, podTemplateOf, requestedObject, writesPodSpec } from './object.ts'
+import { askedPodSpec, patchedFields, podTemplateOf, requestedObject, writesPodSpec } from './object.ts'
 import { actsOutsideNamespace } from './own-namespace.ts'
 import { placeOf } from './place.ts'
 import {
@@ -59,12 +59,16 @@ const podSpecPath = ({ event: { audit } }: EventView): readonly string[] | null 
   return workloadKindOfResource(audit?.objectRef?.resource)?.podSpec ?? null
 }
 
+/** The name of the object of a request. One that the API server is still to complete stands for itself without its last dash. */
+const nameOf = (view: EventView, object: unknown): string | null =>
+  view.event.audit?.objectRef?.name ??
+  stringAt(object, 'metadata', 'name') ??
+  stringAt(object, 'metadata', 'generateName')?.replace(/-$/, '') ??
+  null
+
 const namesOf = (view: EventView, object: unknown): readonly string[] => {
   const reference = view.event.audit?.objectRef
-  const names = [
-    reference?.name ?? stringAt(object, 'metadata', 'name'),
-    reference?.resource === 'namespaces' ? null : (reference?.namespace ?? null)
-  ]
+  const names = [nameOf(view, object), reference?.resource === 'namespaces' ? null : (reference?.namespace ?? null)]
   return names.filter((name) => name !== null)
 }
 
@@ -114,6 +118,18 @@ export const FACTS = {
     ['reference', 'registry', 'repository', 'name', 'tag', 'digest'],
     'Images of the pod spec, taken apart. registry is docker.io where none is written.',
     (_, facts) => imagesOf(facts('pod_template'))
+  ),
+  'facts.images_set': fact(
+    'request',
+    [],
+    'Images that a write names for a pod spec: all of a create or update, those that a patch changes.',
+    (view) => {
+      const path = podSpecPath(view)
+      const { audit } = view.event
+      return path === null || audit === null
+        ? []
+        : imagesOf(askedPodSpec(audit, view.bodies, path)).map(({ reference }) => reference)
+    }
   ),
   'facts.host_paths': fact(
     'pod_template',
@@ -258,7 +274,7 @@ export const FACTS = {
     [],
     'The name of kube-system or of a node component that the object bears, suffixes of controllers taken away.',
     (view, facts) => {
-      const name = view.event.audit?.objectRef?.name ?? stringAt(facts('object'), 'metadata', 'name')
+      const name = nameOf(view, facts('object'))
       return name === null ? null : trustedNameOf(name)
     }
   ),
