@@ -62,12 +62,15 @@ async function startEnricher(world: World): Promise<Running[]> {
     { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
     (message) => log.warn(message),
     {
-      notEvaluable: ({ document }) => rulesNotEvaluable.inc({ rule: document.name ?? document.id }),
-      filtered: (rule, filter) =>
-        signalsFiltered.inc({
-          rule: rule.document.name ?? rule.document.id,
-          filter: filter.document.name ?? filter.document.id
-        })
+      profiles: false,
+      observer: {
+        notEvaluable: ({ document }) => rulesNotEvaluable.inc({ rule: document.name ?? document.id }),
+        filtered: (rule, filter) =>
+          signalsFiltered.inc({
+            rule: rule.document.name ?? rule.document.id,
+            filter: filter.document.name ?? filter.document.id
+          })
+      }
     }
   )
   log.info({ rules: rules.size }, 'rules loaded')
@@ -143,7 +146,8 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
       const world = await openWorld(settings, log, health)
       const { windows } = await loadRules(
         { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
-        (message) => log.warn(message)
+        (message) => log.warn(message),
+        { profiles: false }
       )
       log.info({ correlations: windows.length }, 'correlations loaded')
       return [run(createCorrelatorStage({ ...world, options: settings.correlator, windows }), world)]

@@ -36,7 +36,8 @@ export async function startEmbedded(settings: Settings, log: Logger): Promise<Em
   const bus = createMemoryBus({ topics: loadTopics(), now_ms, pump: 'manual' })
   const { rules, windows } = await loadRules(
     { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
-    (message) => log.warn(message)
+    (message) => log.warn(message),
+    { profiles: false }
   )
   const facts = createCachedFacts(store, {
     max_entries: settings.enricher.cache_max_entries,
