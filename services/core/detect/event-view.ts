@@ -87,15 +87,18 @@ const WRITES: ReadonlySet<string> = new Set(['create', 'update', 'patch'])
 /** Subresources whose requests are streams without a body. */
 const BODILESS: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy', 'log'])
 
-/** Whether a write's body is not there because of the audit level, or there but unreadable (clouds cut long ones). */
+/**
+ * Whether a write's body is not there (because of the audit level, or because it was too large to keep), or there but unreadable:
+ * clouds cut long ones, and what is no object tells nothing.
+ */
 function isMissing(view: EventView, audit: AuditEvent, part: 'request' | 'response'): boolean {
-  if (view.bodies.has(part)) return bodyOf(view, part) === undefined
+  if (view.bodies.has(part)) {
+    const body = bodyOf(view, part)
+    return typeof body !== 'object' || body === null
+  }
   if (!WRITES.has(audit.verb ?? '') || BODILESS.has(audit.objectRef?.subresource ?? '')) return false
   // Only the last stages carry bodies, whatever the level.
-  if (audit.stage !== 'ResponseComplete') return false
-  return part === 'request'
-    ? audit.level === 'Metadata' || audit.level === null
-    : audit.level === 'Metadata' || audit.level === 'Request' || audit.level === null
+  return audit.stage === 'ResponseComplete'
 }
 
 /**

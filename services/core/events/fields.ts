@@ -1,13 +1,14 @@
 import { isObject } from '../json.ts'
 
 /**
- * Bounds of what one event may carry, in UTF-16 code units and entries. They are well above what real clusters write
- * (managed clouds cut a log entry at 256 KiB); what crosses them is cut, and the event says where.
+ * Bounds of what one event may carry, in UTF-16 code units and entries, bodies in bytes. They are well above what real clusters
+ * write (managed clouds cut a log entry at 256 KiB); what crosses them is cut, and the event says where. A body may be as large as
+ * etcd lets an object be (1.5 MiB, its default for --max-request-bytes), or one could hide what it asks for behind padding.
  */
 export const LIMITS = {
   text: 16_384,
   uri: 65_536,
-  body: 262_144,
+  body: 1_572_864,
   items: 1_000,
   items_text: 65_536,
   entries: 250,
@@ -134,10 +135,14 @@ export function jsonTextOf(value: unknown): string | null {
 export function bodyOf(value: unknown, field: string, cuts: Cuts): string | null {
   if (value === undefined || value === null) return null
   const text = typeof value === 'string' && isJsonContainer(value) ? value : jsonTextOf(value)
-  if (text !== null && text.length <= LIMITS.body) return text
+  if (text !== null && isWithin(text, LIMITS.body)) return text
   cuts.push(field)
   return null
 }
+
+/** Whether a text is no longer than so many bytes of UTF-8, three at most for each code unit. */
+const isWithin = (text: string, bytes: number): boolean =>
+  text.length * 3 <= bytes || (text.length <= bytes && Buffer.byteLength(text) <= bytes)
 
 function isJsonContainer(text: string): boolean {
   const first = text.charCodeAt(0)

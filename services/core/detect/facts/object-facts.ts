@@ -90,7 +90,7 @@ export const OBJECT_FACTS = {
     (_, facts) => credentialsIn(facts('object'))
   ),
   'facts.look_alike': fact(
-    'object',
+    null,
     ['name', 'of'],
     'Names of the object and its namespace that are one or two characters off from a name of kube-system or of a node component.',
     (view, facts) =>
