@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { isPublicAddress } from '../../enrich/client-address.ts'
+import { remembered } from '../../remembered.ts'
 
 /** What sort of address: metadata is where clouds answer for the credentials of a machine or a pod. */
 export type AddressKind = 'public' | 'private' | 'loopback' | 'link_local' | 'metadata' | 'unspecified' | 'other'
@@ -58,6 +59,20 @@ export function networkOf(address: string | null): string | null {
   return parsed.kind() === 'ipv4'
     ? `${ipaddr.IPv4.networkAddressFromCIDR(text).toString()}/${bits}`
     : `${ipaddr.IPv6.networkAddressFromCIDR(text).toString()}/${bits}`
+}
+
+/** What rules ask about an address. */
+export interface AddressFacts {
+  readonly kind: AddressKind | null
+  readonly network: string | null
+}
+
+const NO_ADDRESS: AddressFacts = { kind: null, network: null }
+const facts = remembered((address) => ({ kind: addressKind(address), network: networkOf(address) }))
+
+/** Kind and network of an address, remembered: most events come from few addresses, and parsing one costs more than all else. */
+export function addressFacts(address: string | null): AddressFacts {
+  return address === null ? NO_ADDRESS : facts(address)
 }
 
 /** Kind of a host by its name or address; cluster for names that only the cluster's own resolver knows. */

@@ -1,7 +1,7 @@
 import { workloadKindOfResource } from '../../enrich/workload-kinds.ts'
 import { stringAt } from '../../json.ts'
 import type { EventView } from '../event-view.ts'
-import { addressKind, networkOf, urlsIn } from './address.ts'
+import { addressFacts, urlsIn } from './address.ts'
 import { certificateRequestOf } from './certificate-request.ts'
 import { credentialsIn } from './credentials.ts'
 import { grantedRights, grantsToActor, isOwned, replicasOf, roleOf, subjectsOf } from './grants.ts'
@@ -185,7 +185,7 @@ export const FACTS = {
     null,
     ['kind', 'network'],
     'The client address of a request: kind (public, private, loopback, link_local, metadata) and network (/24, /48).',
-    ({ event: { source_ip } }) => ({ kind: addressKind(source_ip), network: networkOf(source_ip) })
+    ({ event: { source_ip } }) => addressFacts(source_ip)
   ),
   'facts.outside_own_namespace': fact(
     null,
@@ -281,10 +281,7 @@ export const FACTS = {
     null,
     ['kind', 'network'],
     'Where a connection goes: kind (public, private, loopback, link_local, metadata) and network (/24, /48).',
-    ({ event: { runtime } }) => {
-      const address = runtime?.network?.destination_ip ?? null
-      return { kind: addressKind(address), network: networkOf(address) }
-    }
+    ({ event: { runtime } }) => addressFacts(runtime?.network?.destination_ip ?? null)
   ),
   'facts.urls': fact(
     null,
