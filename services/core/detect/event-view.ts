@@ -31,8 +31,8 @@ export interface EventView {
   request: { readonly value: unknown } | null
   response: { readonly value: unknown } | null
   keywords: FieldValues | null
-  /** Facts found so far, by name. */
-  facts: Map<string, unknown> | null
+  /** Facts found so far, by name, and the view that they are worked out from. */
+  facts: { readonly found: Map<string, unknown>; readonly from: EventView } | null
   /** What document paths are looked up in: one element of a list, or a raw event. Undefined for events of the model. */
   readonly document: unknown
 }
@@ -60,18 +60,24 @@ export function bodyOf(view: EventView, part: 'request' | 'response'): unknown {
   return value
 }
 
-/** A fact of the event, worked out when it is first asked for. What it reads of the bodies counts as read. */
-export function factIn(view: EventView, name: string): unknown {
-  view.facts ??= new Map()
-  const { facts } = view
-  if (facts.has(name)) return facts.get(name)
+/** What facts are worked out from: what they read of the bodies counts as read. */
+function factsIn(view: EventView): NonNullable<EventView['facts']> {
   const bodies: Bodies = {
     request: () => bodyOf(view, 'request'),
     response: () => bodyOf(view, 'response'),
     has: view.bodies.has
   }
-  const value = factOf(name)?.compute({ ...view, bodies }, (other) => factIn(view, other))
-  facts.set(name, value)
+  return { found: new Map(), from: { ...view, bodies } }
+}
+
+/** A fact of the event, worked out when it is first asked for. */
+export function factIn(view: EventView, name: string): unknown {
+  view.facts ??= factsIn(view)
+  const { found, from } = view.facts
+  const known = found.get(name)
+  if (known !== undefined || found.has(name)) return known
+  const value = factOf(name)?.compute(from, (other) => factIn(view, other))
+  found.set(name, value)
   return value
 }
 

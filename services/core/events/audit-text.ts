@@ -6,7 +6,7 @@ import { remembered } from '../remembered.ts'
 import { annotationsFrom, objectRefFrom, responseStatusFrom, userFrom } from './audit-parts.ts'
 import { bodyOf, textOf, textsOf } from './fields.ts'
 import { type Members, memberScanner } from './json-members.ts'
-import { microsFrom } from './timestamp.ts'
+import { microsFrom, microTimeAt } from './timestamp.ts'
 
 /** Fields that are looked for in the text, in the order in which the API server writes them, but for the bodies, which are last. */
 const FIELDS = [
@@ -46,6 +46,8 @@ const SMALL = { rest: 2_700, body: 43_000, commas: 249 } as const
 
 /** Lines of up to so many bytes are made one text, of which fields are slices; of longer ones only the start and the end. */
 const ONE_TEXT = 4_096
+
+const QUOTE = 0x22
 
 /** A string without anything that has to be unescaped or checked. */
 const PLAIN = /^"[\x20\x21\x23-\x5b\x5d-\x7e]*"$/
@@ -198,6 +200,15 @@ class Scanned {
     return PLAIN.test(source) ? source.slice(1, -1) : JSON.parse(source)
   }
 
+  /** Microseconds since the epoch; null when the value is no time. */
+  micros(field: Field): number | null {
+    const { bytes, members } = this.#line
+    const start = members.extents[PLACE[field] * 2] ?? -1
+    if (start < 0) return null
+    const end = members.extents[PLACE[field] * 2 + 1] ?? -1
+    return (bytes[start] === QUOTE ? microTimeAt(bytes, start + 1, end - 1) : null) ?? microsFrom(this.value(field))
+  }
+
   has(field: BodyField): boolean {
     if (this.#line.bodiesFrom < 0 && lengthOf(this.#line.members, field) === 0) return false
     const raw = this.raw(field)
@@ -232,7 +243,6 @@ const SHARED = {
     return isObject(value) ? userFrom(value, 'impersonatedUser', []) : null
   }),
   sourceIPs: remembered((source) => textsOf(JSON.parse(source), 'sourceIPs', [])),
-  objectRef: remembered((source) => objectRefFrom(JSON.parse(source), [])),
   responseStatus: remembered((source) => responseStatusFrom(JSON.parse(source), [])),
   annotations: remembered((source) => annotationsFrom(JSON.parse(source), []))
 }
@@ -241,11 +251,17 @@ const ABSENT = {
   annotations: annotationsFrom(undefined, [])
 }
 
-/** What is always read of an event. */
+/** What is always read of an event: strings in which nothing has to be unescaped. */
+const KIND = /^"Event"$/
+const API_VERSION = /^"audit\.k8s\.io\/[a-z0-9]+"$/
+const AUDIT_ID = /^"[\x21\x23-\x5b\x5d-\x7e]{1,128}"$/
+const STAGE = /^"[A-Za-z0-9_-]{1,64}"$/
+
+const isName = (source: string | undefined, form: RegExp): source is string => source !== undefined && form.test(source)
+
 interface Head {
   readonly auditID: string
   readonly stage: string
-  readonly requestURI: string
   readonly requestReceivedTimestamp: number
   readonly stageTimestamp: number
 }
@@ -254,6 +270,7 @@ interface Head {
 class TextAuditEvent extends LazyRecord implements AuditEvent {
   readonly #scanned: Scanned
   readonly #head: Head
+  #requestURI: string | undefined
   #verb: string | null | undefined
   #user: AuditUser | undefined
   #objectRef: ObjectReference | null | undefined
@@ -274,8 +291,9 @@ class TextAuditEvent extends LazyRecord implements AuditEvent {
   get stage() {
     return this.#head.stage
   }
-  get requestURI() {
-    return this.#head.requestURI
+  get requestURI(): string {
+    this.#requestURI ??= String(this.#scanned.value('requestURI'))
+    return this.#requestURI
   }
   get requestReceivedTimestamp() {
     return this.#head.requestReceivedTimestamp
@@ -311,7 +329,7 @@ class TextAuditEvent extends LazyRecord implements AuditEvent {
   get objectRef(): ObjectReference | null {
     if (this.#objectRef === undefined) {
       const source = this.#scanned.source('objectRef')
-      this.#objectRef = source === undefined ? null : SHARED.objectRef(source)
+      this.#objectRef = source === undefined ? null : objectRefFrom(JSON.parse(source), [])
     }
     return this.#objectRef
   }
@@ -401,19 +419,22 @@ export function auditEventFromText(bytes: Buffer): TextAudit | null {
   if (bytes.length - request - response > SMALL.rest || request > SMALL.body || response > SMALL.body) return null
   const scanned = new Scanned(line)
   try {
-    if (scanned.value('kind') !== 'Event' || scanned.value('p_log_type') !== undefined) return null
-    const apiVersion = scanned.value('apiVersion')
-    if (typeof apiVersion !== 'string' || !apiVersion.startsWith('audit.k8s.io/')) return null
-    const auditID = scanned.value('auditID')
-    const stage = scanned.value('stage')
-    const requestURI = scanned.value('requestURI')
-    const requestReceivedTimestamp = microsFrom(scanned.value('requestReceivedTimestamp'))
-    const stageTimestamp = microsFrom(scanned.value('stageTimestamp'))
-    if (typeof auditID !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(auditID)) return null
-    if (typeof stage !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(stage)) return null
-    if (typeof requestURI !== 'string' || requestURI === '') return null
+    if (!isName(scanned.source('kind'), KIND) || scanned.source('p_log_type') !== undefined) return null
+    if (!isName(scanned.source('apiVersion'), API_VERSION)) return null
+    const auditID = scanned.source('auditID')
+    const stage = scanned.source('stage')
+    const requestReceivedTimestamp = scanned.micros('requestReceivedTimestamp')
+    const stageTimestamp = scanned.micros('stageTimestamp')
+    if (!isName(auditID, AUDIT_ID) || !isName(stage, STAGE)) return null
+    const requestURI = scanned.source('requestURI')
+    if (requestURI === undefined || !requestURI.startsWith('"') || requestURI === '""') return null
     if (requestReceivedTimestamp === null || stageTimestamp === null) return null
-    const head = { auditID, stage, requestURI, requestReceivedTimestamp, stageTimestamp }
+    const head = {
+      auditID: auditID.slice(1, -1),
+      stage: stage.slice(1, -1),
+      requestReceivedTimestamp,
+      stageTimestamp
+    }
     return { event: new TextAuditEvent(scanned, head), bodies: bodiesIn(scanned) }
   } catch (error) {
     if (error instanceof SyntaxError) return null

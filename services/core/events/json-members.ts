@@ -32,6 +32,9 @@ MEANING[COMMA] = IS_COMMA
 for (const byte of [OPEN_BRACE, OPEN_BRACKET]) MEANING[byte] = OPENS
 for (const byte of [CLOSE_BRACE, CLOSE_BRACKET]) MEANING[byte] = CLOSES
 
+/** Members that may be left out between two: a key that comes next is told without looking for its end. */
+const LOOKED_AHEAD = 3
+
 /** Nesting that a value may have; deeper ones are not scanned. */
 const DEPTH_MAX = 100
 
@@ -160,6 +163,15 @@ export function memberScanner(wanted: readonly string[], passedOver: number): Me
     return -1
   }
 
+  /** Number of the key whose quote is at `start` when it is one of the next wanted ones and written plainly; else -1. */
+  function nextNumber(bytes: Buffer, start: number, last: number): number {
+    for (let number = last + 1; number <= last + LOOKED_AHEAD && number < wanted.length; number += 1) {
+      const key = wanted[number] as string
+      if (bytes[start + key.length + 1] === QUOTE && isAt(bytes, start + 1, key)) return number
+    }
+    return -1
+  }
+
   function read(bytes: Buffer, from: number, into: Members, stops: boolean): number {
     const { extents } = into
     let at = from
@@ -167,10 +179,15 @@ export function memberScanner(wanted: readonly string[], passedOver: number): Me
     let last = -1
     for (;;) {
       if (bytes[at] !== QUOTE) return -1
-      const keyEnd = endOfString(bytes, at)
-      if (keyEnd < 0) return -1
-      const number = numberOf(bytes, at, keyEnd)
-      if (number === null) return -1
+      let number: number | null = inOrder ? nextNumber(bytes, at, last) : -1
+      let keyEnd: number
+      if (number >= 0) keyEnd = at + (wanted[number] as string).length + 2
+      else {
+        keyEnd = endOfString(bytes, at)
+        if (keyEnd < 0) return -1
+        number = numberOf(bytes, at, keyEnd)
+        if (number === null) return -1
+      }
       if (inOrder) {
         if (number >= passedOver) return at
         if (number > last) last = number
