@@ -75,7 +75,11 @@ const IMITATIONS = [
 const hostileKeys = fc.constantFrom(...KEYS, ...IMITATIONS)
 const hostileText = stringText(fc.oneof(fc.constantFrom(...IMITATIONS), fc.string({ minLength: 1, unit: 'binary' })))
 const hostileAny = valueText(hostileKeys)
-const hostileObject = objectText(hostileKeys, fc.oneof(hostileText, hostileAny))
+/** Without blanks, as the API server writes what it has been sent. */
+const compact = fc
+  .dictionary(hostileKeys, fc.oneof(fc.constantFrom(...IMITATIONS, '2026-11-24T09:00:02.000000Z'), fc.jsonValue()))
+  .map((value) => JSON.stringify(value))
+const hostileObject = fc.oneof(compact, objectText(hostileKeys, fc.oneof(hostileText, hostileAny)))
 const maybe = (key: string, value: fc.Arbitrary<string>): fc.Arbitrary<readonly string[]> =>
   fc.option(value, { freq: 3 }).map((text) => (text === null ? [] : [`"${key}":${text}`]))
 const always = (key: string, value: fc.Arbitrary<string>): fc.Arbitrary<readonly string[]> =>
