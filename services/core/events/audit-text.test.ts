@@ -79,7 +79,14 @@ const hostileAny = valueText(hostileKeys)
 const compact = fc
   .dictionary(hostileKeys, fc.oneof(fc.constantFrom(...IMITATIONS, '2026-11-24T09:00:02.000000Z'), fc.jsonValue()))
   .map((value) => JSON.stringify(value))
-const hostileObject = fc.oneof(compact, objectText(hostileKeys, fc.oneof(hostileText, hostileAny)))
+/** The end of an event, inside of an object. */
+const decoy = fc
+  .tuple(compact, fc.constantFrom('', ',"annotations":{}', ',"verb":"x"', ',"responseObject":{}'))
+  .map(
+    ([value, more]) =>
+      `{"x":${value},"requestReceivedTimestamp":"2026-11-24T09:00:02.000000Z","stageTimestamp":"2026-11-24T09:00:03.000000Z"${more}}`
+  )
+const hostileObject = fc.oneof(compact, decoy, objectText(hostileKeys, fc.oneof(hostileText, hostileAny)))
 const maybe = (key: string, value: fc.Arbitrary<string>): fc.Arbitrary<readonly string[]> =>
   fc.option(value, { freq: 3 }).map((text) => (text === null ? [] : [`"${key}":${text}`]))
 const always = (key: string, value: fc.Arbitrary<string>): fc.Arbitrary<readonly string[]> =>
