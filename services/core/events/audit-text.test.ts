@@ -93,6 +93,21 @@ const always = (key: string, value: fc.Arbitrary<string>): fc.Arbitrary<readonly
   value.map((text) => [`"${key}":${text}`])
 const serverTime = fc.constantFrom('"2026-11-24T09:00:00.123456Z"', '"2026-11-24T09:00:01.000000Z"')
 
+/** References as the API server writes them, or nearly so. */
+const reference = fc
+  .tuple(
+    hostileText,
+    fc.subarray(['namespace', 'name', 'uid', 'apiGroup', 'apiVersion', 'resourceVersion', 'subresource']),
+    fc.array(fc.oneof(fc.constantFrom('"kube-system"', '"a"', '""', 'null'), hostileText), {
+      minLength: 7,
+      maxLength: 7
+    })
+  )
+  .map(
+    ([resource, fields, values]) =>
+      `{${[`"resource":${resource}`, ...fields.map((field, index) => `"${field}":${values[index]}`)].join(',')}}`
+  )
+
 /** An event as the API server writes it, in its order, with anything where senders of requests can put it. */
 const serverText = (body: fc.Arbitrary<string>): fc.Arbitrary<string> =>
   fc
@@ -108,7 +123,7 @@ const serverText = (body: fc.Arbitrary<string>): fc.Arbitrary<string> =>
       maybe('impersonatedUser', hostileObject),
       maybe('sourceIPs', hostileAny),
       maybe('userAgent', hostileText),
-      maybe('objectRef', hostileObject),
+      maybe('objectRef', fc.oneof(reference, hostileObject)),
       maybe('responseStatus', hostileObject),
       maybe('requestObject', body),
       maybe('responseObject', body),

@@ -246,6 +246,22 @@ const SHARED = {
   responseStatus: remembered((source) => responseStatusFrom(JSON.parse(source), [])),
   annotations: remembered((source) => annotationsFrom(JSON.parse(source), []))
 }
+
+/** Fields of the struct ObjectReference in its order, each left out when it is empty. */
+const REFERENCE = ['namespace', 'name', 'uid', 'apiGroup', 'apiVersion', 'resourceVersion', 'subresource'] as const
+const PLAIN_TEXT = '([^"\\\\\\x00-\\x1f]*)'
+const PLAIN_REFERENCE = new RegExp(
+  `^\\{"resource":"${PLAIN_TEXT}"${REFERENCE.map((field) => `(?:,"${field}":"${PLAIN_TEXT}")?`).join('')}\\}$`
+)
+
+/** References differ from event to event; in the form in which the API server writes them, one pattern takes them apart. */
+function referenceIn(source: string): ObjectReference | null {
+  const found = PLAIN_REFERENCE.exec(source)
+  if (found === null) return objectRefFrom(JSON.parse(source), [])
+  const [, resource, namespace, name, uid, apiGroup, apiVersion, resourceVersion, subresource] = found
+  return objectRefFrom({ resource, namespace, name, uid, apiGroup, apiVersion, resourceVersion, subresource }, [])
+}
+
 const ABSENT = {
   user: userFrom(undefined, 'user', []),
   annotations: annotationsFrom(undefined, [])
@@ -329,7 +345,7 @@ class TextAuditEvent extends LazyRecord implements AuditEvent {
   get objectRef(): ObjectReference | null {
     if (this.#objectRef === undefined) {
       const source = this.#scanned.source('objectRef')
-      this.#objectRef = source === undefined ? null : objectRefFrom(JSON.parse(source), [])
+      this.#objectRef = source === undefined ? null : referenceIn(source)
     }
     return this.#objectRef
   }
