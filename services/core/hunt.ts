@@ -59,7 +59,7 @@ export interface HuntOptions {
 }
 
 /** Shorter lines are parsed sooner than they are scanned and read field by field. */
-const LONG_BYTES = 2_048
+const LONG_BYTES = 512
 
 /** Events remembered to pass over duplicates; about 200 MB when full. */
 const REMEMBERED_EVENTS = 1_000_000
