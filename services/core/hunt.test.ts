@@ -39,6 +39,18 @@ describe('a record offered as bytes', { timeout: 30_000 }, () => {
     expect(signals).toBeGreaterThan(10)
   })
 
+  it('that turns out to be out of order counts once it is parsed, and not as a duplicate', () => {
+    const line = lines.find(
+      (one) => one.includes('"resource":"pods"') && one.includes('"responseObject":{"kind":"Pod"')
+    )
+    const twice = (line ?? '').replace('"responseObject":', '"verb":"get","responseObject":')
+    expect(twice).not.toBe(line)
+    const hunt = newHunt()
+    expect(hunt.offerBytes(Buffer.from(twice), NOW)).toBeNull()
+    expect(hunt.offer(JSON.parse(twice), NOW).events).toBe(1)
+    expect(hunt.offer(JSON.parse(twice), NOW).events).toBe(0)
+  })
+
   it('is left to the parser when it is short, another format, or not JSON where it is read', () => {
     const hunt = newHunt()
     const long = lines.find((line) => line.length > 2_100) ?? ''

@@ -73,7 +73,7 @@ export interface HuntOptions {
 }
 
 /** Shorter lines are parsed sooner than they are scanned and read field by field. */
-const LONG_BYTES = 2_048
+const LONG_BYTES = 512
 
 /** Events remembered to pass over duplicates; about 200 MB when full. */
 const REMEMBERED_EVENTS = 1_000_000
@@ -118,10 +118,12 @@ export function createHunt({
     pending = []
   }
 
+  const idOf = (event: SourcedEvent): string => `${event.cluster.id}/${eventId(event)}`
+
   /** Alerts of an event, null for one that has been there before. What counts towards correlations is put aside for them. */
   function match(event: SourcedEvent, bodies: Bodies, join: typeof enrichLazily): readonly Signal[] | null {
     // Two API servers, or two readings of a log, may carry the same event.
-    if (!seen.isNew(`${event.cluster.id}/${eventId(event)}`)) return null
+    if (!seen.isNew(idOf(event))) return null
     if (event.audit !== null) learn(inventoryFromAudit(event.audit, event.cluster, bodies))
     const matched = rules.match(join(event, factOf, bodies), bodies)
     for (const signal of matched) {
@@ -137,13 +139,15 @@ export function createHunt({
       if (found === null) return null
       const { event: audit, bodies } = found
       const source = { type: 'audit', provider: 'kubernetes', instance } as const
+      const event: SourcedEvent = { audit, runtime: null, cluster, source, received: now }
       let signals: readonly Signal[] | null
       try {
-        signals = match({ audit, runtime: null, cluster, source, received: now }, bodies, enrichLazily)
+        signals = match(event, bodies, enrichLazily)
       } catch (error) {
-        // It is not JSON after all; parsing it whole will say why.
-        if (error instanceof SyntaxError) return null
-        throw error
+        if (!(error instanceof SyntaxError)) throw error
+        // It is not JSON after all, or its members are not where they should be: it is parsed, and has not been there before.
+        seen.forget(idOf(event))
+        return null
       }
       pending.push(...(signals ?? []))
       return { events: signals === null ? 0 : 1, signals: signals ?? [], rejected: [] }

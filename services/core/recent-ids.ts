@@ -5,6 +5,8 @@
 export interface RecentIds {
   /** @returns true the first time an id is seen, as far as is remembered */
   isNew(id: string): boolean
+  /** Makes an id new again. */
+  forget(id: string): void
 }
 
 export function createRecentIds(capacity: number): RecentIds {
@@ -19,6 +21,10 @@ export function createRecentIds(capacity: number): RecentIds {
       }
       current.add(id)
       return true
+    },
+    forget: (id) => {
+      current.delete(id)
+      previous.delete(id)
     }
   }
 }

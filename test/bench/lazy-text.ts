@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { bodiesOf } from '../../services/core/bodies.ts'
@@ -10,13 +10,16 @@ import { auditEventFromText } from '../../services/core/events/audit-text.ts'
 import { type CountedRules, type Print, partOf, ruleSets } from './lazy.ts'
 import { measure } from './measure.ts'
 
-const RECORDING = join(import.meta.dirname, '../fixtures/scarleteel/audit.ndjson.gz')
+const FIXTURES = join(import.meta.dirname, '../fixtures')
+const RECORDING = join(FIXTURES, 'scarleteel/audit.ndjson.gz')
+const RECORDINGS = join(FIXTURES, 'recorded-audit')
 const EVENTS = 4_000
 const BYTES = 3_000
 
 /** Lines of a recording that are audit events of the API server. */
-function recordedLines(): readonly string[] {
-  return gunzipSync(readFileSync(RECORDING))
+function recordedLines(file: string): readonly string[] {
+  const bytes = readFileSync(file)
+  return (file.endsWith('.gz') ? gunzipSync(bytes) : bytes)
     .toString()
     .split('\n')
     .filter((line) => line !== '' && auditEventFromText(Buffer.from(line)) !== null)
@@ -37,7 +40,11 @@ function largerLines(lines: readonly string[]): readonly string[] {
     const annotations = { 'deployment.kubernetes.io/revision': String(number % 9) }
     const managedFields = [{ manager: 'kubectl', operation: 'Update', fieldsV1: Object.fromEntries(fields) }]
     const body = { kind: 'Unknown', metadata: { name: `object-${number}`, annotations, managedFields } }
-    return JSON.stringify(missing > 200 ? { ...json, responseObject: body } : json)
+    if (missing <= 200) return JSON.stringify(json)
+    // In the order in which the API server writes members.
+    const { responseObject: _logged, requestReceivedTimestamp, stageTimestamp, annotations: reasons, ...head } = json
+    const end = { requestReceivedTimestamp, stageTimestamp, annotations: reasons }
+    return JSON.stringify({ ...head, responseObject: body, ...end })
   })
 }
 
@@ -112,11 +119,26 @@ function benchLines(
   ])
 }
 
+/** Upper bounds of sizes, in bytes, of the recorded events that are measured together. */
+const SIZES = [2_048, 4_096, Number.POSITIVE_INFINITY] as const
+
 /** From a line of the API server's log to the rules that match, against JSON.parse of the line. */
 export async function benchLazyText(print: Print): Promise<void> {
-  const lines = recordedLines()
+  const lines = recordedLines(RECORDING)
+  const scenes = readdirSync(RECORDINGS)
+    .filter((file) => /\.ndjson(\.gz)?$/.test(file))
+    .flatMap((file) => recordedLines(join(RECORDINGS, file)))
   for (const rules of await ruleSets()) {
     benchLines(print, 'Audit events', rules, largerLines(lines))
     benchLines(print, 'Recorded audit events', rules, lines)
+    let least = 0
+    for (const most of SIZES) {
+      const ofSize = scenes.filter((line) => {
+        const size = Buffer.byteLength(line)
+        return size >= least && size < most
+      })
+      benchLines(print, 'Audit events of recorded scenes', rules, ofSize)
+      least = most
+    }
   }
 }

@@ -150,6 +150,44 @@ function elementReader(steps: readonly (string | number)[]): Reader {
   }
 }
 
+const ownValue = (map: unknown, key: string): EventValue =>
+  typeof map === 'object' && map !== null && Object.hasOwn(map, key)
+    ? (((map as Record<string, unknown>)[key] ?? undefined) as EventValue)
+    : undefined
+
+/** Reads a key of a map that properties lead to, such as an annotation of an audit event. */
+function keyReader(names: readonly string[], key: string): Reader {
+  const [first, ...rest] = names
+  if (first === undefined) return ({ event }) => [ownValue(event, key)]
+  const root = Object.hasOwn(ROOT_READERS, first) ? ROOT_READERS[first] : undefined
+  const read = root ?? ((event: EnrichedEvent) => (event as unknown as Record<string, unknown>)[first])
+  return ({ event }) => {
+    let value = read(event)
+    for (const name of rest) {
+      if (value === null || value === undefined) return [undefined]
+      value = (value as Record<string, unknown>)[name]
+    }
+    return [ownValue(value, key)]
+  }
+}
+
+/** Reads a fact that is a plain value, or one value in it; lists and what lies deeper are left to `follow`. */
+function factReader(step: Extract<PathStep, { kind: 'json' }>, name: string, follow: Reader): Reader {
+  const { keys } = step
+  const nothing: EventValue = hasOwnNulls(step) ? undefined : null
+  const [only] = keys.length === 1 ? (keys[0] ?? []) : []
+  const isPlain = (value: unknown): value is EventValue => typeof value !== 'object' || value === null
+  return (view) => {
+    const value = factIn(view, name)
+    if (isPlain(value)) return [keys.length > 0 ? undefined : value === null ? nothing : value]
+    if (Array.isArray(value)) return value.length === 0 ? [] : follow(view)
+    if (only === undefined) return follow(view)
+    if (!Object.hasOwn(value, only)) return [undefined]
+    const inner = (value as Record<string, unknown>)[only]
+    return isPlain(inner) ? [inner === null ? nothing : inner] : follow(view)
+  }
+}
+
 function pathReader(path: FieldPath): Reader {
   const read = stepsReader(path)
   return path.type === 'record' ? (view) => read(view).map(plainOf) : read
@@ -166,20 +204,34 @@ function stepsReader({ steps }: FieldPath): Reader {
     const names = rest.filter((name) => typeof name === 'string')
     return names.length === rest.length ? propertyReader(first, names) : elementReader(fixed)
   }
+  const last = steps.at(-1)
+  if (last?.kind === 'key' && steps.slice(0, -1).every(({ kind }) => kind === 'property')) {
+    return keyReader(
+      fixed.filter((name) => typeof name === 'string'),
+      last.key
+    )
+  }
   const follow: Reader = (view) => {
     const values: EventValue[] = []
     readSteps(view.event, steps, 0, view, values)
     return values
   }
   const [step] = steps
+  if (step?.kind === 'json' && typeof step.root === 'object') return factReader(step, step.root.fact, follow)
   return step?.kind === 'document' ? documentReader(step.keys, step.nulls, follow) : follow
 }
 
 /** A name for several paths lacks a value only when none of them has one. */
 function anyOfPaths(readers: readonly Reader[], view: EventView): readonly EventValue[] {
-  const found = readers.flatMap((reader) => reader(view))
-  const isSet = (value: EventValue) => value !== undefined
-  return found.some(isSet) ? found.filter(isSet) : found
+  const set: EventValue[] = []
+  const all: EventValue[] = []
+  for (const read of readers) {
+    for (const value of read(view)) {
+      all.push(value)
+      if (value !== undefined) set.push(value)
+    }
+  }
+  return set.length > 0 ? set : all
 }
 
 /**

@@ -15,10 +15,12 @@ const ROUTED: Readonly<Record<'audit' | 'runtime', ReadonlyMap<string, number>>>
   audit: new Map([
     ['audit.verb', 128],
     ['audit.objectRef.resource', 2_048],
-    ['audit.objectRef.subresource', 256],
+    ['audit.objectRef.subresource', 128],
     ['actor.kind', 32],
     ['action', 64],
-    ['outcome', 16]
+    ['outcome', 16],
+    // The gate of all rules about pod specs: true for writes to workloads, which is known without their bodies but for patches.
+    ['facts.writes_pod_spec', 4]
   ]),
   runtime: new Map([
     ['action', 1_024],
@@ -102,9 +104,12 @@ function forkByField(items: readonly CompiledItem[], most: number): FieldFork {
   const branchOf: Fork = (view) => {
     const values = first?.values(view).values ?? []
     const [value] = values
-    // These fields have one text or none; should one ever have something else, nothing is taken to be known.
-    if (values.length !== 1 || (typeof value !== 'string' && value !== undefined)) return UNTOLD
-    return remembered.get(value, () => bits(items.map(({ test }) => test(view))))
+    // These fields have one text, yes or no, or nothing; should one ever have something else, nothing is taken to be known.
+    if (values.length !== 1) return UNTOLD
+    if (typeof value !== 'string' && typeof value !== 'boolean' && value !== undefined) return UNTOLD
+    return remembered.get(typeof value === 'boolean' ? String(value) : value, () =>
+      bits(items.map(({ test }) => test(view)))
+    )
   }
   return { branchOf, most }
 }

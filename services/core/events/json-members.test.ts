@@ -1,10 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { objectText, valueText } from '../../../test/support/json-text-arbitrary.ts'
-import { memberScanner } from './json-members.ts'
+import { type Members, memberScanner } from './json-members.ts'
 
 const KEYS = ['verb', 'user', 'requestObject', '__proto__'] as const
-const scan = memberScanner(KEYS, 2)
+const scanner = memberScanner(KEYS, 2)
+/** All members, with a stop before the first passed-over one where there is one. */
+function scan(bytes: Buffer): Members | null {
+  const members = scanner.empty()
+  const stopped = scanner.head(bytes, members)
+  if (stopped < 0) return null
+  return stopped === bytes.length || scanner.rest(bytes, stopped, members) === bytes.length ? members : null
+}
 const scanText = (text: string) => scan(Buffer.from(text))
 const keys = fc.constantFrom(...KEYS, 'verb ', 'Verb')
 

@@ -10,9 +10,9 @@
 /** Of what was scanned. */
 export interface Members {
   /** Extents of the values of the wanted keys, -1 for what is not there: start and end, one key after the other. */
-  readonly extents: readonly number[]
+  readonly extents: number[]
   /** Commas between members and elements outside of the passed-over values. */
-  readonly commas: number
+  commas: number
 }
 
 const QUOTE = 0x22
@@ -31,6 +31,9 @@ MEANING[QUOTE] = IS_QUOTE
 MEANING[COMMA] = IS_COMMA
 for (const byte of [OPEN_BRACE, OPEN_BRACKET]) MEANING[byte] = OPENS
 for (const byte of [CLOSE_BRACE, CLOSE_BRACKET]) MEANING[byte] = CLOSES
+
+/** Members that may be left out between two: a key that comes next is told without looking for its end. */
+const LOOKED_AHEAD = 3
 
 /** Nesting that a value may have; deeper ones are not scanned. */
 const DEPTH_MAX = 100
@@ -112,12 +115,29 @@ interface Key {
   readonly number: number
 }
 
-/** Finds the members of the object that some bytes are; null when they are not one object, or it is nested too deeply. */
-export type MemberScanner = (bytes: Buffer) => Members | null
+/**
+ * Finds members of the object that some bytes are. All of its functions write extents and commas into a `Members` that was made by
+ * `empty`, and may be called with it one after the other.
+ */
+export interface MemberScanner {
+  empty(): Members
+  /**
+   * Reads members from the start of the object on until a passed-over one comes, as long as members are in the order of the wanted
+   * keys and none comes that is not wanted; after the first other member it goes on to the end.
+   * @returns offset of the key of the passed-over member; that behind the object when there is none; -1 when the bytes are not one
+   *   object or it is nested too deeply
+   */
+  head(bytes: Buffer, into: Members): number
+  /**
+   * Reads members from one of the object's keys to the end of the object.
+   * @returns as `head`; the end of the bytes is the only offset there is
+   */
+  rest(bytes: Buffer, from: number, into: Members): number
+}
 
 /**
  * @param wanted the keys that are looked for, in ASCII; of a key that comes twice the last counts, as for JSON.parse
- * @param passedOver from this place in `wanted` on, commas in the values are not counted
+ * @param passedOver from this place in `wanted` on, commas in the values are not counted, and `head` stops
  */
 export function memberScanner(wanted: readonly string[], passedOver: number): MemberScanner {
   const numbers = new Map(wanted.map((key, number) => [key, number]))
@@ -143,36 +163,65 @@ export function memberScanner(wanted: readonly string[], passedOver: number): Me
     return -1
   }
 
-  const nowhere: readonly number[] = wanted.flatMap(() => [-1, -1])
-  return (bytes) => {
-    const extents = nowhere.slice()
-    let commas = 0
-    let at = skipBlanks(bytes, 0)
-    if (bytes[at] !== OPEN_BRACE) return null
-    at = skipBlanks(bytes, at + 1)
-    if (bytes[at] === CLOSE_BRACE) return skipBlanks(bytes, at + 1) === bytes.length ? { extents, commas } : null
+  /** Number of the key whose quote is at `start` when it is one of the next wanted ones and written plainly; else -1. */
+  function nextNumber(bytes: Buffer, start: number, last: number): number {
+    for (let number = last + 1; number <= last + LOOKED_AHEAD && number < wanted.length; number += 1) {
+      const key = wanted[number] as string
+      if (bytes[start + key.length + 1] === QUOTE && isAt(bytes, start + 1, key)) return number
+    }
+    return -1
+  }
+
+  function read(bytes: Buffer, from: number, into: Members, stops: boolean): number {
+    const { extents } = into
+    let at = from
+    let inOrder = stops
+    let last = -1
     for (;;) {
-      if (bytes[at] !== QUOTE) return null
-      const keyEnd = endOfString(bytes, at)
-      if (keyEnd < 0) return null
-      const number = numberOf(bytes, at, keyEnd)
-      if (number === null) return null
+      if (bytes[at] !== QUOTE) return -1
+      let number: number | null = inOrder ? nextNumber(bytes, at, last) : -1
+      let keyEnd: number
+      if (number >= 0) keyEnd = at + (wanted[number] as string).length + 2
+      else {
+        keyEnd = endOfString(bytes, at)
+        if (keyEnd < 0) return -1
+        number = numberOf(bytes, at, keyEnd)
+        if (number === null) return -1
+      }
+      if (inOrder) {
+        if (number >= passedOver) return at
+        if (number > last) last = number
+        else inOrder = false
+      }
       at = skipBlanks(bytes, keyEnd)
-      if (bytes[at] !== COLON) return null
+      if (bytes[at] !== COLON) return -1
       const start = skipBlanks(bytes, at + 1)
       const end = endOfValue(bytes, start)
-      if (end < 0) return null
+      if (end < 0) return -1
       if (number >= 0) {
         extents[number * 2] = start
         extents[number * 2 + 1] = end
       }
-      if (number < passedOver) commas += passedCommas
+      if (number < passedOver) into.commas += passedCommas
       at = skipBlanks(bytes, end)
       const next = bytes[at]
-      if (next === CLOSE_BRACE) return skipBlanks(bytes, at + 1) === bytes.length ? { extents, commas } : null
-      if (next !== COMMA) return null
-      commas += 1
+      if (next === CLOSE_BRACE) return skipBlanks(bytes, at + 1) === bytes.length ? bytes.length : -1
+      if (next !== COMMA) return -1
+      into.commas += 1
       at = skipBlanks(bytes, at + 1)
     }
+  }
+
+  const nowhere: readonly number[] = wanted.flatMap(() => [-1, -1])
+  return {
+    empty: () => ({ extents: nowhere.slice(), commas: 0 }),
+    head: (bytes, into) => {
+      const open = skipBlanks(bytes, 0)
+      if (bytes[open] !== OPEN_BRACE) return -1
+      const at = skipBlanks(bytes, open + 1)
+      if (bytes[at] !== CLOSE_BRACE) return read(bytes, at, into, true)
+      return skipBlanks(bytes, at + 1) === bytes.length ? bytes.length : -1
+    },
+    rest: (bytes, from, into) => read(bytes, from, into, false)
   }
 }

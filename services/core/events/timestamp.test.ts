@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { microsFrom, parseTimestamp } from './timestamp.ts'
+import { microsFrom, microTimeAt, parseTimestamp } from './timestamp.ts'
 
 const AT = Date.UTC(2022, 10, 29, 0, 9, 4) * 1000
 
@@ -123,5 +123,43 @@ describe('microsFrom', () => {
     true
   ])('takes %j for no time', (value) => {
     expect(microsFrom(value)).toBeNull()
+  })
+})
+
+describe('microTimeAt', () => {
+  const read = (text: string) => microTimeAt(Buffer.from(`"${text}"`), 1, text.length + 1)
+
+  it('reads what an API server writes as parseTimestamp does, or leaves it', () => {
+    const two = (most: number) => fc.nat(most).map((number) => String(number).padStart(2, '0'))
+    const written = fc
+      .tuple(fc.integer({ min: 1960, max: 2110 }), two(13), two(32), two(24), two(60), two(61), fc.nat(999_999))
+      .map(
+        ([year, month, day, hour, minute, second, micros]) =>
+          `${year}-${month}-${day}T${hour}:${minute}:${second}.${String(micros).padStart(6, '0')}Z`
+      )
+    let taken = 0
+    fc.assert(
+      fc.property(written, (text) => {
+        const micros = read(text)
+        if (micros !== null) taken += 1
+        // Leap seconds are the only times of that form that are left.
+        if (!text.includes(':60.')) expect(micros).toBe(parseTimestamp(text))
+        else expect(micros).toBeNull()
+      }),
+      { numRuns: 500 }
+    )
+    expect(taken).toBeGreaterThan(200)
+  })
+
+  it.each([
+    '2026-11-24T09:00:00Z',
+    '2026-11-24T09:00:00.12345Z',
+    '2026-11-24T09:00:00.123456z',
+    '2026-11-24 09:00:00.123456Z',
+    '2026-11-24T09:00:00.12345xZ',
+    '2026-11-2xT09:00:00.123456Z',
+    ''
+  ])('leaves %j', (text) => {
+    expect(read(text)).toBeNull()
   })
 })

@@ -118,3 +118,41 @@ export function microsFrom(value: unknown): number | null {
   }
   return parseTimestamp(value)
 }
+
+const MICRO_TIME_BYTES = 'yyyy-mm-ddThh:mm:ss.ffffffZ'.length
+
+/** The decimal number in bytes[start, end), or -1 when there is anything but digits. */
+function digitsAt(bytes: Uint8Array, start: number, end: number): number {
+  let number = 0
+  for (let index = start; index < end; index++) {
+    const digit = (bytes[index] ?? 0) - 48
+    if (!(digit >= 0 && digit <= 9)) return -1
+    number = number * 10 + digit
+  }
+  return number
+}
+
+/**
+ * Reads a time in the one form that API servers write (RFC 3339 in UTC with six digits of a fraction, `MicroTime` of Kubernetes)
+ * from its bytes, which costs a part of what text does.
+ * @param start offset of the first digit of the year
+ * @param end offset behind the Z
+ * @returns microseconds since the epoch, as `parseTimestamp`; null for any other form, which may be a time all the same
+ */
+export function microTimeAt(bytes: Uint8Array, start: number, end: number): number | null {
+  if (end - start !== MICRO_TIME_BYTES) return null
+  if (bytes[start + 4] !== 45 || bytes[start + 7] !== 45 || bytes[start + 10] !== 84) return null
+  if (bytes[start + 13] !== 58 || bytes[start + 16] !== 58 || bytes[start + 19] !== 46) return null
+  if (bytes[start + 26] !== 90) return null
+  const year = digitsAt(bytes, start, start + 4)
+  const month = digitsAt(bytes, start + 5, start + 7)
+  const day = digitsAt(bytes, start + 8, start + 10)
+  const hour = digitsAt(bytes, start + 11, start + 13)
+  const minute = digitsAt(bytes, start + 14, start + 16)
+  const second = digitsAt(bytes, start + 17, start + 19)
+  const micros = digitsAt(bytes, start + 20, start + 26)
+  if (year < 1970 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) return null
+  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month) || micros < 0) return null
+  const seconds = daysFromCivil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
+  return seconds >= END_SECONDS ? null : seconds * 1_000_000 + micros
+}

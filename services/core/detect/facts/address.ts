@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { isPublicAddress } from '../../enrich/client-address.ts'
+import { remembered } from '../../remembered.ts'
 
 /** What sort of address: metadata is where clouds answer for the credentials of a machine or a pod. */
 export type AddressKind = 'public' | 'private' | 'loopback' | 'link_local' | 'metadata' | 'unspecified' | 'other'
@@ -40,18 +41,9 @@ const KINDS: Readonly<Record<string, AddressKind>> = {
   unspecified: 'unspecified'
 }
 
-/** A dotted quad without leading zeros, each part of at most 255. */
-const PLAIN_QUAD = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
-
 /** @returns null when the text is no address */
 export function addressKind(address: string | null): AddressKind | null {
-  if (address === null) return null
-  // By far the commonest form of the commonest answers is told without parsing.
-  if (PLAIN_QUAD.test(address) && !METADATA.has(address)) {
-    if (isPublicAddress(address)) return 'public'
-    if (address.startsWith('10.') || address.startsWith('192.168.')) return 'private'
-  }
-  if (!ipaddr.isValid(address)) return null
+  if (address === null || !ipaddr.isValid(address)) return null
   const parsed = ipaddr.process(address)
   if (METADATA.has(parsed.toString())) return 'metadata'
   if (isPublicAddress(address)) return 'public'
@@ -67,6 +59,20 @@ export function networkOf(address: string | null): string | null {
   return parsed.kind() === 'ipv4'
     ? `${ipaddr.IPv4.networkAddressFromCIDR(text).toString()}/${bits}`
     : `${ipaddr.IPv6.networkAddressFromCIDR(text).toString()}/${bits}`
+}
+
+/** What rules ask about an address. */
+export interface AddressFacts {
+  readonly kind: AddressKind | null
+  readonly network: string | null
+}
+
+const NO_ADDRESS: AddressFacts = { kind: null, network: null }
+const facts = remembered((address) => ({ kind: addressKind(address), network: networkOf(address) }))
+
+/** Kind and network of an address, remembered: most events come from few addresses, and parsing one costs more than all else. */
+export function addressFacts(address: string | null): AddressFacts {
+  return address === null ? NO_ADDRESS : facts(address)
 }
 
 /** Kind of a host by its name or address; cluster for names that only the cluster's own resolver knows. */

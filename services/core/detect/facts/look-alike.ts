@@ -82,6 +82,7 @@ export function editDistance(a: string, b: string, most: number): number {
   let last = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let row = 1; row <= a.length; row += 1) {
     const next = [row]
+    let least = row
     for (let column = 1; column <= b.length; column += 1) {
       const cost = a[row - 1] === b[column - 1] ? 0 : 1
       let best = Math.min((last[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1, (last[column - 1] ?? 0) + cost)
@@ -89,7 +90,10 @@ export function editDistance(a: string, b: string, most: number): number {
         best = Math.min(best, (before[column - 2] ?? 0) + 1)
       }
       next.push(best)
+      if (best < least) least = best
     }
+    // All of the next row is as far off as this one, or by a swap one further than the one before it, which was off by `most` at least.
+    if (least > most) return most + 1
     before = last
     last = next
   }
@@ -99,11 +103,19 @@ export function editDistance(a: string, b: string, most: number): number {
 /** Edits that a name of some length may be off and is still taken for it: one in up to eight characters, two in longer ones. */
 const editsOf = (trusted: string): number => (trusted.length <= 8 ? 1 : 2)
 
-function imitated(base: string, trusted: readonly string[]): string | null {
-  if (trusted.includes(base) || ORDINARY.has(base)) return null
-  const read = asRead(base)
+/** Trusted names by how they are read, the first of those that are read alike. */
+const readAs = (names: readonly string[]): ReadonlyMap<string, string> =>
+  new Map(names.toReversed().map((name) => [asRead(name), name]))
+const AS_READ = new Map<readonly string[], ReadonlyMap<string, string>>([
+  [TRUSTED, readAs(TRUSTED)],
+  [REGISTRIES, readAs(REGISTRIES)]
+])
+
+function imitated(base: string, trusted: typeof TRUSTED | typeof REGISTRIES): string | null {
+  if ((trusted as readonly string[]).includes(base) || ORDINARY.has(base)) return null
+  const read = AS_READ.get(trusted)?.get(asRead(base))
   for (const one of trusted) {
-    if (read === asRead(one)) return one
+    if (read === one) return one
     if (editDistance(base, one, editsOf(one)) <= editsOf(one)) return one
     // Half of a name of several words: kube-controller has been a miner's.
     if (base.startsWith('kube-') && base.length >= 12 && one.startsWith(`${base}-`)) return one

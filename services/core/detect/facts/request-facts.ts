@@ -1,4 +1,4 @@
-import { addressKind, networkOf } from './address.ts'
+import { addressFacts } from './address.ts'
 import { audit, type Fact, fact } from './fact.ts'
 import { actsOutsideNamespace } from './own-namespace.ts'
 import { clientFamily, execOf, requestPath } from './request.ts'
@@ -27,10 +27,13 @@ export const REQUEST_FACTS = {
     null,
     [],
     'The client address of a request: public, private, loopback, link_local, metadata, unspecified or other.',
-    ({ event: { source_ip } }) => addressKind(source_ip)
+    ({ event: { source_ip } }) => addressFacts(source_ip).kind
   ),
-  'facts.source.network': fact(null, [], 'The network of that address: /24 for IPv4, /48 for IPv6.', ({ event }) =>
-    networkOf(event.source_ip)
+  'facts.source.network': fact(
+    null,
+    [],
+    'The network of that address: /24 for IPv4, /48 for IPv6.',
+    ({ event }) => addressFacts(event.source_ip).network
   ),
   'facts.outside_own_namespace': fact(
     null,

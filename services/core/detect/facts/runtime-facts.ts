@@ -1,5 +1,5 @@
 import { stringAt } from '../../json.ts'
-import { addressKind, networkOf, urlsIn } from './address.ts'
+import { addressFacts, urlsIn } from './address.ts'
 import { type Fact, type FactSubject, fact } from './fact.ts'
 import { placeOf } from './place.ts'
 import { ancestorsOf, podAgeSeconds, programNameOf } from './process.ts'
@@ -33,13 +33,13 @@ export const RUNTIME_FACTS = {
     null,
     [],
     'Where a connection goes: public, private, loopback, link_local, metadata, unspecified or other.',
-    ({ event: { runtime } }) => addressKind(runtime?.network?.destination_ip ?? null)
+    ({ event: { runtime } }) => addressFacts(runtime?.network?.destination_ip ?? null).kind
   ),
   'facts.destination.network': fact(
     null,
     [],
     'The network that a connection goes to: /24 for IPv4, /48 for IPv6.',
-    ({ event: { runtime } }) => networkOf(runtime?.network?.destination_ip ?? null)
+    ({ event: { runtime } }) => addressFacts(runtime?.network?.destination_ip ?? null).network
   ),
   'facts.urls': fact(
     null,
