@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { formatRuleError } from '../core/detect/errors.ts'
 import type { RuleFile } from '../core/detect/field-map.ts'
-import { type LoadResult, loadRuleSet } from '../core/detect/load-rule-set.ts'
-import type { RuleSetObserver } from '../core/detect/matcher.ts'
+import { type LoadOptions, type LoadResult, loadRuleSet } from '../core/detect/load-rule-set.ts'
+import { isValueList } from '../core/detect/value-lists.ts'
 import { type ErrorList, WeirError } from '../core/errors.ts'
 import { readRuleFolder } from '../platform/rule-files.ts'
 
@@ -13,16 +13,21 @@ export const CLI_RULE_ERRORS = {
 /** Folder of the rules that come with Weir. */
 export const BUILTIN_RULES = fileURLToPath(new URL('../../rules', import.meta.url))
 
+const isFieldMap = ({ file }: RuleFile) => file.endsWith('/fields.yml')
+
+/** What rules of others use of those that come with Weir: names of fields, lists of values. */
+async function sharedFiles(): Promise<readonly RuleFile[]> {
+  return (await readRuleFolder(BUILTIN_RULES)).filter((found) => isFieldMap(found) || isValueList(found.file))
+}
+
 /**
- * Reads folders of rules for themselves, without the rules that come with Weir. The field names are those of Weir unless a folder
- * brings its own fields.yml.
+ * Reads folders of rules for themselves, without the rules that come with Weir. Field names and lists are those of Weir unless a
+ * folder brings its own fields.yml.
  * @throws WeirError RULES_UNREADABLE, RULES_TOO_MANY
  */
 export async function readFolders(folders: readonly string[]): Promise<readonly RuleFile[]> {
-  const isFieldMap = ({ file }: RuleFile) => file.endsWith('/fields.yml')
   const files = (await Promise.all(folders.map(readRuleFolder))).flat()
-  if (files.some(isFieldMap)) return files
-  return [...(await readRuleFolder(BUILTIN_RULES)).filter(isFieldMap), ...files]
+  return files.some(isFieldMap) ? files : [...(await sharedFiles()), ...files]
 }
 
 export interface RuleSources {
@@ -40,13 +45,11 @@ export interface RuleSources {
 export async function loadRules(
   { folders, builtin }: RuleSources,
   warn: (message: string) => void,
-  observer?: RuleSetObserver
+  options: Pick<LoadOptions, 'observer' | 'profiles'> = {}
 ): Promise<LoadResult> {
-  const own = builtin
-    ? await readRuleFolder(BUILTIN_RULES)
-    : (await readRuleFolder(BUILTIN_RULES)).filter(({ file }) => file.endsWith('/fields.yml'))
+  const own = builtin ? await readRuleFolder(BUILTIN_RULES) : await sharedFiles()
   const users = (await Promise.all(folders.map(readRuleFolder))).flat()
-  const result = loadRuleSet([...own, ...users], observer === undefined ? {} : { observer })
+  const result = loadRuleSet([...own, ...users], options)
   const broken = result.errors.filter(({ file }) => file.startsWith(`${BUILTIN_RULES}/`))
   if (broken.length > 0) throw new WeirError(CLI_RULE_ERRORS, 'RULES_BROKEN', broken.map(formatRuleError).join('\n'))
   for (const error of result.errors) warn(formatRuleError(error))

@@ -13,6 +13,8 @@ import type { PodFacts } from './enrich/pod-facts.ts'
 import { auditEventFromText } from './events/audit-text.ts'
 import { decodeRecords } from './events/format.ts'
 import { eventId, type SourcedEvent } from './events/sourced-event.ts'
+import { learnValue, type ProfileState } from './profiles/new-values.ts'
+import type { ProfileRule } from './profiles/profile-rule.ts'
 import { createRecentIds } from './recent-ids.ts'
 import { severityRank } from './severity.ts'
 import { advanceWindows, windowIndexOf } from './windows/reducer.ts'
@@ -63,6 +65,7 @@ export interface HuntOptions {
   readonly rules: RuleSet
   /** Correlations over the signals of the rules. */
   readonly windows?: readonly WindowRule[]
+  readonly profiles?: readonly ProfileRule[]
   readonly correlate: CorrelateSettings
   /** Cluster of records that name none. */
   readonly cluster: Cluster
@@ -75,8 +78,17 @@ const LONG_BYTES = 2_048
 /** Events remembered to pass over duplicates; about 200 MB when full. */
 const REMEMBERED_EVENTS = 1_000_000
 
+const byTime = (a: Signal, b: Signal): number => a.time - b.time || (a.id < b.id ? -1 : 1)
+
 /** The same core as the services run, wired together in memory: decode → join → match → stitch. */
-export function createHunt({ rules, windows = [], correlate: settings, cluster, instance }: HuntOptions): Hunt {
+export function createHunt({
+  rules,
+  windows = [],
+  profiles = [],
+  correlate: settings,
+  cluster,
+  instance
+}: HuntOptions): Hunt {
   const pods = new Map<string, PodFacts>()
   const owners = new Map<string, NonNullable<InventoryRecord['owners'][number]>>()
   const seen = createRecentIds(REMEMBERED_EVENTS)
@@ -85,6 +97,7 @@ export function createHunt({ rules, windows = [], correlate: settings, cluster, 
   /** Signals that count towards correlations. Files are read one after another, so that all wait until the end. */
   let parts: Signal[] = []
   const index = windowIndexOf(windows)
+  const fed = new Set(profiles.flatMap((profile) => profile.parts))
   const latest = new Map<string, Incident>()
 
   const factOf = (key: string): PodFacts | null => pods.get(key) ?? null
@@ -111,7 +124,9 @@ export function createHunt({ rules, windows = [], correlate: settings, cluster, 
     if (!seen.isNew(`${event.cluster.id}/${eventId(event)}`)) return null
     if (event.audit !== null) learn(inventoryFromAudit(event.audit, event.cluster, bodies))
     const matched = rules.match(join(event, factOf, bodies), bodies)
-    for (const signal of matched) if (index.uses.has(signal.rule.id)) parts.push(boundedSignal(signal))
+    for (const signal of matched) {
+      if (index.uses.has(signal.rule.id) || fed.has(signal.rule.id)) parts.push(boundedSignal(signal))
+    }
     return matched.filter(({ role }) => role === 'alert')
   }
 
@@ -152,10 +167,17 @@ export function createHunt({ rules, windows = [], correlate: settings, cluster, 
         const state = emptyWindowState(id)
         for (const { change, signal } of advanceWindows(state, index, signals, Number.POSITIVE_INFINITY).results)
           if (change !== 'withdrawn') found.push(signal)
+        const learnt: ProfileState = new Map()
+        for (const signal of signals.toSorted(byTime)) {
+          for (const profile of profiles) {
+            const told = learnValue(learnt, profile, signal)
+            if (told !== null) found.push(told)
+          }
+        }
       }
       parts = []
       pending.push(...found)
-      return found.sort((a, b) => a.time - b.time || (a.id < b.id ? -1 : 1))
+      return found.sort(byTime)
     },
     incidents: (now) => {
       stitch(now)

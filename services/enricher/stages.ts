@@ -22,6 +22,8 @@ export interface EnricherPorts {
   readonly schemas: SchemaSource
   readonly codec: Codec
   readonly rules: RuleSet
+  /** Ids of the rules whose parts the correlator counts; other parts are not sent. All unless given. */
+  readonly parts?: ReadonlySet<string>
   readonly facts: CachedFacts
   readonly log: Logger
   readonly now_ms: () => number
@@ -102,7 +104,9 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
   }
 
   function outputsOf(work: Work, enriched: EnrichedEvent, bodies: Bodies): OutgoingMessage[] {
-    const signals = rules.match(enriched, bodies)
+    const signals = rules
+      .match(enriched, bodies)
+      .filter(({ role, rule }) => role === 'alert' || ports.parts?.has(rule.id) !== false)
     enrichments.inc({ status: enriched.enrichment.status })
     for (const { rule, severity, role } of signals)
       if (role === 'alert') signalsOut.inc({ code: rule.code ?? rule.id, severity })

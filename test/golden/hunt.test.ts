@@ -61,8 +61,8 @@ describe('weir hunt', () => {
   it('tells the recorded attack as one critical incident from both sources, and nothing else above low', async () => {
     const lines = linesOf(await weir(['hunt', ...ATTACK, '--format', 'ndjson']))
     const incidents = lines.filter(({ kind }) => kind === 'incident')
-    expect(incidents.map(({ severity }) => severity)).toEqual(['critical', 'low', 'low'])
-    const [critical] = incidents
+    const [critical, ...others] = incidents
+    expect([critical?.['severity'], ...new Set(others.map(({ severity }) => severity))]).toEqual(['critical', 'low'])
     expect(critical?.['tactics']).toEqual([
       'initial-access',
       'execution',

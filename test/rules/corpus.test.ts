@@ -7,8 +7,16 @@ import { itemsOf } from '../../services/core/detect/rule-tree.ts'
 import { readRuleFolder } from '../../services/platform/rule-files.ts'
 import { RULES, ruleFiles, ruleTests } from './rule-tests.ts'
 
-const { loaded: all, filters, correlations, errors, deferred } = loadRuleSet(await readRuleFolder(RULES))
+const {
+  loaded: all,
+  filters,
+  correlations: counted,
+  profiles,
+  errors,
+  deferred
+} = loadRuleSet(await readRuleFolder(RULES))
 // Rules that only count towards a correlation stand in its file.
+const correlations = [...counted, ...profiles.map(({ document }) => document)]
 const loaded = all.filter(({ role }) => role === 'alert')
 const documents = [...loaded.map(({ document }) => document), ...filters, ...correlations]
 
@@ -192,7 +200,7 @@ describe('the rules as a body', () => {
         correlations,
         ({ file }) => file,
         ({ file, weir, description, falsepositives, tags }) =>
-          basename(dirname(file)) === 'correlated' &&
+          /^(?:correlated|profiles)$/.test(basename(dirname(file))) &&
           /^[ACR][0-9]{2,3}$/.test(weir.code ?? '') &&
           description.length > 40 &&
           falsepositives.length > 0 &&
@@ -203,7 +211,7 @@ describe('the rules as a body', () => {
       )
     ).toEqual([])
     for (const { file } of correlations) {
-      const { sequences } = ruleTests(join('correlated', basename(file)))
+      const { sequences } = ruleTests(join(basename(dirname(file)), basename(file)))
       const count = (expected: string) => sequences.filter((given) => given.expect === expected).length
       expect([file, count('match') >= 1, count('no_match') >= 2]).toEqual([file, true, true])
     }

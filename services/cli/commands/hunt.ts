@@ -71,10 +71,18 @@ function nonEmpty(value: string): string {
 async function hunt(files: readonly string[], options: Options): Promise<number> {
   const started_ms = performance.now()
   const cluster: Cluster = { id: options.cluster, name: options.cluster }
-  const { rules, windows } = await loadRules({ folders: options.rules, builtin: options.builtinRules }, (message) =>
-    console.error(message)
+  const { rules, windows, profiles } = await loadRules(
+    { folders: options.rules, builtin: options.builtinRules },
+    (message) => console.error(message)
   )
-  const engine = createHunt({ rules, windows, correlate: DEFAULT_CORRELATE_SETTINGS, cluster, instance: 'hunt' })
+  const engine = createHunt({
+    rules,
+    windows,
+    profiles,
+    correlate: DEFAULT_CORRELATE_SETTINGS,
+    cluster,
+    instance: 'hunt'
+  })
   for (const file of options.inventory) engine.learn(await loadInventoryFile(file, cluster, Date.now() * 1000))
 
   const inputs: Input[] = []

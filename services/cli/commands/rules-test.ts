@@ -53,7 +53,8 @@ export function rulesTestCommand(): Command {
       const tested = new Set(results.map(({ rule }) => rule))
       const rules = [
         ...result.loaded.filter(({ role }) => role === 'alert'),
-        ...result.correlations.map((document) => ({ document }))
+        ...result.correlations.map((document) => ({ document })),
+        ...result.profiles
       ]
       const untested = rules.filter(({ document }) => !tested.has(document.id))
       const counts = {

@@ -90,7 +90,7 @@ describe('weir rules', { timeout: 60_000 }, () => {
       weir('coverage', '--json', '--rules', 'bad'),
       weir('coverage', '--navigator', '-')
     ])
-    expect(text.out).toMatch(/^T1609 +2 {2}A30 A32 /m)
+    expect(text.out).toMatch(/^T1609 +\d+ {2}A30 /m)
     const { techniques } = JSON.parse(json.out) as { techniques: { technique: string; rules: { title: string }[] }[] }
     expect(techniques.find(({ technique }) => technique === 'T1609')?.rules.map(({ title }) => title)).toContain('gets')
     expect(JSON.parse(layer.out)).toMatchObject({ domain: 'enterprise-attack', versions: { layer: '4.5' } })

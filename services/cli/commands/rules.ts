@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { formatRuleError } from '../../core/detect/errors.ts'
 import { explainRule, renderExplanation } from '../../core/detect/explain.ts'
-import { FACTS, type Fact } from '../../core/detect/facts/fact-catalogue.ts'
+import { FACTS } from '../../core/detect/facts/fact-catalogue.ts'
 import { loadRuleSet } from '../../core/detect/load-rule-set.ts'
 import type { LoadedRule } from '../../core/detect/loaded-rule.ts'
 import { enrich } from '../../core/enrich/join.ts'
@@ -67,7 +67,7 @@ export function rulesCommand(): Command {
     .summary('list the facts that rules may ask for beside the fields of events')
     .option('--json', 'print JSON, an object a line')
     .action(async (options: Pick<Options, 'json'>) => {
-      for (const [name, { doc, fields }] of Object.entries<Fact>(FACTS)) {
+      for (const [name, { doc, fields }] of Object.entries(FACTS)) {
         const inside = fields === null ? 'any path' : fields.join(', ')
         if (options.json === true) await print(`${JSON.stringify({ name, doc, fields })}\n`)
         else await print(`${name.padEnd(24)} ${doc}${inside === '' ? '' : `\n${' '.repeat(25)}inside: ${inside}`}\n`)

@@ -1,5 +1,6 @@
 import type { EnrichedEvent, Signal } from '../../../schemas/generated/types.ts'
 import type { LoadResult } from '../../core/detect/load-rule-set.ts'
+import { learnValue, type ProfileState } from '../../core/profiles/new-values.ts'
 import { advanceWindows, windowIndexOf } from '../../core/windows/reducer.ts'
 import { emptyWindowState } from '../../core/windows/state.ts'
 
@@ -35,17 +36,27 @@ function standing(result: LoadResult, id: string, batches: readonly (readonly Si
 }
 
 /**
- * Evaluates a correlation on a sequence of events: in the order given, one by one, and backwards, every event twice. What stands in
+ * Evaluates a correlation or profile on a sequence of events: in the order given, one by one, and backwards, every event twice. What stands in
  * the end has to be the same.
- * @param id of the correlation
+ * @param id of the correlation or profile
  * @throws Error when it is not
  */
 export function runSequence(result: LoadResult, id: string, events: readonly EnrichedEvent[]): SequenceOutcome {
   const signals = events.map((event) => result.rules.match(event))
   const parts = new Map<string, number>()
-  const rule = result.windows.find((window) => window.id === id)
+  const profile = result.profiles.find((known) => known.id === id)
+  const rule = profile ?? result.windows.find((window) => window.id === id)
   for (const { rule: matched } of signals.flat()) {
     if (rule?.parts.includes(matched.id) === true) parts.set(matched.title, (parts.get(matched.title) ?? 0) + 1)
+  }
+  if (profile !== undefined) {
+    // What is new depends on what was before: profiles learn in the order of time.
+    const state: ProfileState = new Map()
+    const alerts = signals
+      .flat()
+      .sort(byTime)
+      .flatMap((signal) => learnValue(state, profile, signal) ?? [])
+    return { alerts, parts }
   }
   const alerts = standing(result, id, signals)
   const backwards = standing(

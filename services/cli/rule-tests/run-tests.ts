@@ -62,17 +62,18 @@ function runCase(file: RuleTestFile, given: RuleCase, result: LoadResult): CaseR
 }
 
 /** The rule with memory that a case is about, or why there is none. */
-function memoryOf(file: RuleTestFile, given: SequenceCase, { windows, correlations, errors }: LoadResult) {
-  const found = correlations.filter(
+function memoryOf(file: RuleTestFile, given: SequenceCase, { windows, correlations, profiles, errors }: LoadResult) {
+  const known = [...correlations, ...profiles.map(({ document }) => document)]
+  const found = known.filter(
     (document) =>
       document.file === file.rule_file &&
-      windows.some(({ id }) => id === document.id) &&
+      (document.kind === 'profile' || windows.some(({ id }) => id === document.id)) &&
       (given.rule === undefined || document.id === given.rule || document.name === given.rule)
   )
   const [only] = found
   if (only !== undefined && found.length === 1) return only
   if (found.length > 1) return `${file.rule_file} holds ${found.length} correlations: say which with rule: NAME`
-  const error = errors.find((known) => known.file === file.rule_file)
+  const error = errors.find((one) => one.file === file.rule_file)
   return error === undefined
     ? `${file.rule_file} holds no correlation${given.rule === undefined ? '' : ` called ${given.rule}`}`
     : `the correlation did not load: ${formatRuleError(error)}`

@@ -58,19 +58,23 @@ const closing = (close: () => Promise<void> | void): Running => ({ stop: async (
 
 async function startEnricher(world: World): Promise<Running[]> {
   const { settings, log, health } = world
-  const { rules } = await loadRules(
+  const { rules, windows } = await loadRules(
     { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
     (message) => log.warn(message),
     {
-      notEvaluable: ({ document }) => rulesNotEvaluable.inc({ rule: document.name ?? document.id }),
-      filtered: (rule, filter) =>
-        signalsFiltered.inc({
-          rule: rule.document.name ?? rule.document.id,
-          filter: filter.document.name ?? filter.document.id
-        })
+      profiles: false,
+      observer: {
+        notEvaluable: ({ document }) => rulesNotEvaluable.inc({ rule: document.name ?? document.id }),
+        filtered: (rule, filter) =>
+          signalsFiltered.inc({
+            rule: rule.document.name ?? rule.document.id,
+            filter: filter.document.name ?? filter.document.id
+          })
+      }
     }
   )
   log.info({ rules: rules.size }, 'rules loaded')
+  const parts = new Set(windows.flatMap((window) => window.parts))
   const store = createRedisFactsStore(connectRedis(settings.redis, log))
   health.addDependency('redis', async () => {
     await store.fetch(['readiness'])
@@ -79,7 +83,7 @@ async function startEnricher(world: World): Promise<Running[]> {
     max_entries: settings.enricher.cache_max_entries,
     ttl_ms: settings.enricher.cache_ttl_ms
   })
-  const stages = createEnricherStages({ ...world, rules, facts, waitUntil }, settings.enricher)
+  const stages = createEnricherStages({ ...world, rules, parts, facts, waitUntil }, settings.enricher)
   return [closing(() => store.close()), ...stages.map((stage) => run(stage, world))]
 }
 
@@ -142,7 +146,8 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
       const world = await openWorld(settings, log, health)
       const { windows } = await loadRules(
         { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
-        (message) => log.warn(message)
+        (message) => log.warn(message),
+        { profiles: false }
       )
       log.info({ correlations: windows.length }, 'correlations loaded')
       return [run(createCorrelatorStage({ ...world, options: settings.correlator, windows }), world)]

@@ -36,7 +36,8 @@ export async function startEmbedded(settings: Settings, log: Logger): Promise<Em
   const bus = createMemoryBus({ topics: loadTopics(), now_ms, pump: 'manual' })
   const { rules, windows } = await loadRules(
     { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
-    (message) => log.warn(message)
+    (message) => log.warn(message),
+    { profiles: false }
   )
   const facts = createCachedFacts(store, {
     max_entries: settings.enricher.cache_max_entries,
@@ -47,7 +48,16 @@ export async function startEmbedded(settings: Settings, log: Logger): Promise<Em
     createFactsStage('inventory-facts', store, { codec, now_ms, log }),
     // Nobody waits: what is not known when a piece of the recording has gone through will not become known.
     ...createEnricherStages(
-      { schemas, codec, rules, facts, log, now_ms, waitUntil: async () => {} },
+      {
+        schemas,
+        codec,
+        rules,
+        parts: new Set(windows.flatMap((window) => window.parts)),
+        facts,
+        log,
+        now_ms,
+        waitUntil: async () => {}
+      },
       settings.enricher
     ),
     createCorrelatorStage({ codec, options: settings.correlator, windows, now_ms }),

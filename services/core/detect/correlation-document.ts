@@ -51,7 +51,8 @@ export interface PartsExpression {
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-function parseTimespan(entry: SourceEntry, problems: Problems): number | null {
+/** A time such as 90m, in milliseconds. @returns null when it is none, which is reported */
+export function parseTimespan(entry: SourceEntry, problems: Problems): number | null {
   const text = textOf(entry, problems, 10)
   if (text === null) return null
   const found = /^([1-9][0-9]{0,8})([smhd])$/.exec(text)

@@ -2,6 +2,7 @@ import type { AuditEvent, EnrichedEvent } from '../../../schemas/generated/types
 import { plainOf } from '../avro/lazy-record.ts'
 import { type Bodies, bodiesOf } from '../bodies.ts'
 import { workloadKindOfResource } from '../enrich/workload-kinds.ts'
+import type { FactSubject } from './facts/fact.ts'
 import { factOf } from './facts/fact-catalogue.ts'
 import type { BodyPart } from './field-paths.ts'
 import { EVENT_LIMITS } from './limits.ts'
@@ -31,8 +32,8 @@ export interface EventView {
   request: { readonly value: unknown } | null
   response: { readonly value: unknown } | null
   keywords: FieldValues | null
-  /** Facts found so far, by name. */
-  facts: Map<string, unknown> | null
+  /** Facts found so far, by name, and what they are worked out from. */
+  facts: { readonly found: Map<string, unknown>; readonly subject: FactSubject } | null
   /** What document paths are looked up in: one element of a list, or a raw event. Undefined for events of the model. */
   readonly document: unknown
 }
@@ -60,18 +61,25 @@ export function bodyOf(view: EventView, part: 'request' | 'response'): unknown {
   return value
 }
 
-/** A fact of the event, worked out when it is first asked for. What it reads of the bodies counts as read. */
-export function factIn(view: EventView, name: string): unknown {
-  view.facts ??= new Map()
-  const { facts } = view
-  if (facts.has(name)) return facts.get(name)
+/** What facts read of the bodies counts as read. */
+function factsOf(view: EventView): NonNullable<EventView['facts']> {
   const bodies: Bodies = {
     request: () => bodyOf(view, 'request'),
     response: () => bodyOf(view, 'response'),
     has: view.bodies.has
   }
-  const value = factOf(name)?.compute({ ...view, bodies }, (other) => factIn(view, other))
-  facts.set(name, value)
+  return { found: new Map(), subject: { event: view.event, bodies } }
+}
+
+/** A fact of the event, worked out when it is first asked for. */
+export function factIn(view: EventView, name: string): unknown {
+  view.facts ??= factsOf(view)
+  const { found, subject } = view.facts
+  const known = found.get(name)
+  if (known !== undefined) return known
+  // What is not known is remembered, too.
+  const value = factOf(name)?.compute(subject, (other) => factIn(view, other)) ?? null
+  found.set(name, value)
   return value
 }
 

@@ -178,13 +178,17 @@ function bodyOf(path: string): BodyPart | null {
 }
 
 /** A path to a fact or into one; null when there is no such fact, or nothing of that name in it. */
-function factPath(name: string, [first, second, ...rest]: readonly string[]): FieldPath | null {
-  const known = first === 'facts' ? factOf(`facts.${second ?? ''}`) : factOf(first ?? '')
-  if (known === null) return null
-  const inner = first === 'facts' || second === undefined ? rest : [second, ...rest]
-  if (known.fields !== null && inner.length > 0 && !known.fields.includes(inner.join('.'))) return null
-  const fact = first === 'facts' ? `facts.${second ?? ''}` : (first ?? '')
-  return { path: name, steps: [jsonStep({ fact }, inner)], type: 'json', body: known.part }
+function factPath(name: string, segments: readonly string[]): FieldPath | null {
+  // The longest name counts: facts.source.kind is a fact by itself.
+  for (let length = Math.min(segments.length, 3); length > 0; length -= 1) {
+    const fact = segments.slice(0, length).join('.')
+    const known = factOf(fact)
+    if (known === null) continue
+    const inner = segments.slice(length)
+    if (known.fields !== null && inner.length > 0 && !known.fields.includes(inner.join('.'))) return null
+    return { path: name, steps: [jsonStep({ fact }, inner)], type: 'json', body: known.part }
+  }
+  return null
 }
 
 /**

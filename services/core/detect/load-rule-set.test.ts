@@ -263,15 +263,16 @@ describe('documents that are not matched on single events', () => {
   const COUNT = 'type: event_count\nrules: [any_get]\ngroup-by: [actor.name]\ntimespan: 5m\ncondition: { gte: 10 }'
 
   it('are listed, and take the rules they are made of with them', () => {
-    const { loaded, windows, deferred, errors, correlations } = loadTexts([
+    const { loaded, windows, profiles, deferred, errors, correlations } = loadTexts([
       anyGet,
       correlation(COUNT),
-      'title: new things\nprofile: { value: x }\n'
+      'title: new things\nprofile: { type: new_value, rules: [any_get], of: [verb], for: { cluster: [] } }\n'
     ])
     expect(errors).toEqual([])
-    expect(deferred.map(({ file, reason }) => `${file} ${reason}`).sort()).toEqual(['3.yml profile'])
+    expect(deferred).toEqual([])
+    expect(profiles.map(({ parts }) => parts)).toEqual([[loaded[0]?.document.id]])
     expect(loaded.map(({ role, carried }) => [role, carried.map(({ path }) => path)])).toEqual([
-      ['part', ['actor.name']]
+      ['part', ['actor.name', 'verb']]
     ])
     expect(windows.map(({ id, parts, mode }) => [id, parts, mode])).toEqual([
       [OTHER_ID, [loaded[0]?.document.id], 'sliding']

@@ -1,3 +1,4 @@
+import { linkProfiles, type ProfileRule } from '../profiles/profile-rule.ts'
 import { type CarriedField, linkCorrelations, soundWindows } from '../windows/link-correlations.ts'
 import type { WindowRule } from '../windows/window-rule.ts'
 import { compileDetection } from './compile.ts'
@@ -35,6 +36,8 @@ export interface LoadOptions {
   readonly observer?: RuleSetObserver
   /** Chooses the candidates for an event; `planByDecision` unless given. */
   readonly plan?: (rules: readonly LoadedRule[]) => Plan
+  /** Whether to load profiles and the rules that do nothing but feed them; who evaluates none says false. */
+  readonly profiles?: boolean
   /** Rules are for events that are any JSON (`viewOfRaw`): log sources and fields.yml mean nothing, every field exists. */
   readonly raw?: boolean
 }
@@ -47,8 +50,10 @@ export interface LoadResult {
   readonly loaded: readonly LoadedRule[]
   readonly filters: readonly FilterDocument[]
   readonly correlations: readonly CorrelationDocument[]
-  /** All that alerts by itself: rules, then correlations. */
+  /** All that alerts by itself: rules, then correlations, then profiles. */
   readonly alerting: readonly AlertingRule[]
+  /** Profiles, ready to learn. */
+  readonly profiles: readonly ProfileRule[]
   /** The correlations, ready for the correlator: what one refers to stands before it. */
   readonly windows: readonly WindowRule[]
   readonly deferred: readonly DeferredDocument[]
@@ -227,20 +232,38 @@ export function loadRuleSet(files: readonly RuleFile[], options: LoadOptions = {
   const filters = assignFilters(library)
   const table = fieldTable()
   const loaded: LoadedRule[] = []
+  const linked = linkProfiles(library)
+  const withProfiles = options.profiles !== false
   const broken = new Set<string>()
   for (const rule of library.rules) {
     const subject = map === null ? RAW : subjectOf(rule, map)
     const compiled = subject === null ? null : compileRule(rule, filters.get(rule.document.id) ?? [], subject, table)
     if (subject === null || compiled === null) continue
     const { document } = rule
-    const fields = carriedFields(document, carried.get(document.id) ?? [], subject.scope, table, broken)
-    loaded.push({ ...compiled, role: parts.has(document.id) ? 'part' : 'alert', carried: fields })
+    const isPart = parts.has(document.id)
+    if (!withProfiles && !isPart && linked.parts.has(document.id)) continue
+    const fields = carriedFields(
+      document,
+      [...(carried.get(document.id) ?? []), ...(linked.carried.get(document.id) ?? [])],
+      subject.scope,
+      table,
+      broken
+    )
+    loaded.push({
+      ...compiled,
+      role: isPart || linked.parts.has(document.id) ? 'part' : 'alert',
+      carried: fields
+    })
   }
   loaded.sort((a, b) => (a.document.id < b.document.id ? -1 : 1))
   const sound = soundWindows(windows, new Set(loaded.map(({ document }) => document.id)), broken, (window, part) => {
     const found = library.correlations.find(({ document }) => document.id === window.id)
     found?.problems.report(found.document.at, 'RULE_REFERENCE', `it refers to ${part}, which did not load`)
   })
+  const known = new Set(loaded.map(({ document }) => document.id))
+  const profiles = linked.profiles.filter(
+    ({ id, parts: fed }) => withProfiles && !broken.has(id) && fed.every((part) => known.has(part))
+  )
   const evaluated = new Set(sound.map(({ id }) => id))
   const matching = matcherOf((options.plan ?? planByDecision)(loaded), options.observer ?? {})
   return {
@@ -249,8 +272,17 @@ export function loadRuleSet(files: readonly RuleFile[], options: LoadOptions = {
     loaded,
     filters: library.filters.map(({ document }) => document),
     correlations: library.correlations.map(({ document }) => document).filter(({ id }) => evaluated.has(id)),
-    alerting: [...loaded.filter(({ role }) => role === 'alert'), ...alertingCorrelations(library, sound)],
+    alerting: [
+      ...loaded.filter(({ role }) => role === 'alert'),
+      ...alertingCorrelations(library, sound),
+      ...profiles.map(({ document, level, tactics, techniques }) => ({
+        document: { ...document, level },
+        tactics,
+        techniques
+      }))
+    ],
     windows: sound,
+    profiles,
     deferred: library.deferred,
     errors: distinct([...mapErrors, ...lists.errors, ...library.problems.flatMap(({ found }) => found)])
   }

@@ -135,7 +135,17 @@ function alphabetOf(states: readonly State[], asserts: boolean): Alphabet {
   }
 }
 
-const inSet = (set: CharacterSet, code: number): boolean => set.some(([first, last]) => code >= first && code <= last)
+/** Which classes of an alphabet a set takes; both are in order, so one walk over them does. */
+function classesOf(set: CharacterSet, samples: readonly number[]): Uint8Array {
+  const taken = new Uint8Array(samples.length)
+  let range = 0
+  for (let index = 0; index < samples.length; index += 1) {
+    const code = samples[index] ?? 0
+    while (range < set.length && (set[range]?.[1] ?? 0) < code) range += 1
+    if (range < set.length && (set[range]?.[0] ?? 0) <= code) taken[index] = 1
+  }
+  return taken
+}
 
 /** Deterministic states kept; when there are more, all are forgotten and made again as needed. */
 const CACHE_STATES = 512
@@ -154,10 +164,16 @@ export function compileRegex(pattern: string, flags: RegexFlags): RegexMachine {
   const { states, start } = build(parseRegex(pattern, flags))
   const asserts = states.some((state) => state.kind === 'assertion')
   const alphabet = alphabetOf(states, asserts)
-  /** For each state that reads a character: the classes it takes. */
-  const takes = states.map((state) =>
-    state.kind === 'set' ? Uint8Array.from(alphabet.samples, (code) => (inSet(state.set, code) ? 1 : 0)) : null
-  )
+  /** The classes that each set takes, found when a text first gets there: most rules never look at most of theirs. */
+  const taken = new Map<CharacterSet, Uint8Array>()
+  const takes = (set: CharacterSet, character: number): boolean => {
+    let classes = taken.get(set)
+    if (classes === undefined) {
+      classes = classesOf(set, alphabet.samples)
+      taken.set(set, classes)
+    }
+    return classes[character] === 1
+  }
 
   const seen = new Uint32Array(states.length)
   let mark = 0
@@ -230,7 +246,7 @@ export function compileRegex(pattern: string, flags: RegexFlags): RegexMachine {
       const next = new Set<number>()
       for (const index of reading) {
         const state = states[index]
-        if (takes[index]?.[character] === 1 && state?.kind === 'set') next.add(state.next)
+        if (state?.kind === 'set' && takes(state.set, character)) next.add(state.next)
       }
       if (!anchored) next.add(start)
       if (next.size === 0) to = DEAD

@@ -4,6 +4,7 @@ import type { Placeholders } from './modifiers.ts'
 import {
   type CorrelationDocument,
   type FilterDocument,
+  type ProfileDocument,
   parseDocument,
   type RuleDocument,
   type SigmaDocument
@@ -18,9 +19,9 @@ export interface DeferredDocument {
   readonly id: string
   readonly title: string
   /**
-   * profile: for the correlator; deprecated, unsupported: its status says not to use it.
+   * Its status says not to use it.
    */
-  readonly reason: 'profile' | 'deprecated' | 'unsupported'
+  readonly reason: 'deprecated' | 'unsupported'
 }
 
 /** One parsed document with where its problems go. */
@@ -34,6 +35,7 @@ export interface Library {
   readonly rules: readonly Parsed<RuleDocument>[]
   readonly filters: readonly Parsed<FilterDocument>[]
   readonly correlations: readonly Parsed<CorrelationDocument>[]
+  readonly profiles: readonly Parsed<ProfileDocument>[]
   readonly deferred: readonly DeferredDocument[]
   readonly problems: readonly Problems[]
 }
@@ -52,6 +54,7 @@ export function readLibrary(files: readonly RuleFile[], placeholders: Placeholde
   const rules: Parsed<RuleDocument>[] = []
   const filters: Parsed<FilterDocument>[] = []
   const correlations: Parsed<CorrelationDocument>[] = []
+  const profiles: Parsed<ProfileDocument>[] = []
   const deferred: DeferredDocument[] = []
   const all: Problems[] = []
   const byId = new Map<string, SigmaDocument>()
@@ -71,14 +74,14 @@ export function readLibrary(files: readonly RuleFile[], placeholders: Placeholde
       byId.set(document.id, document)
       if (document.name !== null) byName.set(document.name, document)
       if (document.kind === 'filter') filters.push({ document, problems })
-      else if (document.kind === 'profile') deferred.push(deferral(document, 'profile'))
       else if (document.status === 'deprecated' || document.status === 'unsupported')
         deferred.push(deferral(document, document.status))
+      else if (document.kind === 'profile') profiles.push({ document, problems })
       else if (document.kind === 'correlation') correlations.push({ document, problems })
       else rules.push({ document, problems })
     }
   }
-  return { rules, filters, correlations, deferred, problems: all }
+  return { rules, filters, correlations, profiles, deferred, problems: all }
 }
 
 const ATTRIBUTES = ['product', 'category', 'service'] as const

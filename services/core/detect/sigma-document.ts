@@ -6,6 +6,7 @@ import { parseDetection } from './detection.ts'
 import type { Offset, Problems } from './errors.ts'
 import type { Logsource } from './field-map.ts'
 import type { Placeholders } from './modifiers.ts'
+import { type Profile, parseProfile } from './profile-document.ts'
 import type { RuleNode } from './rule-tree.ts'
 import { nearest } from './suggest.ts'
 import { isLevel, NO_EXTENSION, type Placed, parseExtension, type WeirExtension } from './weir-extension.ts'
@@ -58,9 +59,13 @@ export interface CorrelationDocument extends Common {
   readonly correlation: Correlation
 }
 
-/** A profile rule (new value of something for something); the correlator reads these. */
+/** A profile: something is new for somebody. */
 export interface ProfileDocument extends Common {
   readonly kind: 'profile'
+  readonly status: string | null
+  readonly tags: readonly string[]
+  readonly falsepositives: readonly string[]
+  readonly profile: Profile
 }
 
 export type SigmaDocument = RuleDocument | FilterDocument | CorrelationDocument | ProfileDocument
@@ -223,8 +228,14 @@ export function parseDocument(source: Source, placeholders: Placeholders, proble
     at: source.at
   })
   if (kind === 'profile') {
-    const profile: ProfileDocument = { kind, ...common(title ?? '') }
-    return problems.found.length > before ? null : profile
+    const profile = section === null ? null : parseProfile(section, problems)
+    const shared = {
+      ...common(title ?? ''),
+      status: parseStatus(source, problems),
+      tags: optionalTexts(source, 'tags', problems),
+      falsepositives: optionalTexts(source, 'falsepositives', problems)
+    }
+    return problems.found.length > before || profile === null ? null : { kind, ...shared, profile }
   }
   const level = parseLevel(source, problems)
   if (kind === 'correlation') {

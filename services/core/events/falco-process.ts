@@ -1,5 +1,6 @@
 import type { Ancestor, Container, File, Network, PodReference, Process } from '../../../schemas/generated/types.ts'
 import type { FalcoFields } from './falco-fields.ts'
+import { kernelActionOf } from './kernel-function.ts'
 import { microsFrom } from './timestamp.ts'
 
 const INT32 = 0x7fffffff
@@ -159,4 +160,30 @@ export function falcoFileOf(fields: FalcoFields): File | null {
     target_path: fields.text('fs.path.target'),
     mode: fields.text('evt.arg.mode') ?? fields.text('evt.arg.flags')
   }
+}
+
+const WRITE_FLAGS = /O_(WRONLY|RDWR|CREAT|TRUNC|APPEND)/
+
+/**
+ * What the system call of an alert did, in the words that events of other sensors use, so that rules hold for alerts as well. Falco
+ * names the call in evt.type where its output has it; without it, an alert that is about nothing but a process is about its start.
+ * @returns `alert` when it cannot be told
+ */
+export function falcoActionOf(
+  fields: FalcoFields,
+  known: { readonly process: Process | null; readonly network: Network | null; readonly file: File | null }
+): string {
+  const type = fields.text('evt.type')
+  if (type === null) {
+    const direction = known.network?.direction
+    if (direction != null) return direction === 'egress' ? 'connect' : direction === 'ingress' ? 'accept' : 'listen'
+    return known.process !== null && known.file === null && fields.text('fd.name') === null ? 'exec' : 'alert'
+  }
+  const { category, action, access } = kernelActionOf(type)
+  if (action === 'exec_check') return 'exec'
+  // Names that mean nothing come back as they are, in this category.
+  if (category === 'process') return 'alert'
+  const flags = fields.text('evt.arg.flags') ?? ''
+  const writes = fields.boolean('evt.is_open_write') ?? (access === 'open' && WRITE_FLAGS.test(flags))
+  return writes ? 'open_write' : action
 }

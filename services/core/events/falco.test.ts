@@ -24,7 +24,7 @@ describe('an alert about system calls', () => {
         id: expect.stringMatching(/^falco-[0-9a-f]{32}$/),
         time: TIME,
         category: 'alert',
-        action: 'alert',
+        action: 'exec',
         alert: {
           engine: 'falco',
           rule: 'Terminal shell in container',
@@ -110,6 +110,29 @@ describe('an alert about system calls', () => {
   ])('alert %i has its file', (index, file) => {
     expect(decoded[index]?.runtime?.file).toEqual(file)
     expect(decoded[index]?.runtime?.network).toBeNull()
+  })
+
+  it.each<readonly [JsonObject, string]>([
+    [{ 'evt.type': 'execve' }, 'exec'],
+    [{ 'evt.type': 'execveat' }, 'exec'],
+    [{ 'evt.type': 'openat', 'fd.name': '/etc/shadow' }, 'read'],
+    [{ 'evt.type': 'openat', 'fd.name': '/etc/x', 'evt.arg.flags': 'O_RDONLY|O_CLOEXEC' }, 'read'],
+    [{ 'evt.type': 'openat', 'fd.name': '/etc/x', 'evt.arg.flags': 'O_TRUNC|O_CREAT|O_WRONLY' }, 'open_write'],
+    [{ 'evt.type': 'openat', 'fd.name': '/etc/x', 'evt.is_open_write': true }, 'open_write'],
+    [{ 'evt.type': 'connect' }, 'connect'],
+    [{ 'evt.type': 'accept4' }, 'accept'],
+    [{ 'evt.type': 'symlinkat' }, 'link'],
+    [{ 'evt.type': 'unlinkat' }, 'unlink'],
+    [{ 'evt.type': 'setns' }, 'setns'],
+    [{ 'evt.type': 'procexit' }, 'alert'],
+    [{ 'evt.type': 'no_such_call' }, 'alert'],
+    [{ 'evt.type': null }, 'exec'],
+    [{ 'evt.type': null, 'fd.name': '10.0.0.1:40000->10.0.0.2:443', 'fd.is_server': false }, 'connect'],
+    [{ 'evt.type': null, 'fd.name': '10.0.0.1:40000->10.0.0.2:443' }, 'alert'],
+    [{ 'evt.type': null, 'fd.name': '/bin/hack' }, 'alert'],
+    [{ 'evt.type': null, 'fd.name': 'something' }, 'alert']
+  ])('with %o is about %s, and stays an alert', (changes, action) => {
+    expect(falcoEventFrom(withFields(changes), ARRIVAL).runtime).toMatchObject({ category: 'alert', action })
   })
 
   it('on the host has no container', () => {

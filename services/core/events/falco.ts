@@ -6,7 +6,14 @@ import type { DecodedEvent } from './decoded-event.ts'
 import { eventError } from './errors.ts'
 import { falcoAuditEventFrom } from './falco-audit.ts'
 import { type FalcoFields, falcoFieldsOf, isAbsent } from './falco-fields.ts'
-import { falcoContainerOf, falcoFileOf, falcoNetworkOf, falcoPodOf, falcoProcessOf } from './falco-process.ts'
+import {
+  falcoActionOf,
+  falcoContainerOf,
+  falcoFileOf,
+  falcoNetworkOf,
+  falcoPodOf,
+  falcoProcessOf
+} from './falco-process.ts'
 import { type Cuts, textOf, textsOf } from './fields.ts'
 import { timeOr } from './notes.ts'
 import { microsFrom } from './timestamp.ts'
@@ -51,6 +58,11 @@ function alertEventFrom(
   const message = textOf(json.output, 'alert.message', cuts)
   const internal = json.source === 'internal' || rule.startsWith(INTERNAL)
   const host = hostOf(json, fields)
+  const about = {
+    process: falcoProcessOf(fields, host, id),
+    network: falcoNetworkOf(fields),
+    file: falcoFileOf(fields)
+  }
   const attributes = newAttributes(cuts)
   if (internal) {
     addText(attributes, 'rule', rule)
@@ -65,12 +77,10 @@ function alertEventFrom(
     id,
     time: timeOr(time, arrival, 'the alert'),
     category: internal ? 'sensor' : 'alert',
-    action: internal ? internalAction(rule) : 'alert',
-    process: falcoProcessOf(fields, host, id),
+    action: internal ? internalAction(rule) : falcoActionOf(fields, about),
+    ...about,
     container: falcoContainerOf(fields),
     pod: falcoPodOf(fields) ?? requestedPodOf(fields),
-    network: falcoNetworkOf(fields),
-    file: falcoFileOf(fields),
     alert: internal
       ? null
       : {

@@ -40,9 +40,18 @@ const KINDS: Readonly<Record<string, AddressKind>> = {
   unspecified: 'unspecified'
 }
 
+/** A dotted quad without leading zeros, each part of at most 255. */
+const PLAIN_QUAD = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
+
 /** @returns null when the text is no address */
 export function addressKind(address: string | null): AddressKind | null {
-  if (address === null || !ipaddr.isValid(address)) return null
+  if (address === null) return null
+  // By far the commonest form of the commonest answers is told without parsing.
+  if (PLAIN_QUAD.test(address) && !METADATA.has(address)) {
+    if (isPublicAddress(address)) return 'public'
+    if (address.startsWith('10.') || address.startsWith('192.168.')) return 'private'
+  }
+  if (!ipaddr.isValid(address)) return null
   const parsed = ipaddr.process(address)
   if (METADATA.has(parsed.toString())) return 'metadata'
   if (isPublicAddress(address)) return 'public'

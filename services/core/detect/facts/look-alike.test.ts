@@ -18,7 +18,8 @@ describe('names that imitate', () => {
     ['containerb', 'containerd'],
     ['kube-proxi-x7k2p', 'kube-proxy'],
     ['corednss-6d4b75cb6d-x7k2p', 'coredns'],
-    ['etcb', 'etcd']
+    ['etcb', 'etcd'],
+    ['kube-controller', 'kube-controller-manager']
   ])('%s is taken for %s', (name, of) => {
     expect(lookAlikeOf(name)).toEqual({ name, of })
   })
@@ -96,12 +97,17 @@ describe('registries that imitate', () => {
     ['d0cker.io', 'docker.io'],
     ['quey.io', 'quay.io'],
     ['mcr.rnicrosoft.com', 'mcr.microsoft.com'],
-    ['docker.oi:5000', 'docker.io']
+    ['docker.oi:5000', 'docker.io'],
+    ['registry.k8s.example', 'registry.k8s.io'],
+    ['quay.com', 'quay.io']
   ])('%s is taken for %s', (registry, of) => {
     expect(registryLookAlikeOf(registry)).toEqual({ name: registry, of })
   })
 
   it.each([
+    '',
+    'localhost',
+    'registry.gitlab.example.org',
     'docker.io',
     'gcr.io',
     'ghcr.io',

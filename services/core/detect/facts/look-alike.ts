@@ -105,6 +105,8 @@ function imitated(base: string, trusted: readonly string[]): string | null {
   for (const one of trusted) {
     if (read === asRead(one)) return one
     if (editDistance(base, one, editsOf(one)) <= editsOf(one)) return one
+    // Half of a name of several words: kube-controller has been a miner's.
+    if (base.startsWith('kube-') && base.length >= 12 && one.startsWith(`${base}-`)) return one
   }
   return null
 }
@@ -124,14 +126,18 @@ export function lookAlikeOf(name: string): LookAlike | null {
   return of === null ? null : { name, of }
 }
 
+/** A host without its top-level domain: registry.k8s of registry.k8s.io, which another domain may have as well. */
+const withoutTop = (host: string): string => host.slice(0, Math.max(0, host.lastIndexOf('.')))
+
 /** The well-known registry that the host of a registry imitates. */
 export function registryLookAlikeOf(registry: string): LookAlike | null {
   if (registry.length > MAX_NAME_CHARACTERS) return null
   const host = registry.toLowerCase().replace(/:\d+$/, '')
   // Regions of a registry are hosts below it.
   if (REGISTRIES.some((known) => host.endsWith(`.${known}`))) return null
-  const of = imitated(host, REGISTRIES)
-  return of === null ? null : { name: registry, of }
+  const of =
+    imitated(host, REGISTRIES) ?? REGISTRIES.find((known) => known !== host && withoutTop(known) === withoutTop(host))
+  return of === undefined || (REGISTRIES as readonly string[]).includes(host) ? null : { name: registry, of }
 }
 
 /** Whether a name, without the suffixes of controllers, is one that runs in kube-system. */

@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Bodies } from '../../bodies.ts'
-import { objectOfJsonPatch, patchedFields, podTemplateOf, requestedObject, writesPodSpec } from './object.ts'
+import {
+  askedPodSpec,
+  objectOfJsonPatch,
+  patchedFields,
+  podTemplateOf,
+  requestedObject,
+  writesPodSpec
+} from './object.ts'
 
 const bodies = (request?: unknown, response?: unknown): Bodies => ({
   request: () => request,
@@ -221,5 +228,22 @@ describe('whether a write says anything about the pod spec', () => {
     expect(writesPodSpec({ verb: 'patch' }, bodies(labels), TEMPLATE)).toBe(true)
     const merged = { metadata: { labels: Object.fromEntries(labels.map((_, index) => [`l${index}`, 'x'])) } }
     expect(writesPodSpec({ verb: 'patch' }, bodies(merged), TEMPLATE)).toBe(true)
+  })
+})
+
+describe('the pod spec that a write asks for', () => {
+  const image = { containers: [{ image: 'x' }] }
+  it.each([
+    ['create', { spec: { template: { spec: image } } }, image],
+    ['update', { spec: { template: { spec: image } } }, image],
+    ['patch', { spec: { template: { spec: image } } }, image],
+    ['patch', [{ op: 'replace', path: '/spec/template/spec/containers/3/image', value: 'x' }], image],
+    ['patch', { spec: { replicas: 2 } }, null],
+    ['patch', undefined, null],
+    ['delete', { spec: { template: { spec: image } } }, null]
+  ])('%s of %j', (verb, request, expected) => {
+    expect(
+      askedPodSpec({ verb }, bodies(request, { spec: { template: { spec: { containers: [] } } } }), TEMPLATE)
+    ).toEqual(expected)
   })
 })

@@ -172,3 +172,15 @@ export function podTemplateOf(object: unknown, path: readonly string[]): JsonObj
   const spec = at(object, path)
   return isObject(spec) ? spec : null
 }
+
+/** The pod spec as a write asks for it: of a patch only what it sets. Null for other verbs, and where the body does not tell. */
+export function askedPodSpec(
+  audit: Pick<AuditEvent, 'verb'>,
+  bodies: Bodies,
+  path: readonly string[]
+): JsonObject | null {
+  const { verb } = audit
+  return verb === 'create' || verb === 'update' || verb === 'patch'
+    ? podTemplateOf(asked(bodies.request()), path)
+    : null
+}

@@ -1,10 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { EnrichedEvent } from '../../../../schemas/generated/types.ts'
 import { auditEvent, type RuntimeShorthand, runtimeEvent, TEST_TIME } from '../../../cli/rule-tests/test-events.ts'
-import { podAgeSeconds, processFacts } from './process.ts'
+import { ancestorsOf, podAgeSeconds, programNameOf } from './process.ts'
 
-const programOf = (process: NonNullable<RuntimeShorthand['process']>) =>
-  processFacts(runtimeEvent({ process }))?.program
+/** The facts about the process of an event, as rules read them. */
+const processFacts = ({ runtime }: EnrichedEvent) => ({
+  program: programNameOf(runtime?.process ?? null),
+  parent: programNameOf(runtime?.process?.ancestors[0] ?? null),
+  ancestors: ancestorsOf(runtime)
+})
+
+const programOf = (process: NonNullable<RuntimeShorthand['process']>) => processFacts(runtimeEvent({ process })).program
 
 describe('the program of a process', () => {
   it.each([
@@ -61,9 +68,10 @@ describe('facts of a process', () => {
   })
 
   it('are none for an API request and for an event without a process', () => {
-    expect(processFacts(auditEvent({ verb: 'get' }))).toBeNull()
+    const none = { program: null, parent: null, ancestors: [] }
+    expect(processFacts(auditEvent({ verb: 'get' }))).toEqual(none)
     const { runtime, ...event } = runtimeEvent({})
-    expect(processFacts({ ...event, runtime: runtime === null ? null : { ...runtime, process: null } })).toBeNull()
+    expect(processFacts({ ...event, runtime: runtime === null ? null : { ...runtime, process: null } })).toEqual(none)
   })
 
   it('never throw, and programs have no folders', () => {

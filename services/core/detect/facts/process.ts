@@ -1,14 +1,5 @@
-import type { EnrichedEvent, Process } from '../../../../schemas/generated/types.ts'
+import type { Ancestor, EnrichedEvent, Process, RuntimeEvent } from '../../../../schemas/generated/types.ts'
 import { programOf } from './request.ts'
-
-/** Facts of a runtime event's process. */
-export interface ProcessFact {
-  /** Name of the executable without folders, in lower case; the short name where the path is not known. */
-  readonly program: string | null
-  readonly parent: string | null
-  /** Programs of all known ancestors, the parent first. */
-  readonly ancestors: readonly string[]
-}
 
 /** Executables that are many programs and go by the name they are called, or by their first argument. */
 const MULTI_CALL: ReadonlySet<string> = new Set(['busybox', 'toybox', 'coreutils'])
@@ -33,18 +24,17 @@ function programOfProcess(process: Pick<Process, 'executable' | 'name' | 'comman
 }
 
 /**
- * @returns programs of the process and its ancestors. A shell or tool that is an applet of busybox goes by the applet's name:
- * `wget` for /bin/busybox called as wget or with wget as first argument.
+ * Name of a process's program without folders, in lower case; the short name where the path is not known. A shell or tool that is an
+ * applet of busybox goes by the applet's name: `wget` for /bin/busybox called as wget or with wget as first argument.
  */
-export function processFacts({ runtime }: EnrichedEvent): ProcessFact | null {
-  const process = runtime?.process
-  if (process == null) return null
-  const ancestors = process.ancestors.map((ancestor) => programOfProcess(ancestor, []))
-  return {
-    program: programOfProcess(process, process.args),
-    parent: ancestors[0] ?? null,
-    ancestors: ancestors.filter((name) => name !== null)
-  }
+export function programNameOf(process: Process | Ancestor | null): string | null {
+  return process === null ? null : programOfProcess(process, 'args' in process ? process.args : [])
+}
+
+/** The same of all ancestors that are known, the parent first. */
+export function ancestorsOf(runtime: RuntimeEvent | null): readonly string[] {
+  const programs = (runtime?.process?.ancestors ?? []).map(programNameOf)
+  return programs.filter((name) => name !== null)
 }
 
 /** Age of the pod when the event happened, in whole seconds; null when its creation is not known. */
