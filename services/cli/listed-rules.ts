@@ -9,6 +9,7 @@ export interface ListedRule {
   readonly code: string | null
   readonly title: string
   readonly level: Severity
+  readonly kind: 'rule' | 'correlation' | 'profile'
   readonly tactics: readonly string[]
   readonly techniques: readonly string[]
   readonly techniques_v19: readonly string[]
@@ -17,7 +18,15 @@ export interface ListedRule {
 }
 
 /** The rules of a set as they are listed, by code and name. */
-export function listRules({ alerting }: Pick<LoadResult, 'alerting'>): readonly ListedRule[] {
+export function listRules({
+  alerting,
+  windows,
+  profiles
+}: Pick<LoadResult, 'alerting' | 'windows' | 'profiles'>): readonly ListedRule[] {
+  const kinds = new Map<string, ListedRule['kind']>([
+    ...windows.map(({ id }) => [id, 'correlation'] as const),
+    ...profiles.map(({ id }) => [id, 'profile'] as const)
+  ])
   return alerting
     .map(({ document, tactics, techniques }) => ({
       file: document.file,
@@ -26,6 +35,7 @@ export function listRules({ alerting }: Pick<LoadResult, 'alerting'>): readonly 
       code: document.weir.code,
       title: document.title,
       level: document.level,
+      kind: kinds.get(document.id) ?? 'rule',
       tactics,
       techniques,
       techniques_v19: document.weir.techniques_v19,

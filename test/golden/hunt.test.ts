@@ -72,6 +72,7 @@ describe('weir hunt', () => {
       'credential-access',
       'discovery',
       'lateral-movement',
+      'collection',
       'command-and-control',
       'exfiltration',
       'impact'

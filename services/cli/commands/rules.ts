@@ -8,6 +8,8 @@ import type { LoadedRule } from '../../core/detect/loaded-rule.ts'
 import { enrich } from '../../core/enrich/join.ts'
 import { type ErrorList, WeirError } from '../../core/errors.ts'
 import { sourcedEventsFrom } from '../../core/events/format.ts'
+import { listRules } from '../listed-rules.ts'
+import { readRuleCatalogue } from '../rule-catalogue.ts'
 import { BUILTIN_RULES, loadRules, readFolders } from '../rules.ts'
 import { print, styleFor } from '../terminal.ts'
 import { rulesBenchCommand } from './rules-bench.ts'
@@ -42,25 +44,21 @@ function find(loaded: readonly LoadedRule[], wanted: string): LoadedRule {
 
 export function rulesCommand(): Command {
   const list = withFolders(new Command('list'))
-    .summary('list the rules')
+    .summary('list the rules, correlations and profiles, and the codes of the catalogue that have none')
     .option('--json', 'print JSON, an object a line')
     .action(async (options: Options) => {
-      const { loaded, windows } = await loadRules({ folders: options.rules, builtin: true }, say)
-      const listed = [
-        ...loaded.map(({ document: { id, name, title, level, weir }, tactics, techniques, role }) => ({
-          ...{ id, name, code: weir.code, title, level, tactics, techniques },
-          kind: role === 'alert' ? 'rule' : 'part'
-        })),
-        ...windows.map(({ id, name, code, title, level, tactics, techniques }) => ({
-          ...{ id, name, code, title, level, tactics, techniques },
-          kind: 'correlation'
-        }))
-      ]
+      const result = await loadRules({ folders: options.rules, builtin: true }, say)
+      const listed = listRules(result)
       for (const rule of listed) {
-        const { id, name, code, title, level, kind } = rule
-        if (options.json === true) await print(`${JSON.stringify(rule)}\n`)
-        else if (kind !== 'part')
-          await print(`${(code ?? '').padEnd(5)} ${level.padEnd(13)} ${(name ?? id).padEnd(40)} ${title}\n`)
+        const { id, name, code, title, level, tactics, techniques, kind } = rule
+        if (options.json === true)
+          await print(`${JSON.stringify({ id, name, code, title, level, tactics, techniques, kind })}\n`)
+        else await print(`${(code ?? '').padEnd(5)} ${level.padEnd(13)} ${name.padEnd(40)} ${title}\n`)
+      }
+      for (const [code, { left_out }] of (await readRuleCatalogue()).codes) {
+        if (left_out === undefined) continue
+        if (options.json === true) await print(`${JSON.stringify({ code, kind: 'left_out', reason: left_out })}\n`)
+        else await print(`${code.padEnd(5)} ${'-'.padEnd(13)} ${'(no rule)'.padEnd(40)} ${left_out}\n`)
       }
     })
   const facts = new Command('facts')
@@ -78,10 +76,10 @@ export function rulesCommand(): Command {
     .argument('[folder...]', 'folders of rules; those that come with Weir unless given')
     .action(async (folders: string[]) => {
       const files = await readFolders(folders.length === 0 ? [BUILTIN_RULES] : folders)
-      const { errors, loaded, windows, deferred } = loadRuleSet(files)
+      const { errors, loaded, windows, profiles, deferred } = loadRuleSet(files)
       for (const error of errors) await print(`${formatRuleError(error)}\n`)
       await print(
-        `${loaded.length} rules and ${windows.length} correlations are right, ${errors.length} problems, ${deferred.length} documents are for later stages\n`
+        `${loaded.length} rules, ${windows.length} correlations and ${profiles.length} profiles are right, ${errors.length} problems, ${deferred.length} documents left aside\n`
       )
       if (errors.length > 0) process.exitCode = 1
     })

@@ -9,11 +9,13 @@ import { counted } from './text.ts'
  * | what | points |
  * |---|---|
  * | most severe signal: informational, low, medium, high, critical | 5, 15, 40, 55, 65 |
- * | each tactic after the first, up to four | 4 |
+ * | each tactic after the first of signals from low on, up to four | 4 |
  * | secrets of the whole cluster read, or kube-system acted on | 5, and 8 for both |
- * | both halves saw it, and it has a medium signal or five tactics | 25, and at least 70 with a medium signal and two tactics |
+ * | both halves saw it, and it has a medium signal or five such tactics | 25, and at least 70 with a medium signal and two tactics |
  * | both halves saw it, otherwise | 3 |
  * | only one half saw it | at most 69, and at most 34 with no signal above low |
+ *
+ * Informational signals tell what happened beside and raise nothing: people and controllers give any number of them every day.
  *
  * So whatever both halves saw with a medium signal and two tactics outranks everything that only one saw.
  */
@@ -67,12 +69,18 @@ export function sourcesOf(signals: readonly Signal[]): readonly SourceType[] {
   )
 }
 
+const isAtLeast =
+  (least: Severity) =>
+  ({ severity }: Signal): boolean =>
+    severityRank(severity) >= severityRank(least)
+
 /**
- * Whether signals that belong together are worth an analyst's look: one of them is of medium severity or more, or two
- * rules of two tactics matched. Single weak signals are kept and count when something joins them.
+ * Whether signals that belong together are worth an analyst's look: one of them is of medium severity or more, or one is low and
+ * two rules of two tactics matched. Single weak signals are kept and count when something joins them.
  */
 export function isWorthALook(signals: readonly Signal[]): boolean {
-  if (signals.some(({ severity }) => severityRank(severity) >= severityRank('medium'))) return true
+  if (signals.some(isAtLeast('medium'))) return true
+  if (!signals.some(isAtLeast('low'))) return false
   const rules = new Set(signals.map(({ rule }) => rule.id))
   const tactics = new Set(signals.flatMap((signal) => signal.tactics))
   return rules.size >= 2 && tactics.size >= 2
@@ -81,7 +89,7 @@ export function isWorthALook(signals: readonly Signal[]): boolean {
 /** @param signals of one incident, at least one */
 export function scoreOf(signals: readonly Signal[]): Score {
   const worst = SEVERITIES[Math.max(...signals.map(({ severity }) => severityRank(severity)))] ?? 'informational'
-  const tactics = inKillChainOrder(signals.flatMap((signal) => signal.tactics))
+  const tactics = inKillChainOrder(signals.filter(isAtLeast('low')).flatMap((signal) => signal.tactics))
   const isSerious = severityRank(worst) >= severityRank('medium')
   const seenByBoth = sourcesOf(signals).length > 1
   const reasons: string[] = [`the most severe signal is ${worst}`]
