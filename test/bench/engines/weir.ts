@@ -58,7 +58,8 @@ for (let pass = 0; pass < Number(passes); pass += 1) {
     globalThis.gc?.()
     const before = process.cpuUsage()
     for (const { matching, event } of prepared) {
-      for (const { document } of matching(viewOfRaw(event))) counts.set(document.title, (counts.get(document.title) ?? 0) + 1)
+      for (const { document } of matching(viewOfRaw(event)))
+        counts.set(document.title, (counts.get(document.title) ?? 0) + 1)
     }
     const { user, system } = process.cpuUsage(before)
     cpu_us += user + system
