@@ -5,7 +5,21 @@ import { inRange, parseAddress, parseRange } from './ip-range.ts'
 
 const address = fc.oneof(
   fc.tuple(fc.constantFrom(0, 9, 10, 11, 255), fc.constantFrom(0, 1, 255)).map(([a, b]) => `${a}.${b}.0.1`),
-  fc.constantFrom('::1', 'fe80::1', '::ffff:10.1.0.1', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', 'no address', '')
+  fc.constantFrom(
+    '::1',
+    'fe80::1',
+    '::ffff:10.1.0.1',
+    'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
+    'no address',
+    '',
+    '10.1.0',
+    '10.1.0.1.1',
+    '10.1.0.1 ',
+    '10.01.0.1',
+    '10.1.0.256',
+    '10.1.0.',
+    '10.1.0.1:80'
+  )
 )
 const range = fc
   .oneof(
@@ -37,4 +51,31 @@ it('an address index finds exactly the ranges that an address lies in, each time
       }
     )
   )
+})
+
+it.each([
+  ['0.0.0.0', 0xffff_0000_0000n],
+  ['255.255.255.255', 0xffff_ffff_ffffn],
+  ['200.1.0.7', 0xffff_c801_0007n],
+  ['::ffff:200.1.0.7', 0xffff_c801_0007n],
+  ['::200.1.0.7', 0xc801_0007n]
+])('%s is an address', (text, address) => {
+  expect(parseAddress(text)).toBe(address)
+})
+
+it.each([
+  '',
+  '1',
+  '1.2.3',
+  '1.2.3.4.5',
+  '1.2.3.4.',
+  '.1.2.3',
+  '1..2.3',
+  '1.2.3.256',
+  '1.2.3.04',
+  '1.2.3.4 ',
+  '1.2.3.x',
+  '1.2.3.4:80'
+])('%j is no address', (text) => {
+  expect(parseAddress(text)).toBeNull()
 })

@@ -42,6 +42,8 @@ const COMMON: ReadonlySet<string> = new Set([
 ])
 /** Beyond so many characters a literal tells little more. */
 const TELLING_CHARACTERS = 12
+/** Texts end with the names of programs and files, which are few and in many events, whatever their length. */
+const PLACE_SCORES = { start: 1, inside: 0, end: -1 } as const
 /** Bodies have to be parsed first, and keywords are looked for in everything. */
 const BODY_COST = 4
 const KEYWORD_COST = 8
@@ -53,7 +55,7 @@ function atomScore(atom: Atom): number {
       return Math.min(atom.text.length, TELLING_CHARACTERS) + 2
     case 'literal':
       if (COMMON.has(atom.text)) return 1
-      return Math.min(atom.text.length, TELLING_CHARACTERS) + (atom.place === 'inside' ? 0 : 1)
+      return Math.min(atom.text.length, TELLING_CHARACTERS) + PLACE_SCORES[atom.place]
     case 'number':
       return 5
     case 'range': {

@@ -1,3 +1,4 @@
+import type { OneReader } from './document-reader.ts'
 import type { Problems } from './errors.ts'
 import { type EventView, type FieldValues, keywordValues, leftOut } from './event-view.ts'
 import type { FieldScope } from './field-map.ts'
@@ -26,6 +27,8 @@ export interface CompiledItem {
   /** The fields it reads: its own, and those it compares with. Empty for keywords. */
   readonly fields: readonly FieldSource[]
   readonly values: (view: EventView) => FieldValues
+  /** Reads its value when the field has no more than one. */
+  readonly one: OneReader | null
   readonly test: Predicate
   /** Parts of the event that have to be there for the item to be told. */
   readonly bodies: readonly BodyPart[]
@@ -87,7 +90,8 @@ function compileItem(item: ItemNode, scope: FieldScope, table: FieldTable, probl
   const matches = item.linking === 'all' ? allOf(item.tests, find, element) : anyOf(item.tests, find, element)
   const test: Predicate = item.negated ? (view) => !matches(values(view), view) : (view) => matches(values(view), view)
   const bodies = new Set(fields.flatMap(({ paths }) => paths.map(({ body }) => body)).filter((body) => body !== null))
-  return { item, number, fields, values, test, bodies: [...bodies], elements: [...elements.values()] }
+  const one = number === null ? null : table.oneOf(number)
+  return { item, number, fields, values, one, test, bodies: [...bodies], elements: [...elements.values()] }
 }
 
 /** Makes the test of a tree whose items are compiled. */

@@ -1,6 +1,6 @@
 import type { EnrichedEvent } from '../../../schemas/generated/types.ts'
 import { plainOf } from '../avro/lazy-record.ts'
-import { documentReader } from './document-reader.ts'
+import { documentReader, type OneReader } from './document-reader.ts'
 import { bodyOf, type EventValue, type EventView, type FieldValues, factIn, meetLimit } from './event-view.ts'
 import type { FieldPath, JsonRoot, PathStep } from './field-paths.ts'
 import { EVENT_LIMITS } from './limits.ts'
@@ -119,19 +119,19 @@ const ROOT_READERS: Readonly<Record<string, (event: EnrichedEvent) => unknown>> 
 }
 
 /** Names come from the schema, so that none is one that every object has. */
-function propertyReader(first: string, names: readonly string[]): Reader {
+function propertyReader(first: string, names: readonly string[]): OneReader {
   const root = Object.hasOwn(ROOT_READERS, first) ? ROOT_READERS[first] : undefined
   const read = root ?? ((event: EnrichedEvent) => (event as unknown as Record<string, unknown>)[first])
   const [second, third] = names
-  if (second === undefined) return ({ event }) => [(read(event) ?? undefined) as EventValue]
+  if (second === undefined) return ({ event }) => (read(event) ?? undefined) as EventValue
   const inner = (value: unknown, name: string): unknown =>
     value === null || value === undefined ? undefined : (value as Record<string, unknown>)[name]
-  if (third === undefined) return ({ event }) => [(inner(read(event), second) ?? undefined) as EventValue]
+  if (third === undefined) return ({ event }) => (inner(read(event), second) ?? undefined) as EventValue
   const rest = names.slice(2)
   return ({ event }) => {
     let value = inner(inner(read(event), second), third)
     for (const name of rest) value = inner(value, name)
-    return [(value ?? undefined) as EventValue]
+    return (value ?? undefined) as EventValue
   }
 }
 
@@ -156,44 +156,49 @@ const ownValue = (map: unknown, key: string): EventValue =>
     : undefined
 
 /** Reads a key of a map that properties lead to, such as an annotation of an audit event. */
-function keyReader(names: readonly string[], key: string): Reader {
+function keyReader(names: readonly string[], key: string): OneReader {
   const [first, ...rest] = names
-  if (first === undefined) return ({ event }) => [ownValue(event, key)]
+  if (first === undefined) return ({ event }) => ownValue(event, key)
   const root = Object.hasOwn(ROOT_READERS, first) ? ROOT_READERS[first] : undefined
   const read = root ?? ((event: EnrichedEvent) => (event as unknown as Record<string, unknown>)[first])
   return ({ event }) => {
     let value = read(event)
     for (const name of rest) {
-      if (value === null || value === undefined) return [undefined]
+      if (value === null || value === undefined) return undefined
       value = (value as Record<string, unknown>)[name]
     }
-    return [ownValue(value, key)]
+    return ownValue(value, key)
   }
 }
 
-/** Reads a fact that is a plain value, or one value in it; lists and what lies deeper are left to `follow`. */
-function factReader(step: Extract<PathStep, { kind: 'json' }>, name: string, follow: Reader): Reader {
+/** Reads a fact that is a plain value, or one value in it; gives the object or list where more has to be followed. */
+function factReader(step: Extract<PathStep, { kind: 'json' }>, name: string): OneReader {
   const { keys } = step
   const nothing: EventValue = hasOwnNulls(step) ? undefined : null
   const [only] = keys.length === 1 ? (keys[0] ?? []) : []
   const isPlain = (value: unknown): value is EventValue => typeof value !== 'object' || value === null
   return (view) => {
     const value = factIn(view, name)
-    if (isPlain(value)) return [keys.length > 0 ? undefined : value === null ? nothing : value]
-    if (Array.isArray(value)) return value.length === 0 ? [] : follow(view)
-    if (only === undefined) return follow(view)
-    if (!Object.hasOwn(value, only)) return [undefined]
+    if (isPlain(value)) return keys.length > 0 ? undefined : value === null ? nothing : value
+    if (only === undefined || Array.isArray(value)) return value
+    if (!Object.hasOwn(value, only)) return undefined
     const inner = (value as Record<string, unknown>)[only]
-    return isPlain(inner) ? [inner === null ? nothing : inner] : follow(view)
+    return inner === null ? nothing : (inner as EventValue)
   }
 }
 
-function pathReader(path: FieldPath): Reader {
-  const read = stepsReader(path)
-  return path.type === 'record' ? (view) => read(view).map(plainOf) : read
+/** How the values of a path are read: all of them, and the one of most events where there is but one. */
+interface PathReader {
+  readonly all: Reader
+  readonly one: OneReader | null
 }
 
-function stepsReader({ steps }: FieldPath): Reader {
+function pathReader(path: FieldPath): PathReader {
+  const { all, one } = stepsReader(path)
+  return path.type === 'record' ? { all: (view) => all(view).map(plainOf), one: null } : { all, one }
+}
+
+function stepsReader({ steps }: FieldPath): PathReader {
   const fixed = steps.flatMap((step): readonly (string | number)[] => {
     if (step.kind === 'property') return [step.name]
     return step.kind === 'each' && step.index !== null ? [step.index] : []
@@ -202,14 +207,15 @@ function stepsReader({ steps }: FieldPath): Reader {
   // Keys of maps, bodies and whole lists are followed step by step.
   if (fixed.length === steps.length && typeof first === 'string') {
     const names = rest.filter((name) => typeof name === 'string')
-    return names.length === rest.length ? propertyReader(first, names) : elementReader(fixed)
+    if (names.length < rest.length) return { all: elementReader(fixed), one: null }
+    const one = propertyReader(first, names)
+    return { all: (view) => [one(view)], one }
   }
   const last = steps.at(-1)
   if (last?.kind === 'key' && steps.slice(0, -1).every(({ kind }) => kind === 'property')) {
-    return keyReader(
-      fixed.filter((name) => typeof name === 'string'),
-      last.key
-    )
+    const names = fixed.filter((name) => typeof name === 'string')
+    const one = keyReader(names, last.key)
+    return { all: (view) => [one(view)], one }
   }
   const follow: Reader = (view) => {
     const values: EventValue[] = []
@@ -217,8 +223,20 @@ function stepsReader({ steps }: FieldPath): Reader {
     return values
   }
   const [step] = steps
-  if (step?.kind === 'json' && typeof step.root === 'object') return factReader(step, step.root.fact, follow)
-  return step?.kind === 'document' ? documentReader(step.keys, step.nulls, follow) : follow
+  const one =
+    step?.kind === 'document'
+      ? documentReader(step.keys, step.nulls)
+      : step?.kind === 'json' && typeof step.root === 'object'
+        ? factReader(step, step.root.fact)
+        : null
+  if (one === null) return { all: follow, one }
+  return {
+    all: (view) => {
+      const value = one(view)
+      return typeof value === 'object' && value !== null ? follow(view) : [value]
+    },
+    one
+  }
 }
 
 /** A name for several paths lacks a value only when none of them has one. */
@@ -238,15 +256,30 @@ function anyOfPaths(readers: readonly Reader[], view: EventView): readonly Event
  * Makes the reader of a field: one value per element where the path leads through lists, undefined for each that lacks the rest
  * of the path.
  */
-function fieldReader({ paths, renames }: FieldSource): Reader {
+function fieldReader({ paths, renames }: FieldSource): PathReader {
   const readers = paths.map(pathReader)
   const [only] = readers
-  const read: Reader = readers.length === 1 && only !== undefined ? only : (view) => anyOfPaths(readers, view)
-  if (renames.size === 0) return read
-  return (view) =>
-    read(view).map((value) =>
-      value === undefined || value === null || typeof value === 'object' ? value : (renames.get(String(value)) ?? value)
-    )
+  const { all, one } =
+    readers.length === 1 && only !== undefined
+      ? only
+      : {
+          all: (view: EventView) =>
+            anyOfPaths(
+              readers.map((reader) => reader.all),
+              view
+            ),
+          one: null
+        }
+  if (renames.size === 0) return { all, one }
+  return {
+    all: (view) =>
+      all(view).map((value) =>
+        value === undefined || value === null || typeof value === 'object'
+          ? value
+          : (renames.get(String(value)) ?? value)
+      ),
+    one: null
+  }
 }
 
 /** Gives fields numbers, so that what one rule has looked up in an event is there for all others. */
@@ -255,10 +288,12 @@ export interface FieldTable {
   numberOf(source: FieldSource): number
   /** The values of a numbered field. They are found once while rules look at one event, and again after another event. */
   valuesOf(number: number, view: EventView): FieldValues
+  /** Reads the value of a numbered field that has one, which takes less; null for fields that may have several. */
+  oneOf(number: number): OneReader | null
 }
 
 interface Slot {
-  readonly read: Reader
+  readonly reader: PathReader
   /** The view that `found` is of: slots are not made anew for every event. */
   view: EventView | null
   found: FieldValues
@@ -274,16 +309,17 @@ export function fieldTable(): FieldTable {
       const known = numbers.get(key)
       if (known !== undefined) return known
       numbers.set(key, slots.length)
-      return slots.push({ read: fieldReader(source), view: null, found: { values: [], lowered: null } }) - 1
+      return slots.push({ reader: fieldReader(source), view: null, found: { values: [], lowered: null } }) - 1
     },
     valuesOf(number, view) {
       const slot = slots[number]
       if (slot === undefined) throw new RangeError(`there is no field number ${number}`)
       if (slot.view !== view) {
-        slot.found = { values: slot.read(view), lowered: null }
+        slot.found = { values: slot.reader.all(view), lowered: null }
         slot.view = view
       }
       return slot.found
-    }
+    },
+    oneOf: (number) => slots[number]?.reader.one ?? null
   }
 }

@@ -2,7 +2,11 @@
 
 const MAPPED = 0xffff_0000_0000n
 
-function parseV4(text: string): bigint | null {
+/** What `parseV4` gives for text that is no dotted quad. */
+export const NO_V4 = -1
+
+/** A dotted quad as a number of 32 bits, `NO_V4` for all other text. */
+export function parseV4(text: string): number {
   let value = 0
   let byte = 0
   let digits = 0
@@ -10,21 +14,24 @@ function parseV4(text: string): bigint | null {
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index)
     if (code === 0x2e) {
-      if (digits === 0) return null
-      value = value * 256 + byte
+      if (digits === 0 || parts === 4) return NO_V4
+      value = (value << 8) | byte
       byte = 0
       digits = 0
       parts += 1
     } else {
       // Leading zeros are refused: some readers take them for octal.
-      if (code < 0x30 || code > 0x39 || (digits > 0 && byte === 0)) return null
+      if (code < 0x30 || code > 0x39 || (digits > 0 && byte === 0)) return NO_V4
       byte = byte * 10 + code - 0x30
       digits += 1
-      if (byte > 255) return null
+      if (byte > 255) return NO_V4
     }
   }
-  return parts === 4 && digits > 0 ? MAPPED | BigInt(value * 256 + byte) : null
+  return parts === 4 && digits > 0 ? ((value << 8) | byte) >>> 0 : NO_V4
 }
+
+/** A number of `parseV4` among all addresses. */
+export const mappedV4 = (address: number): bigint => MAPPED | BigInt(address)
 
 function parseV6(text: string): bigint | null {
   const halves = text.split('::')
@@ -34,9 +41,8 @@ function parseV6(text: string): bigint | null {
   const last = (groups.at(-1) ?? []).at(-1)
   if (last?.includes('.')) {
     const v4 = parseV4(last)
-    if (v4 === null) return null
-    const words = v4 & 0xffff_ffffn
-    groups.at(-1)?.splice(-1, 1, (words >> 16n).toString(16), (words & 0xffffn).toString(16))
+    if (v4 === NO_V4) return null
+    groups.at(-1)?.splice(-1, 1, (v4 >>> 16).toString(16), (v4 & 0xffff).toString(16))
   }
   const count = head.length + tail.length
   if (halves.length === 1 ? count !== 8 : count > 7) return null
@@ -52,7 +58,10 @@ function parseV6(text: string): bigint | null {
 /** An IPv4 (dotted quad) or IPv6 address as a 128-bit number; null when it is neither. A zone (`%eth0`) is not part of it. */
 export function parseAddress(text: string): bigint | null {
   if (text.length > 64) return null
-  if (!text.includes(':')) return parseV4(text)
+  if (!text.includes(':')) {
+    const v4 = parseV4(text)
+    return v4 === NO_V4 ? null : mappedV4(v4)
+  }
   return parseV6(text.split('%')[0] ?? '')
 }
 

@@ -1,9 +1,8 @@
-/**
- * Finds many literals in a text in one pass. Only ASCII is told apart, in lower case; literals are chosen so that what they stand
- * for cannot be in a text without them, so that other characters and case need no attention here.
- * Source: Alfred Aho and Margaret Corasick, "Efficient string matching: an aid to bibliographic search", CACM 18 (1975), with
- * failures worked into the table of steps, so that each character is one look-up.
- */
+import { anchoredLiterals } from './anchored-literals.ts'
+import { characterClasses } from './folded-ascii.ts'
+import { literalFilter } from './literal-filter.ts'
+
+/** Something to look for in texts. */
 export interface Literal {
   /** Folded ASCII, not empty. */
   readonly text: string
@@ -18,50 +17,23 @@ export interface Literal {
  */
 export type LiteralMachine = (text: string, hit: (found: number) => void) => void
 
-/**
- * Characters beyond ASCII that become ASCII in lower case (Kelvin sign, dotted I) or differ from it only in case for regular
- * expressions (long s, dotless i).
- */
-const BEYOND: ReadonlyMap<number, string> = new Map([
-  [0x212a, 'k'],
-  [0x0130, 'i'],
-  [0x017f, 's'],
-  [0x0131, 'i']
-])
-
-/** A character in lower case when it is, or may be compared as, one of ASCII; null for others. */
-export function foldedAscii(code: number): string | null {
-  if (code < 128) return String.fromCharCode(code).toLowerCase()
-  return BEYOND.get(code) ?? null
-}
-
 interface Node {
   readonly next: Map<number, number>
   readonly ends: Literal[]
 }
 
 const ROOT = 0
-const NO_OUTPUTS: readonly Output[] = []
+const NO_OUTPUTS: readonly Literal[] = []
 
-interface Output {
-  readonly literal: Literal
-  readonly length: number
-}
-
-/** Makes the machine that finds literals. */
-export function literalMachine(literals: readonly Literal[]): LiteralMachine {
-  // Characters that no literal has are one class, 0.
-  const classes = new Uint8Array(128)
-  let width = 1
-  for (const { text } of literals) {
-    for (let index = 0; index < text.length; index += 1) {
-      const code = text.charCodeAt(index)
-      if (code < 128 && classes[code] === 0) {
-        classes[code] = width
-        width += 1
-      }
-    }
-  }
+/**
+ * Finds literals anywhere in one pass over a text that `literalFilter` does not rule out.
+ * Source: Alfred Aho and Margaret Corasick, "Efficient string matching: an aid to bibliographic search", CACM 18 (1975), with
+ * failures worked into the table of steps, so that each character is one look-up.
+ */
+function literalsInside(literals: readonly Literal[]): LiteralMachine {
+  const texts = literals.map(({ text }) => text)
+  const { ascii: classes, beyond, width } = characterClasses(texts)
+  const filter = literalFilter(texts)
   const trie: Node[] = [{ next: new Map(), ends: [] }]
   for (const literal of literals) {
     let node = trie[ROOT]
@@ -89,15 +61,14 @@ export function literalMachine(literals: readonly Literal[]): LiteralMachine {
   }
   const steps = new Int32Array(trie.length * width)
   const failures = new Int32Array(trie.length)
-  const outputs: (readonly Output[])[] = trie.map(() => NO_OUTPUTS)
+  const outputs: (readonly Literal[])[] = trie.map(() => NO_OUTPUTS)
   queue.forEach((state, at) => {
     const node = trie[state]
     if (node === undefined) return
     const failure = failures[at] ?? ROOT
     if (at !== ROOT) steps.copyWithin(at * width, failure * width, (failure + 1) * width)
-    const own = node.ends.map((literal) => ({ literal, length: literal.text.length }))
     const inherited = at === ROOT ? NO_OUTPUTS : (outputs[failure] ?? NO_OUTPUTS)
-    if (own.length + inherited.length > 0) outputs[at] = [...own, ...inherited]
+    if (node.ends.length + inherited.length > 0) outputs[at] = [...node.ends, ...inherited]
     for (const [character, child] of node.next) {
       const place = places[child] ?? ROOT
       failures[place] = at === ROOT ? ROOT : (steps[failure * width + character] ?? ROOT)
@@ -110,25 +81,36 @@ export function literalMachine(literals: readonly Literal[]): LiteralMachine {
     const state = steps[index] ?? ROOT
     steps[index] = outputs[state] === NO_OUTPUTS ? state * width : -state * width
   }
-  // Upper case is stepped over as lower case.
-  for (let code = 0x41; code <= 0x5a; code += 1) classes[code] = classes[code + 32] ?? 0
-  const beyond = new Map([...BEYOND].map(([code, folded]) => [code, classes[folded.charCodeAt(0)] ?? 0]))
-
   return (text, hit) => {
+    const from = filter === null ? 0 : filter(text)
+    if (from < 0) return
     const { length } = text
     let row = 0
-    for (let index = 0; index < length; index += 1) {
+    for (let index = from; index < length; index += 1) {
       const code = text.charCodeAt(index)
       const character = code < 128 ? (classes[code] ?? 0) : (beyond.get(code) ?? 0)
       row = steps[row + character] ?? 0
       if (row >= 0) continue
       row = -row
-      for (const { literal, length: size } of outputs[row / width] ?? NO_OUTPUTS) {
-        const { place, hits } = literal
-        if (place === 'start' && index + 1 !== size) continue
-        if (place === 'end' && index + 1 !== length) continue
-        for (const found of hits) hit(found)
-      }
+      for (const { hits } of outputs[row / width] ?? NO_OUTPUTS) for (const found of hits) hit(found)
     }
+  }
+}
+
+/** Makes the machine that finds literals. */
+export function literalMachine(literals: readonly Literal[]): LiteralMachine {
+  const at = (place: Literal['place']) => literals.filter((literal) => literal.place === place)
+  const starts = at('start')
+  const ends = at('end')
+  const inside = at('inside')
+  const machines = [
+    ...(starts.length === 0 ? [] : [anchoredLiterals(starts, 'start')]),
+    ...(ends.length === 0 ? [] : [anchoredLiterals(ends, 'end')]),
+    ...(inside.length === 0 ? [] : [literalsInside(inside)])
+  ]
+  const [only] = machines
+  if (machines.length === 1 && only !== undefined) return only
+  return (text, hit) => {
+    for (const machine of machines) machine(text, hit)
   }
 }

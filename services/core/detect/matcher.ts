@@ -16,11 +16,13 @@ export interface RuleSetObserver {
 /** The rules that match an event and that no exception silences, in the order of rules. */
 export type Matcher = (view: EventView) => readonly LoadedRule[]
 
+const NONE: readonly LoadedRule[] = []
+
 /** Evaluates the candidates of a plan. */
 export function matcherOf(plan: Plan, observer: RuleSetObserver): Matcher {
   return (view) => {
     const { event } = view
-    const matching: LoadedRule[] = []
+    let matching: LoadedRule[] | null = null
     for (const { rule, test } of plan.candidates(view)) {
       let matches = test(view)
       if (rule.detection.readsBodies && mayBeLeftOut(view)) {
@@ -33,10 +35,11 @@ export function matcherOf(plan: Plan, observer: RuleSetObserver): Matcher {
       const silencer = rule.filters.find(
         (filter) => holdsAt(filter, event) && filter.detection.verdict(view) === 'false'
       )
-      if (silencer === undefined) matching.push(rule)
-      else observer.filtered?.(rule, silencer, event)
+      if (silencer !== undefined) observer.filtered?.(rule, silencer, event)
+      else if (matching === null) matching = [rule]
+      else matching.push(rule)
     }
     for (const limit of view.limits) observer.limited?.(limit, event)
-    return matching
+    return matching ?? NONE
   }
 }

@@ -62,6 +62,18 @@ function mayBeExact({ values }: FieldValues, isLength: (length: number) => boole
   return false
 }
 
+type LookUp = (text: string, hit: (rule: number) => void) => void
+
+/** Looks a text up in all ways that are needed. */
+function lookUpsOf(...ways: readonly (LookUp | null)[]): LookUp {
+  const needed = ways.filter((way) => way !== null)
+  const [only] = needed
+  if (needed.length === 1 && only !== undefined) return only
+  return (text, hit) => {
+    for (const way of needed) way(text, hit)
+  }
+}
+
 /**
  * Makes the probe of a field.
  * @param item any item about the field: it says where the values are
@@ -82,7 +94,7 @@ export function probeOf(item: CompiledItem, entries: readonly ProbeEntry[]): Pro
   const tell = (found: readonly number[] | undefined, hit: (rule: number) => void): void => {
     if (found !== undefined) for (const rule of found) hit(rule)
   }
-  return (view, hit) => {
+  const probe: Probe = (view, hit) => {
     if (readsBodies && item.bodies.some((body) => leftOut(view, body) !== null)) {
       // Nothing can be said: the rules are left undecided, which has to be told.
       tell(rules, hit)
@@ -104,5 +116,31 @@ export function probeOf(item: CompiledItem, entries: readonly ProbeEntry[]): Pro
         if (text !== null) literals(text, hit)
       }
     }
+  }
+  const { one } = item
+  if (one === null || readsBodies) return probe
+  // Most fields have one text in most events: it takes no list of values to look it up.
+  const inText = lookUpsOf(
+    exact === null
+      ? null
+      : (text, hit) => {
+          if (isLength(text.length)) tell(exact.get(text.toLowerCase()), hit)
+        },
+    numbers === null
+      ? null
+      : (text, hit) => {
+          const number = numberOf(text)
+          if (number !== null) tell(numbers.get(number), hit)
+        },
+    ranges,
+    literals
+  )
+  const isNumeric = exact === null && literals === null
+  return (view, hit) => {
+    const value = one(view)
+    if (value === undefined || value === null) return
+    if (typeof value === 'string') inText(value, hit)
+    else if (isNumeric && typeof value === 'number') tell(numbers?.get(value), hit)
+    else probe(view, hit)
   }
 }

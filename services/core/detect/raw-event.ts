@@ -1,5 +1,6 @@
 import type { EnrichedEvent } from '../../../schemas/generated/types.ts'
-import { type EventView, viewOf, viewOfDocument } from './event-view.ts'
+import { bodiesOf } from '../bodies.ts'
+import type { EventView } from './event-view.ts'
 import type { EventClass, FieldScope } from './field-map.ts'
 import { documentPath } from './field-paths.ts'
 
@@ -53,7 +54,18 @@ const NOTHING: EnrichedEvent = {
   pod_spec: null
 }
 
+const NO_BODIES = bodiesOf(null)
+
 /** A view of parsed JSON. */
 export function viewOfRaw(json: unknown): EventView {
-  return viewOfDocument(viewOf(NOTHING), json)
+  return {
+    event: NOTHING,
+    bodies: NO_BODIES,
+    limits: [],
+    request: null,
+    response: null,
+    keywords: null,
+    facts: null,
+    document: json
+  }
 }

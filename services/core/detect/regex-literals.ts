@@ -1,5 +1,5 @@
 import type { CharacterSet } from './character-sets.ts'
-import { foldedAscii } from './literal-machine.ts'
+import { foldedAscii } from './folded-ascii.ts'
 import type { RegexNode } from './regex-syntax.ts'
 
 /** More alternatives are not written out, and longer texts not joined: they would tell little more. */

@@ -1,5 +1,5 @@
 import { type CompiledItem, compileNode } from './compile.ts'
-import type { EventView } from './event-view.ts'
+import type { EventValue, EventView } from './event-view.ts'
 import type { EventClass } from './field-map.ts'
 import { isOfClass, type LoadedRule } from './loaded-rule.ts'
 import { simplify } from './partial-evaluation.ts'
@@ -82,14 +82,23 @@ const bits = (answers: readonly boolean[]): string => answers.map(Number).join('
 function forkByClass(classes: readonly (readonly EventClass[])[]): Fork {
   const byAnswers = new Map<string, number>()
   const byCategory = new Map<string, Branches>()
+  let lastCategory = ''
+  let lastAction: string | undefined
+  let last = UNTOLD
   return ({ event }) => {
     const category = event.runtime?.category ?? 'audit'
+    const action = event.runtime?.action
+    // Events of one kind often follow each other.
+    if (category === lastCategory && action === lastAction) return last
     let found = byCategory.get(category)
     if (found === undefined) {
       found = branches(byAnswers, CLASSES)
       byCategory.set(category, found)
     }
-    return found.get(event.runtime?.action, () => bits(classes.map((wanted) => isOfClass(wanted, event))))
+    last = found.get(action, () => bits(classes.map((wanted) => isOfClass(wanted, event))))
+    lastCategory = category
+    lastAction = action
+    return last
   }
 }
 
@@ -101,11 +110,16 @@ interface FieldFork {
 function forkByField(items: readonly CompiledItem[], most: number): FieldFork {
   const remembered = branches(new Map(), most)
   const [first] = items
+  /** Null when the field has not exactly one value. */
+  const read = (view: EventView): EventValue => {
+    if (first === undefined) return null
+    if (first.one !== null) return first.one(view)
+    const { values } = first.values(view)
+    return values.length === 1 ? values[0] : null
+  }
   const branchOf: Fork = (view) => {
-    const values = first?.values(view).values ?? []
-    const [value] = values
+    const value = read(view)
     // These fields have one text, yes or no, or nothing; should one ever have something else, nothing is taken to be known.
-    if (values.length !== 1) return UNTOLD
     if (typeof value !== 'string' && typeof value !== 'boolean' && value !== undefined) return UNTOLD
     return remembered.get(typeof value === 'boolean' ? String(value) : value, () =>
       bits(items.map(({ test }) => test(view)))

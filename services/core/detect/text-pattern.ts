@@ -125,6 +125,12 @@ export function compilePattern(parts: readonly TextPart[], cased: boolean): (tex
     if (first.length === 1 && typeof only === 'string') return (text) => text === only
     return (text) => matchAt(first, text, 0) === text.length
   }
+  const [start] = first
+  const [end] = last
+  if (segments.length === 2 && first.length + last.length === 1) {
+    if (typeof start === 'string') return (text) => text.startsWith(start)
+    if (typeof end === 'string') return (text) => text.endsWith(end)
+  }
   const between = segments.slice(1, -1).filter((segment) => segment.length > 0)
   const [middle] = between
   const [needle] = middle ?? []
