@@ -84,6 +84,25 @@ describe('weir rules', { timeout: 60_000 }, () => {
     expect(code).toBe(1)
   })
 
+  it('list shows rules, correlations and profiles, and codes without one with the reason', async () => {
+    const { out } = await weir('list', '--json')
+    const lines = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const ofCode = (code: string) => lines.filter((line) => line['code'] === code).map(({ kind }) => kind)
+    expect([ofCode('A60'), ofCode('C02'), ofCode('R76'), ofCode('C01')]).toEqual([
+      ['rule'],
+      ['correlation'],
+      ['profile'],
+      ['left_out']
+    ])
+    expect(lines.find(({ kind }) => kind === 'left_out')).toMatchObject({ reason: expect.any(String) })
+    expect(lines.find(({ name }) => name === 'config_map_with_credentials')).toMatchObject({
+      facts: ['facts.credentials']
+    })
+  })
+
   it('coverage prints techniques with rules, and a layer', async () => {
     const [text, json, layer] = await Promise.all([
       weir('coverage'),

@@ -50,9 +50,9 @@ export function rulesCommand(): Command {
       const result = await loadRules({ folders: options.rules, builtin: true }, say)
       const listed = listRules(result)
       for (const rule of listed) {
-        const { id, name, code, title, level, tactics, techniques, kind } = rule
-        if (options.json === true)
-          await print(`${JSON.stringify({ id, name, code, title, level, tactics, techniques, kind })}\n`)
+        const { file: _file, known_gaps: _gaps, ...shown } = rule
+        const { name, code, title, level } = shown
+        if (options.json === true) await print(`${JSON.stringify(shown)}\n`)
         else await print(`${(code ?? '').padEnd(5)} ${level.padEnd(13)} ${name.padEnd(40)} ${title}\n`)
       }
       for (const [code, { left_out }] of (await readRuleCatalogue()).codes) {
