@@ -95,7 +95,7 @@ describe('correlations in the correlator', () => {
     bus.run(newStage())
     await feed(bus, [read('b', 1), read('c', 2), read('d', 3), read('a', 0)])
     const { alerts, incidents } = await standing(bus)
-    expect(alerts).toMatchObject([{ parts: ['a', 'b', 'c', 'd'] }])
+    expect(alerts).toMatchObject([{ parts: ['a', 'b', 'c'] }])
     expect(incidents.map(({ timeline }) => timeline.flatMap(({ signals }) => signals))).toEqual([[alerts[0]?.id]])
   })
 })

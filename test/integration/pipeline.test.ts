@@ -6,6 +6,7 @@ import { settingsSchema } from '../../services/cli/settings.ts'
 import { startEmbedded } from '../../services/cli/up/embedded.ts'
 import { untilDrained } from '../../services/cli/up/finished.ts'
 import { replayLive } from '../../services/cli/up/replay-live.ts'
+import { REPLAY_SETTINGS } from '../../services/cli/up/replay-settings.ts'
 import { silentLogger } from '../../services/platform/log.ts'
 import { listIncidents } from '../../services/platform/opensearch/queries.ts'
 import type { SearchPort } from '../../services/platform/opensearch/search-port.ts'
@@ -40,7 +41,7 @@ async function outcomeOf(search: SearchPort, prefix: string, cluster_id: string)
 
 /** What an undisturbed run gives: all stages in this process, one after the other. */
 async function undisturbed(recording: Recording): Promise<Outcome> {
-  const settings = settingsSchema.parse({})
+  const settings = settingsSchema.parse(REPLAY_SETTINGS)
   const embedded = await startEmbedded(settings, silentLogger)
   await embedded.replay(recording, () => {})
   const outcome = await outcomeOf(embedded.search, settings.opensearch.index_prefix, recording.cluster.id)

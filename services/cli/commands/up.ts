@@ -24,6 +24,7 @@ import { UP_ERRORS } from '../up/errors.ts'
 import { untilDrained, untilIndexed } from '../up/finished.ts'
 import { type Live, startLive } from '../up/live.ts'
 import { replayLive } from '../up/replay-live.ts'
+import { REPLAY_SETTINGS } from '../up/replay-settings.ts'
 import { createIncidentWatch } from '../up/watch-incidents.ts'
 import { incidentRow } from './incidents.ts'
 
@@ -209,7 +210,7 @@ async function upLive(
 }
 
 async function upEmbedded(recording: Recording, options: Options, signal: AbortSignal): Promise<number> {
-  const settings = settingsSchema.parse({ log: { level: options.logLevel } })
+  const settings = settingsSchema.parse({ log: { level: options.logLevel }, ...REPLAY_SETTINGS })
   const log =
     options.logLevel === 'info' ? silentLogger : createLogger({ service: 'embedded', level: options.logLevel })
   const embedded = await startEmbedded(settings, log)

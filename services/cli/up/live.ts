@@ -8,6 +8,7 @@ import { setUpKafka, setUpOpenSearch } from '../commands/setup.ts'
 import { SERVICE_NAMES } from '../serve/services.ts'
 import { type Settings, settingsSchema } from '../settings.ts'
 import type { LiveTargets } from './replay-live.ts'
+import { REPLAY_SETTINGS } from './replay-settings.ts'
 import { freePort, type ServiceProcesses, startServiceProcesses } from './service-processes.ts'
 import { localCertificate } from './tls.ts'
 
@@ -68,7 +69,8 @@ export async function startLive(options: LiveOptions): Promise<Live> {
       sources: [{ type: 'tetragon', path: tetragon_file }],
       spool: { directory: join(run_directory, 'node-agent') }
     },
-    inventory: { files: options.inventory === null ? [] : [inventory_file] }
+    inventory: { files: options.inventory === null ? [] : [inventory_file] },
+    ...(options.inventory !== null && REPLAY_SETTINGS)
   }
   writeFileSync(settings_file, stringify(given))
   const settings = settingsSchema.parse(given)

@@ -12,6 +12,8 @@ export interface Window {
   /** Its events, in order. */
   readonly items: readonly Item[]
   readonly value: number
+  /** Its events up to the trigger, and what they measure: what is told until all are known, since it does not hang on batches. */
+  readonly early: { readonly items: readonly Item[]; readonly value: number }
   /** Whether no event that is not too late can change it. */
   readonly isClosed: boolean
 }
@@ -27,6 +29,15 @@ function after(items: readonly Item[], start: number, time: number): number {
   let index = start
   while ((items[index]?.time ?? Number.POSITIVE_INFINITY) <= time) index += 1
   return index
+}
+
+function measured(rule: WindowRule, items: readonly Item[], start: number, end: number): number {
+  const meter = meterOf(rule)
+  for (let index = start; index < end; index += 1) {
+    const item = items[index]
+    if (item !== undefined) meter.add(item, index)
+  }
+  return meter.value
 }
 
 function sliding(rule: WindowRule, items: readonly Item[], from: number, closed_before: number): Evaluation {
@@ -61,7 +72,8 @@ function sliding(rule: WindowRule, items: readonly Item[], from: number, closed_
       if (item !== undefined) meter.remove(item, index)
     }
     const isClosed = until < closed_before
-    windows.push({ first, trigger, until, items: items.slice(start, end), value: meter.value, isClosed })
+    const early = { items: items.slice(start, high + 1), value: measured(rule, items, start, high + 1) }
+    windows.push({ first, trigger, until, items: items.slice(start, end), value: meter.value, early, isClosed })
     if (isClosed) settled = Math.max(settled, until)
     low = end
     high = end - 1
@@ -86,7 +98,10 @@ function complete(rule: WindowRule, items: readonly Item[], from: number, closed
     })
     const trigger = members.at(-1) ?? first
     if (meter.holdsFrom(0) !== null)
-      windows.push({ first, trigger, until, items: members, value: meter.value, isClosed: true })
+      windows.push({
+        ...{ first, trigger, until, items: members, value: meter.value, isClosed: true },
+        early: { items: members, value: meter.value }
+      })
     settled = until
     start = end
   }
@@ -113,7 +128,8 @@ function absence(rule: WindowRule, items: readonly Item[], from: number, closed_
     const end = after(lonely, start, until)
     const isClosed = until + rule.timespan_us < closed_before
     const members = lonely.slice(start, end)
-    windows.push({ first, trigger: first, until, items: members, value: members.length, isClosed })
+    const early = { items: [first], value: 1 }
+    windows.push({ first, trigger: first, until, items: members, value: members.length, early, isClosed })
     if (isClosed) settled = until
     start = end
   }

@@ -182,10 +182,16 @@ function signalFor(run: Run, group: WindowGroup, id: string, window: Window): Si
   return windowSignal(group.rule, id, group.fields, window, parts)
 }
 
-/** A window is told again when it has twice as many events, and when it is over: however many come, it is told a few times. */
-function isWorthTelling(told: Told, window: Window): boolean {
-  if (told.trigger !== window.trigger.id || window.items.length >= 2 * told.size) return true
-  return window.isClosed && window.items.length !== told.size
+/**
+ * What is told of a window: its events up to the one that completed it, and all of them when it is over. What stands in the end must
+ * not hang on how the events came in batches, and however many come, it is told a few times.
+ */
+function toTell(window: Window): Window {
+  return window.isClosed ? window : { ...window, ...window.early }
+}
+
+function isWorthTelling(told: Told, { trigger, items }: Window): boolean {
+  return told.trigger !== trigger.id || items.length !== told.size
 }
 
 function nextDue({ rule, items }: WindowGroup, closed_before: number): number | null {
@@ -210,7 +216,7 @@ function evaluate(run: Run, group: WindowGroup): void {
   const values = groupValues(group)
   const seen = new Set<string>()
   let isChanged = settled !== group.settled
-  for (const window of windows) {
+  for (const window of windows.map(toTell)) {
     const id = windowId(rule, state.cluster_id, values, window.first.id)
     seen.add(id)
     const known = group.told.get(id)
@@ -254,7 +260,8 @@ function evaluate(run: Run, group: WindowGroup): void {
 /** What is published of a window that is no more: enough to find and hide what was published before. */
 function withdrawnSignal(group: WindowGroup, id: string, trigger: string, count: number, part: Signal): Signal {
   const item: Item = { id: trigger, time: part.time, part: 0, values: [] }
-  const window: Window = { first: item, trigger: item, until: part.time, items: [item], value: count, isClosed: true }
+  const early = { items: [item], value: count }
+  const window: Window = { first: item, trigger: item, until: part.time, ...early, early, isClosed: true }
   return windowSignal(group.rule, id, group.fields, window, [part])
 }
 
