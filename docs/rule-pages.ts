@@ -1,26 +1,9 @@
 import { dirname, relative } from 'node:path'
 import type { ListedRule } from '../services/cli/listed-rules.ts'
 import type { MatrixTechnique, RuleCatalogue } from '../services/cli/rule-catalogue.ts'
+import { inKillChainOrder } from '../services/core/correlate/tactics.ts'
 import { tacticName } from '../services/core/export/attack-names.ts'
 import { table } from './markdown.ts'
-
-/** Tactics in the order of ATT&CK's matrix; what is not among them comes last. */
-const TACTICS = [
-  'reconnaissance',
-  'resource-development',
-  'initial-access',
-  'execution',
-  'persistence',
-  'privilege-escalation',
-  'defense-evasion',
-  'credential-access',
-  'discovery',
-  'lateral-movement',
-  'collection',
-  'command-and-control',
-  'exfiltration',
-  'impact'
-]
 
 const linkTo = (rule: ListedRule, folder: string) => `[${rule.title}](${relative(folder, rule.file)})`
 
@@ -34,7 +17,7 @@ function leftOut({ codes }: RuleCatalogue): string {
  * @param folder where the page lies, for links
  */
 export function rulesPage(rules: readonly ListedRule[], catalogue: RuleCatalogue, folder: string): string {
-  const tactics = [...new Set([...TACTICS, ...rules.flatMap((rule) => rule.tactics)])]
+  const tactics = inKillChainOrder(rules.flatMap((rule) => rule.tactics))
   const sections = tactics.flatMap((tactic) => {
     const mine = rules.filter((rule) => rule.tactics[0] === tactic)
     if (mine.length === 0) return []
