@@ -1,12 +1,17 @@
-import type { CorrelatorState, Incident, Signal } from '../../schemas/generated/types.ts'
+import type { CorrelatorState, Signal } from '../../schemas/generated/types.ts'
 import type { Codec } from '../core/avro/codec.ts'
-import { boundedSignal, defectOf } from '../core/correlate/bounded-signal.ts'
-import { type CorrelateCounts, correlate } from '../core/correlate/reducer.ts'
-import { restore } from '../core/correlate/restore.ts'
-import { type ClusterState, emptyState, type StateEntry } from '../core/correlate/state.ts'
+import {
+  advanceCluster,
+  type ClusterMemory,
+  type ClusterOutputs,
+  type CorrelateContent,
+  emptyMemory,
+  isKnown,
+  restoreCluster
+} from '../core/correlate/cluster-memory.ts'
+import type { StateEntry } from '../core/correlate/state.ts'
 import { messageOf, WeirError } from '../core/errors.ts'
-import { advanceWindows, restoreWindows, windowIndexOf } from '../core/windows/reducer.ts'
-import { emptyWindowState, type WindowState } from '../core/windows/state.ts'
+import { windowIndexOf } from '../core/windows/reducer.ts'
 import type { WindowRule } from '../core/windows/window-rule.ts'
 import { toDeadLetter } from '../platform/dead-letter.ts'
 import { correlatedSignals, correlatorLimits, correlatorMemory, incidentRevisions } from '../platform/metrics.ts'
@@ -21,14 +26,17 @@ const CORRELATED = 'weir.correlated.v1'
 /** Clusters worked through between two heartbeats. */
 const HEARTBEAT_EVERY = 8
 
-function count(counts: CorrelateCounts, refused: number, incidents: readonly Incident[]): void {
+function count({ counts, windowCounts, refused, incidents }: ClusterOutputs): void {
   correlatedSignals.inc({ result: 'accepted' }, counts.accepted)
   correlatedSignals.inc({ result: 'duplicate' }, counts.duplicates)
   correlatedSignals.inc({ result: 'ahead_of_clock' }, counts.ahead_of_clock)
-  correlatedSignals.inc({ result: 'refused' }, refused)
+  correlatedSignals.inc({ result: 'refused' }, refused.length)
   correlatorLimits.inc({ limit: 'incident_full' }, counts.sealed)
   correlatorLimits.inc({ limit: 'evicted_groups' }, counts.evicted_groups)
   correlatorLimits.inc({ limit: 'evicted_signals' }, counts.evicted_signals)
+  correlatorLimits.inc({ limit: 'late_parts' }, windowCounts.late)
+  correlatorLimits.inc({ limit: 'dropped_parts' }, windowCounts.dropped)
+  correlatorLimits.inc({ limit: 'evicted_windows' }, windowCounts.evicted)
   for (const { severity, status } of incidents) incidentRevisions.inc({ severity, status })
 }
 
@@ -48,9 +56,8 @@ export interface CorrelatorPorts {
  */
 export function createCorrelatorStage({ codec, options, windows = [], now_ms }: CorrelatorPorts): Stage {
   /** By partition, then cluster. */
-  const partitions = new Map<number, Map<string, ClusterState>>()
-  const windowStates = new Map<number, Map<string, WindowState>>()
-  const index = windowIndexOf(windows)
+  const partitions = new Map<number, Map<string, ClusterMemory>>()
+  const content: CorrelateContent = { windows: windowIndexOf(windows) }
 
   function deadLetter(message: Message, code: string, text: string): OutgoingMessage {
     const reason = {
@@ -106,56 +113,11 @@ export function createCorrelatorStage({ codec, options, windows = [], now_ms }: 
 
   async function onAssigned(_topic: string, partition: number, context: StageContext): Promise<void> {
     const latest = await readChangelog(partition, context)
-    const states = new Map<string, ClusterState>()
-    const ofWindows = new Map<string, WindowState>()
+    const clusters = new Map<string, ClusterMemory>()
     for (const [cluster_id, entries] of Map.groupBy(latest.values(), (entry) => entry.cluster_id)) {
-      const own = entries.filter(({ kind }) => kind === 'part' || kind === 'window')
-      const others = entries.filter(({ kind }) => kind !== 'part' && kind !== 'window')
-      const state = restore(
-        cluster_id,
-        others.map((value) => ({ key: value.key, value })),
-        options
-      )
-      states.set(cluster_id, state)
-      ofWindows.set(cluster_id, restoreWindows(cluster_id, index, own, closedBefore(state.watermark)))
+      clusters.set(cluster_id, restoreCluster(cluster_id, content, entries, options))
     }
-    partitions.set(partition, states)
-    windowStates.set(partition, ofWindows)
-  }
-
-  /** No event before this is expected when an event of this time has come, both microseconds since the epoch. */
-  function closedBefore(watermark: number): number {
-    return watermark - options.allowed_lateness_ms * 1000
-  }
-
-  /** Correlations over the signals of a cluster: what stitching is to take and to let go, and what is to be published. */
-  function correlations(
-    partition: number,
-    cluster_id: string,
-    watermark: number,
-    signals: readonly Signal[],
-    outputs: OutgoingMessage[]
-  ): { readonly taken: readonly Signal[]; readonly withdrawn: readonly string[] } {
-    const states = windowStates.get(partition) ?? new Map<string, WindowState>()
-    windowStates.set(partition, states)
-    const state = states.get(cluster_id) ?? emptyWindowState(cluster_id)
-    states.set(cluster_id, state)
-    const latest = now_ms() * 1000 + options.clock_tolerance_ms * 1000
-    const usable = signals.filter((signal) => defectOf(signal) === null)
-    const time = usable.reduce((most, signal) => Math.max(most, Math.min(signal.time, latest)), watermark)
-    const parts = usable.filter(({ rule }) => index.uses.has(rule.id)).map(boundedSignal)
-    const { results, counts } = advanceWindows(state, index, parts, closedBefore(time))
-    correlatorLimits.inc({ limit: 'late_parts' }, counts.late)
-    correlatorLimits.inc({ limit: 'dropped_parts' }, counts.dropped)
-    correlatorLimits.inc({ limit: 'evicted_windows' }, counts.evicted)
-    for (const { signal } of results)
-      outputs.push({ topic: CORRELATED, key: cluster_id, value: codec.encode('signal', signal) })
-    for (const [key, value] of state.changes) outputs.push(stateMessage(partition, cluster_id, { key, value }))
-    state.changes.clear()
-    return {
-      taken: results.filter(({ change }) => change !== 'withdrawn').map(({ signal }) => signal),
-      withdrawn: results.filter(({ change }) => change !== 'new').map(({ signal }) => signal.id)
-    }
+    partitions.set(partition, clusters)
   }
 
   /** Decodes what can be decoded, the rest becomes dead letters. Nothing of the state is touched yet, so it may be tried again. */
@@ -182,38 +144,33 @@ export function createCorrelatorStage({ codec, options, windows = [], now_ms }: 
         for (const kind of ['groups', 'signals']) correlatorMemory.remove({ cluster, kind })
       }
       partitions.delete(partition)
-      windowStates.delete(partition)
     },
     handle: async (batch, context) => {
-      const states = partitions.get(batch.partition)
-      if (states === undefined) throw new TypeError(`partition ${batch.partition} was not assigned to this correlator`)
+      const clusters = partitions.get(batch.partition)
+      if (clusters === undefined)
+        throw new TypeError(`partition ${batch.partition} was not assigned to this correlator`)
       const outputs: OutgoingMessage[] = []
       const messages = await readSignals(batch, outputs)
       let turn = 0
       for (const [cluster_id, signals] of Map.groupBy(messages.keys(), (signal) => signal.cluster.id)) {
         if (++turn % HEARTBEAT_EVERY === 0) await context.heartbeat()
-        const state = states.get(cluster_id) ?? emptyState(cluster_id)
-        const { taken, withdrawn } = correlations(batch.partition, cluster_id, state.watermark, signals, outputs)
-        const { incidents, entries, refused, counts } = correlate(
-          state,
-          [...signals, ...taken],
-          now_ms() * 1000,
-          options,
-          withdrawn
-        )
-        for (const { signal, code, reason } of refused) {
+        const memory = clusters.get(cluster_id) ?? emptyMemory(cluster_id)
+        const result = advanceCluster(memory, content, signals, now_ms() * 1000, options)
+        for (const { signal, code, reason } of result.refused) {
           const message = messages.get(signal)
           if (message !== undefined) outputs.push(deadLetter(message, code, reason))
         }
-        for (const incident of incidents) {
+        for (const signal of result.correlated) {
+          outputs.push({ topic: CORRELATED, key: cluster_id, value: codec.encode('signal', signal) })
+        }
+        for (const incident of result.incidents) {
           outputs.push({ topic: INCIDENTS, key: incident.id, value: codec.encode('incident', incident) })
         }
-        for (const entry of entries) outputs.push(stateMessage(batch.partition, cluster_id, entry))
-        // A cluster of which nothing was usable is none.
-        if (state.signals.size > 0 || state.watermark > 0) states.set(cluster_id, state)
-        count(counts, refused.length, incidents)
-        correlatorMemory.set({ cluster: cluster_id, kind: 'groups' }, state.groups.size)
-        correlatorMemory.set({ cluster: cluster_id, kind: 'signals' }, state.signals.size)
+        for (const entry of result.entries) outputs.push(stateMessage(batch.partition, cluster_id, entry))
+        if (isKnown(memory)) clusters.set(cluster_id, memory)
+        count(result)
+        correlatorMemory.set({ cluster: cluster_id, kind: 'groups' }, memory.stitching.groups.size)
+        correlatorMemory.set({ cluster: cluster_id, kind: 'signals' }, memory.stitching.signals.size)
       }
       return outputs
     }
