@@ -210,11 +210,11 @@ export interface Container {
 
 /** One entry of the correlator's state. Value of weir.state.v1, the latest per key counts; a tombstone forgets the key. Which signals belong together is not stored: it follows from the signals. */
 export interface CorrelatorState {
-  /** Key within the cluster, also the tail of the message key: signal/ID, incident/ID, clock, part/ID, window/RULE/GROUP, profile/RULE/KEY. */
+  /** Key within the cluster, also the tail of the message key: signal/ID, incident/ID, clock, part/ID, window/RULE/GROUP, profile/RULE/KEY, verdict/SIGNAL. */
   readonly key: string
   /** The cluster, empty for markers. */
   readonly cluster_id: string
-  /** signal: a signal that is remembered; incident: what was last published of an incident; clock: the watermark of a cluster; marker: end of a restore; part: a signal that counts towards correlations; window: what a correlation has told of a group; profile: what is known of an identity, namespace or cluster. */
+  /** signal: a signal that is remembered; incident: what was last published of an incident; clock: the watermark of a cluster; marker: end of a restore; part: a signal that counts towards correlations; window: what a correlation has told of a group; profile: what is known of an identity, namespace or cluster; verdict: what analysts said of the incident that began with a signal. */
   readonly kind: StateKind
   /** The signal, its texts cut to the correlator's bounds. */
   readonly signal: Signal | null
@@ -224,7 +224,7 @@ export interface CorrelatorState {
   readonly cut_keys: ReadonlyArray<string>
   /** What was last published of an incident. */
   readonly published: PublishedIncident | null
-  /** Of windows and profiles: what is known, as JSON. */
+  /** Of windows, profiles and verdicts: what is known, as JSON. */
   readonly document: string | null
   /** Latest event time seen, microseconds since the epoch. */
   readonly watermark: number
@@ -367,6 +367,10 @@ export interface Incident {
   readonly causality: ReadonlyArray<CausalityNode>
   /** Recommended playbook. */
   readonly playbook: string | null
+  /** The latest verdict about its status. */
+  readonly verdict: Verdict | null
+  /** Who looks into it. */
+  readonly assignee: string | null
 }
 
 /** State of an incident. */
@@ -691,7 +695,7 @@ export interface Signal {
   readonly playbook: string | null
   /** What to look at next, in order. */
   readonly investigation: ReadonlyArray<InvestigationStep>
-  /** alert: tells something by itself; part: only counts towards correlations, is not shown and makes no incident; withdrawn: late events showed that it does not hold. */
+  /** alert: tells something by itself; part: only counts towards correlations, is not shown and makes no incident; withdrawn: late events showed that it does not hold; verdict: no detection, but what an analyst says of an incident. */
   readonly role: SignalRole
   /** Of correlations: all halves of the product that saw a part of it. Empty: source alone. */
   readonly sources: ReadonlyArray<SourceType>
@@ -701,10 +705,12 @@ export interface Signal {
   readonly count: number
   /** Values of the fields that correlations of this rule group by or count, by the names they use. */
   readonly correlation_fields: Readonly<Record<string, ReadonlyArray<string>>>
+  /** What an analyst says of an incident; on this topic so that it is in order with the signals. */
+  readonly verdict: Verdict | null
 }
 
 /** What a signal is for. */
-export type SignalRole = 'alert' | 'part' | 'withdrawn'
+export type SignalRole = 'alert' | 'part' | 'withdrawn' | 'verdict'
 
 /** A rule, as a signal names it. */
 export interface SignalRule {
@@ -722,7 +728,7 @@ export interface SignalRule {
 export type SourceType = 'audit' | 'runtime'
 
 /** What an entry holds. */
-export type StateKind = 'signal' | 'incident' | 'clock' | 'marker' | 'part' | 'window' | 'profile'
+export type StateKind = 'signal' | 'incident' | 'clock' | 'marker' | 'part' | 'window' | 'profile' | 'verdict'
 
 /** A signal, or several that tell the same thing. */
 export interface TimelineEntry {
@@ -745,6 +751,29 @@ export interface TimelineEntry {
   /** Ids of the events. */
   readonly events: ReadonlyArray<string>
 }
+
+/** What an analyst says of an incident. */
+export interface Verdict {
+  /** Identity: a verdict that comes twice counts once. */
+  readonly id: string
+  /** When it was given, microseconds since the epoch. */
+  readonly time: number
+  /** The incident, by its id at that time. */
+  readonly incident: string
+  /** close: it is dealt with; reopen: it is not; assign: who looks into it; suppress: close it, and keep it closed whatever joins it until a time. */
+  readonly action: VerdictAction
+  /** Who says so. */
+  readonly by: string
+  /** Of assign: who looks into it; null for nobody. */
+  readonly assignee: string | null
+  /** Of suppress: until when, microseconds since the epoch. */
+  readonly until: number | null
+  /** Why, in the analyst's words. */
+  readonly reason: string | null
+}
+
+/** What to do about an incident. */
+export type VerdictAction = 'close' | 'reopen' | 'assign' | 'suppress'
 
 /** A workload object, such as a Deployment: for a pod the top of its owner chain. */
 export interface Workload {

@@ -14,6 +14,8 @@ const program = new Command('weir')
   .description('Kubernetes detection and response as a stream pipeline on Kafka')
   .version(VERSION)
   .showHelpAfterError('(weir --help shows what there is)')
+  // An option behind a command is that command's, also where the one above it has one of the same name.
+  .enablePositionalOptions()
   .addCommand(upCommand())
   .addCommand(serveCommand())
   .addCommand(setupCommand())

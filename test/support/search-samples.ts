@@ -193,7 +193,8 @@ export const signal: Signal = {
   sources: [],
   parts: [],
   count: 1,
-  correlation_fields: {}
+  correlation_fields: {},
+  verdict: null
 }
 
 export const incident: Incident = {
@@ -248,7 +249,9 @@ export const incident: Incident = {
       owner: null
     }
   ],
-  playbook: 'contain-pod'
+  playbook: 'contain-pod',
+  verdict: null,
+  assignee: null
 }
 
 export const action: Action = {
