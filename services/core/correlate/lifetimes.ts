@@ -59,7 +59,8 @@ export function expire(state: ClusterState, settings: CorrelateSettings): Expiry
       changed.add(group)
     }
     // A full group takes no signals and, when it is not an incident, has nothing to tell.
-    if (forgottenAt(state, group, settings) < state.watermark || (group.isSealed && !group.isIncident)) forgotten.add(group)
+    if (forgottenAt(state, group, settings) < state.watermark || (group.isSealed && !group.isIncident))
+      forgotten.add(group)
     else next_due = Math.min(next_due, dueAt(state, group, settings))
   }
   state.next_due = next_due
