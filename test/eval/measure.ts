@@ -39,6 +39,8 @@ export interface Measures {
   readonly mixed: number
   readonly benign_only: number
   readonly across_clusters: number
+  /** Records that could not be decoded and signals that could not be stitched: the generator is at fault, or the pipeline. */
+  readonly unusable: number
   readonly critical: number
   readonly could_be_critical: number
   /** Median and 95th percentile from the decisive signal to the critical incident. */
@@ -201,6 +203,7 @@ export function measure(truths: readonly AttackTruth[], matching: Matching, stit
     mixed,
     benign_only,
     across_clusters,
+    unusable: matching.rejected.length + stitching.refused,
     critical: times.length,
     could_be_critical: seen.filter(({ canBeCritical }) => canBeCritical).length,
     seconds_to_critical: two(times.map(({ event_s }) => event_s)),

@@ -7,12 +7,20 @@ import type { Matching, Stitching } from './pipeline.ts'
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`
 
 /** What the design asks for, and is not so. */
-export function missedMusts({ precision, recall, exactly_one, across_clusters, unseen }: Measures): readonly string[] {
+export function missedMusts({
+  precision,
+  recall,
+  exactly_one,
+  across_clusters,
+  unseen,
+  unusable
+}: Measures): readonly string[] {
   return [
     ...(precision >= 0.98 ? [] : [`precision is ${precision.toFixed(4)}, 0.98 is asked for`]),
     ...(recall >= 0.95 ? [] : [`recall is ${recall.toFixed(4)}, 0.95 is asked for`]),
     ...(exactly_one >= 0.95 ? [] : [`${percent(exactly_one)} of attacks are exactly one incident, 95 % are asked for`]),
     ...(across_clusters === 0 ? [] : [`${across_clusters} incidents hold signals of several clusters`]),
+    ...(unusable === 0 ? [] : [`${unusable} records or signals could not be used`]),
     ...(unseen.length === 0 ? [] : [`no rule saw anything of ${unseen.join(', ')}`])
   ]
 }

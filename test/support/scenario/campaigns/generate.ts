@@ -102,7 +102,7 @@ function plan(options: GeneratorOptions, cluster: number, count: number, random:
       { namespace: 'x', name: 'x' }
     )
     const length_us = campaign.rows(probe).reduce((most, [at]) => Math.max(most, offset_us(at)), 0) * pace
-    lanes[lane] = start_us + length_us + random.integer(2, 25) * MINUTE_US
+    lanes[lane] = start_us + Math.round(length_us) + random.integer(2, 25) * MINUTE_US
     return { campaign, id, start_us, pace, evasions }
   })
 }
