@@ -1,4 +1,5 @@
 import type { CorrelatorState, Incident, Signal } from '../../../schemas/generated/types.ts'
+import { inTurn } from '../windows/in-turn.ts'
 import { advanceWindows, restoreWindows, type WindowCounts, type WindowIndex } from '../windows/reducer.ts'
 import { emptyWindowState, type WindowState } from '../windows/state.ts'
 import { boundedSignal, defectOf } from './bounded-signal.ts'
@@ -65,7 +66,7 @@ export function advanceCluster(
   const { results, counts } = advanceWindows(windows, content.windows, parts, closedBefore(time, settings))
   const told = results.filter(({ change }) => change !== 'withdrawn').map(({ signal }) => signal)
   const withdrawn = results.filter(({ change }) => change !== 'new').map(({ signal }) => signal.id)
-  const stitched = correlate(stitching, [...signals, ...told], now, settings, withdrawn)
+  const stitched = correlate(stitching, inTurn(signals, told), now, settings, withdrawn)
   const entries = [...[...windows.changes].map(([key, value]) => ({ key, value })), ...stitched.entries]
   windows.changes.clear()
   return { ...stitched, entries, correlated: results.map(({ signal }) => signal), windowCounts: counts }
