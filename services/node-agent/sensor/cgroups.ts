@@ -11,7 +11,7 @@ export interface CgroupOwner {
  */
 const CONTAINER = /^(?:[^/]*:)?(?:(?:docker|crio|cri-containerd|libpod(?:-payload)?)[-:])?([0-9a-f]{64})(?:\.scope)?$/
 /** systemd takes `-` for a folder, so the kubelet writes `_` there; of static pods it is a hash without either. */
-const POD = /pod([0-9a-f]{8}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{12})(?:\.slice)?$/
+const POD = /pod([0-9a-f]{8}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{4}[-_]?[0-9a-f]{12})(?:\.slice)?(?::|$)/
 /** Paths are made by who runs on the node; this is more than any runtime nests. */
 const MOST_PARTS = 64
 
@@ -28,7 +28,6 @@ export function cgroupOwner(path: string): CgroupOwner {
     if (pod !== undefined) {
       pod_uid = pod.replaceAll('_', '-')
       container = null
-      continue
     }
     const found = CONTAINER.exec(part)?.[1]
     if (found !== undefined && (container === null || pod_uid === null)) container = found

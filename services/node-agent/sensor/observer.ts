@@ -12,6 +12,7 @@ const CGROUPS_MAX = 16_384
 /** As many arguments as an event may carry. */
 const ARGS_MAX = 1000
 const US_PER_TICK = 10_000
+const SAME_CHANGE_NS = 1_000_000_000
 
 /** What the observer needs of the world. */
 export interface ObserverPorts {
@@ -116,7 +117,8 @@ export function createObserver(ports: ObserverPorts): Observer {
       text: null,
       ancestors: null,
       own_text: null,
-      depth: parent === null ? 0 : parent.depth + 1
+      depth: parent === null ? 0 : parent.depth + 1,
+      last_change: null
     }
   }
 
@@ -195,7 +197,7 @@ export function createObserver(ports: ObserverPorts): Observer {
   function onFork(record: KernelRecord): KnownProcess | null {
     const forker = processOf(record)
     refresh(forker, record)
-    const pid = lowOf(record, 0)
+    const pid = lowOf(record, 0) & PID_BITS
     const start = startOf(record, 1)
     const known = table.find(pid, start)
     if (known !== undefined) return known
@@ -294,6 +296,16 @@ export function createObserver(ports: ObserverPorts): Observer {
     }
   }
 
+  /** The C library changes users and groups of all threads one by one, as the kernel knows them for threads only: one change. */
+  function isRepeated(record: KernelRecord, process: KnownProcess): boolean {
+    const { kind, tid, time_ns } = record
+    if (kind !== 'setuid' && kind !== 'setgid') return false
+    const what = `${kind}/${lowOf(record, 0)}/${lowOf(record, 1)}/${record.uid}`
+    const last = process.last_change
+    process.last_change = { what, tid, time_ns }
+    return last !== null && last.what === what && last.tid !== tid && time_ns - last.time_ns < SAME_CHANGE_NS
+  }
+
   function nothingElse(kind: EventKind): Meaning {
     return { category: categoryOf(kind), network: null, file: null, attributes: {} }
   }
@@ -333,7 +345,7 @@ export function createObserver(ports: ObserverPorts): Observer {
         table.end(process, now_ms())
         return event
       }
-      const meaning = meaningOf(record, kind)
+      const meaning = isRepeated(record, process) ? null : meaningOf(record, kind)
       if (meaning === null) return null
       return eventText(record, kind, process, meaning, null)
     },
@@ -343,6 +355,8 @@ export function createObserver(ports: ObserverPorts): Observer {
 }
 
 const NO_LOGIN = 0xffffffff
+/** Ids of processes have at most 22 bits, and no sign in the event model. */
+const PID_BITS = 0x7fffffff
 
 function commandLine(args: readonly string[], executable: string | null): string | null {
   return args.length === 0 ? executable : args.join(' ')

@@ -33,6 +33,8 @@ export interface KnownProcess {
   ancestors: readonly string[] | null
   own_text: string | null
   depth: number
+  /** Last change of user or group, by what and when: see the observer. */
+  last_change: { readonly what: string; readonly tid: number; readonly time_ns: number } | null
 }
 
 /** Ancestors that events carry, the parent first. */
