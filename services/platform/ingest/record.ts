@@ -8,9 +8,10 @@ export interface RecordHeader {
   readonly from: string
   /**
    * What the bytes are. `lines`: JSON values, one a line. `json`: one JSON value in any format that is read. `audit`: the body of
-   * an API server's request. `drop`: a note that lines were lost, see `drops.ts` of the node agent.
+   * an API server's request. `drop`: a note that lines were lost, see `drops.ts` of the node agent. `held`: events that wait, see
+   * `containers/held.ts` of the node agent.
    */
-  readonly form: 'lines' | 'json' | 'audit' | 'drop'
+  readonly form: 'lines' | 'json' | 'audit' | 'drop' | 'held'
 }
 
 /**
@@ -35,6 +36,6 @@ function isHeader(value: unknown): value is RecordHeader {
   return (
     Number.isSafeInteger(received) &&
     typeof from === 'string' &&
-    (form === 'lines' || form === 'json' || form === 'audit' || form === 'drop')
+    (form === 'lines' || form === 'json' || form === 'audit' || form === 'drop' || form === 'held')
   )
 }
