@@ -208,6 +208,20 @@ export interface Container {
   readonly privileged: boolean | null
 }
 
+/** How a container is. */
+export interface ContainerState {
+  /** Name of the container in its pod. */
+  readonly name: string
+  /** created, waiting, running or terminated. */
+  readonly state: string
+  /** Why it waits or ended, in the API's word, such as CrashLoopBackOff. */
+  readonly reason: string | null
+  /** Start of its process, microseconds since the epoch. */
+  readonly started: number | null
+  /** How often it was started again. */
+  readonly restarts: number
+}
+
 /** One entry of the correlator's state. Value of weir.state.v1, the latest per key counts; a tombstone forgets the key. Which signals belong together is not stored: it follows from the signals. */
 export interface CorrelatorState {
   /** Key within the cluster, also the tail of the message key: signal/ID, incident/ID, clock, part/ID, window/RULE/GROUP, profile/RULE/KEY, verdict/SIGNAL. */
@@ -380,9 +394,9 @@ export type IncidentStatus = 'open' | 'closed' | 'merged'
 export interface InventoryRecord {
   /** The object's cluster. */
   readonly cluster: Cluster
-  /** API kind: Pod, Node, Deployment, ReplicaSet, Service, ServiceAccount, … */
+  /** API kind: Pod, Node, Deployment, ReplicaSet, Service, ServiceAccount, …; Container for what a node agent says of one container of the pod that owns it; Image for an image that containers run. */
   readonly kind: string
-  /** Object UID. */
+  /** Object UID; the runtime's id of a Container, the digest or id of an Image. */
   readonly uid: string
   /** Object name. */
   readonly name: string
@@ -398,10 +412,28 @@ export interface InventoryRecord {
   readonly labels: Readonly<Record<string, string>>
   /** Owner chain as far as the writer knows it, the controller first and the top last. */
   readonly owners: ReadonlyArray<Workload>
-  /** IP addresses that mean this object: of a pod, a node, a service. */
+  /** IP addresses that mean this object: of a pod, a node, a service, the endpoints of a slice. */
   readonly addresses: ReadonlyArray<string>
-  /** For pods: the part of spec and status that detections and responses need. */
+  /** Other objects it names: role and subjects of a binding, the pods of an endpoint slice, the service of a webhook. */
+  readonly references: ReadonlyArray<InventoryReference>
+  /** What else is kept of its kind: phase of a pod; selector and type of a service or network policy; url, resources and failure policy of a webhook; cloud identity of a service account; kubelet, runtime and image of a node; digest and repository of an image; state and times of a container. */
+  readonly attributes: Readonly<Record<string, string>>
+  /** For pods, and for containers with themselves alone: the part of spec and status that detections and responses need. */
   readonly pod: PodState | null
+}
+
+/** An object that another one names. */
+export interface InventoryReference {
+  /** What it is to the other: role, subject, endpoint, service. */
+  readonly relation: string
+  /** API kind; User and Group for subjects that are no objects. */
+  readonly kind: string
+  /** Name. */
+  readonly name: string
+  /** Namespace. */
+  readonly namespace: string | null
+  /** Object UID, where the naming object has it. */
+  readonly uid: string | null
 }
 
 /** A step for an analyst. */
@@ -525,6 +557,8 @@ export interface PodState {
   readonly host_ipc: boolean
   /** Containers of all kinds; id is empty until the runtime has given one. */
   readonly containers: ReadonlyArray<Container>
+  /** How the containers are, by name; missing where nobody has said so yet. */
+  readonly statuses: ReadonlyArray<ContainerState>
 }
 
 /** A process with what is known of its ancestry. */

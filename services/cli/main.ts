@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { messageOf, WeirError } from '../core/errors.ts'
 import { VERSION } from '../platform/version.ts'
 import { configCommand } from './commands/config.ts'
+import { containersCommand } from './commands/containers.ts'
 import { dlqCommand } from './commands/dlq.ts'
 import { huntCommand } from './commands/hunt.ts'
 import { incidentsCommand } from './commands/incidents.ts'
@@ -21,6 +22,7 @@ const program = new Command('weir')
   .addCommand(setupCommand())
   .addCommand(huntCommand())
   .addCommand(incidentsCommand())
+  .addCommand(containersCommand())
   .addCommand(dlqCommand())
   .addCommand(rulesCommand())
   .addCommand(configCommand())

@@ -2,30 +2,46 @@ import type { Cluster, RuntimeEvent } from '../../schemas/generated/types.ts'
 import { WeirError } from '../core/errors.ts'
 import type { SourcedEvent } from '../core/events/sourced-event.ts'
 import { type BatchContext, RUNTIME_TOPIC, type Sequences, toMessages } from '../platform/ingest/batches.ts'
-import { type Converted, convertLines, linesOf, parseBytes, unexpected } from '../platform/ingest/convert.ts'
+import {
+  type Converted,
+  convertLines,
+  linesOf,
+  parseBytes,
+  type Taken,
+  unexpected
+} from '../platform/ingest/convert.ts'
 import { INGEST_ERRORS } from '../platform/ingest/errors.ts'
 import type { Delivery } from '../platform/ingest/forward.ts'
 import { decodeRecord } from '../platform/ingest/record.ts'
 import type { SpoolRecord } from '../platform/spool/read.ts'
+import { heldEvents, withContainers } from './containers/held.ts'
+import type { Hold } from './containers/hold.ts'
 import { dropEvent } from './drops.ts'
 import { fromOf, type NodeAgentOptions } from './options.ts'
 
 /**
  * Turns what is in the spool into messages: runtime events in batches by node and sensor, with the numbers that follow those in
- * `note`; audit events that Falco's plugin saw in audit batches; dead letters for the rest. Never throws on input.
+ * `note`; audit events that Falco's plugin saw in audit batches; dead letters for the rest. What has to wait for its container goes
+ * into the spool again. Never throws on input.
  */
 export function createBuild(
   cluster: Cluster,
   options: Pick<NodeAgentOptions, 'node' | 'sources'>,
-  context: BatchContext
-): (records: readonly SpoolRecord[], note: string | null) => Delivery {
+  context: BatchContext,
+  hold: Hold
+): (records: readonly SpoolRecord[], note: string | null, may_wait: boolean) => Delivery {
   const sensors = new Map<string, string>(
     options.sources.map((source) => [fromOf(source), source.type === 'builtin' ? 'bpf' : source.type])
   )
 
-  function convert(payload: Buffer): Converted {
+  function convert(payload: Buffer, since: Map<Taken, number>): Converted {
     try {
       const { header, body } = decodeRecord(payload)
+      if (header.form === 'held') {
+        const held = heldEvents(body)
+        for (const item of held) since.set(item.taken, item.since)
+        return { taken: held.map(({ taken }) => taken), rejected: [] }
+      }
       const instance = options.node ?? context.instance
       const sensor = sensors.get(header.from)
       if (header.form === 'drop') {
@@ -64,15 +80,18 @@ export function createBuild(
     }
   }
 
-  return (records, note) => {
-    const parts = records.map(({ payload }) => convert(payload))
+  return (records, note, may_wait) => {
+    const since = new Map<Taken, number>()
+    const parts = records.map(({ payload }) => convert(payload, since))
+    const events = parts.flatMap(({ taken }) => taken)
+    const { ready, later } = withContainers(events, (taken) => since.get(taken) ?? null, hold, may_wait)
     const { messages, sequences } = toMessages(
-      parts.flatMap(({ taken }) => taken),
+      ready,
       parts.flatMap(({ rejected }) => rejected),
       { ...context, rejects_topic: RUNTIME_TOPIC },
       sequencesIn(note)
     )
-    return { messages, note: JSON.stringify(sequences) }
+    return { messages, note: JSON.stringify(sequences), later }
   }
 }
 

@@ -9,6 +9,9 @@ import type { Running } from '../platform/lifecycle.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Spool } from '../platform/spool/spool.ts'
 import { createBuild } from './build.ts'
+import { createAnnouncer } from './containers/announce.ts'
+import { createHold } from './containers/hold.ts'
+import { watchRuntime } from './containers/runtime.ts'
 import { dropRecord } from './drops.ts'
 import type { NodeAgentOptions } from './options.ts'
 import { startBuiltinSensor } from './sensor/start.ts'
@@ -40,7 +43,14 @@ export interface NodeAgent extends Running {
 export async function startNodeAgent(ports: NodeAgentPorts): Promise<NodeAgent> {
   const { options, cluster, message_max_bytes, stdin, health, log, now_ms } = ports
   const builtin = options.sources.find((source) => source.type === 'builtin')
-  const ingest = await startIngest({
+  const announcer = createAnnouncer({ cluster, node: options.node ?? hostname(), log, now_ms })
+  const runtime = watchRuntime({ options: options.attribution, health, log, onChange: announcer.tell })
+  const hold = createHold({ options: options.attribution, find: runtime.find, state: runtime.state, now_ms })
+  const stopContainers = async () => {
+    await runtime.stop()
+    await announcer.stop()
+  }
+  const starting = startIngest({
     service: 'node-agent',
     spool: options.spool,
     sources: options.sources.flatMap((source): Source[] => {
@@ -50,15 +60,18 @@ export async function startNodeAgent(ports: NodeAgentPorts): Promise<NodeAgent> 
     follow: options.follow,
     gather_max_bytes: options.gather_max_bytes,
     linger_ms: options.linger_ms,
-    connect: ports.connect,
+    connect: async () => {
+      const output = await ports.connect()
+      announcer.open(output)
+      return output
+    },
     createBuild: (codec) =>
-      createBuild(cluster, options, {
-        codec,
-        service: 'node-agent',
-        instance: hostname(),
-        message_max_bytes,
-        now: now_ms
-      }),
+      createBuild(
+        cluster,
+        options,
+        { codec, service: 'node-agent', instance: hostname(), message_max_bytes, now: now_ms },
+        hold
+      ),
     lost: (lost, spool) => {
       // It has been counted and logged; when the spool takes nothing at the moment, that has to do.
       spool
@@ -73,5 +86,20 @@ export async function startNodeAgent(ports: NodeAgentPorts): Promise<NodeAgent> 
     log,
     now_ms
   })
-  return { failed: ingest.failed, ended: ingest.ended, stop: () => ingest.stop() }
+  try {
+    const ingest = await starting
+    return {
+      failed: ingest.failed,
+      ended: ingest.ended,
+      stop: async () => {
+        // The publisher is the ingest's; events that wait still ask the runtime until it has stopped.
+        await announcer.stop()
+        await ingest.stop()
+        await runtime.stop()
+      }
+    }
+  } catch (error) {
+    await stopContainers()
+    throw error
+  }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { followOptions, linesFit } from '../platform/ingest/sources.ts'
 import { spoolOptions } from '../platform/spool/options.ts'
+import { attributionOptions } from './containers/options.ts'
 import { BUILTIN, builtinSource } from './sensor/options.ts'
 
 const sensor = z.enum(['tetragon', 'falco']).describe('Whose events they are.')
@@ -41,6 +42,7 @@ export const nodeAgentOptions = z
       .positive()
       .default(1024 * 1024)
       .describe('How much input is turned into messages and published at a time.'),
+    attribution: attributionOptions.prefault({}).describe('How events come to know their container and pod.'),
     linger_ms: z.number().int().positive().default(200).describe('How long to wait for more before publishing.')
   })
   .refine(({ sources }) => sources.filter((source) => 'stdin' in source).length <= 1, {

@@ -297,12 +297,15 @@ export const podRecord: InventoryRecord = {
   labels: pod.labels,
   owners: [{ kind: 'ReplicaSet', name: 'web-7d5dd55b94', namespace: 'shop', uid: null }],
   addresses: [pod.ip],
+  references: [],
+  attributes: {},
   pod: {
     node: 'node-2',
     service_account: 'web',
     host_network: false,
     host_pid: false,
     host_ipc: false,
-    containers: [container, { ...container, id: '', name: 'sidecar', privileged: null }]
+    containers: [container, { ...container, id: '', name: 'sidecar', privileged: null }],
+    statuses: [{ name: 'web', state: 'running', reason: null, started: 1_700_000_000_000_000, restarts: 2 }]
   }
 }

@@ -5,11 +5,15 @@ import { createEnricherStages } from '../../enricher/stages.ts'
 import { createIndexerStage } from '../../indexer/stage.ts'
 import { keepFilled } from '../../inventory/keep-filled.ts'
 import { loadInventoryFile } from '../../inventory/load-file.ts'
+import { extraResource, WATCHED } from '../../inventory/resources.ts'
 import { createAuditInventoryStage, inventoryMessage } from '../../inventory/stages.ts'
+import { type InventoryWatch, watchCluster } from '../../inventory/watch.ts'
 import { type NodeAgentPorts, startNodeAgent } from '../../node-agent/main.ts'
 import type { Health } from '../../platform/health.ts'
 import type { Output } from '../../platform/ingest/service.ts'
 import { createPublisher } from '../../platform/kafka/publisher.ts'
+import { inClusterAccess, kubeconfigAccess } from '../../platform/kube-watch/access.ts'
+import { createKubeClient } from '../../platform/kube-watch/client.ts'
 import type { Running } from '../../platform/lifecycle.ts'
 import type { Logger } from '../../platform/log.ts'
 import { rulesNotEvaluable, signalsFiltered } from '../../platform/metrics.ts'
@@ -17,6 +21,7 @@ import { createOpenSearchClient } from '../../platform/opensearch/client.ts'
 import { createOpenSearch } from '../../platform/opensearch/search.ts'
 import { connectRedis } from '../../platform/redis/client.ts'
 import { createRedisFactsStore } from '../../platform/redis/facts-store.ts'
+import type { Publisher } from '../../platform/stage.ts'
 import { VERSION } from '../../platform/version.ts'
 import { createResponderStage } from '../../responder/stage.ts'
 import { loadRules } from '../rules.ts'
@@ -97,13 +102,38 @@ async function startInventory(world: World): Promise<Running[]> {
     await publisher.publish(records.map((record) => inventoryMessage(codec, record)))
     log.info({ file, objects: records.length }, 'inventory file loaded')
   }
-  await publisher.close()
-  const ports = { codec, now_ms, log }
+  const watch = await startInventoryWatch(world, publisher)
+  if (watch === null) await publisher.close()
+  const ports = { codec, now_ms, log, ...(watch !== null && { seen: watch.seen }) }
   const { check_interval_ms } = settings.inventory
   return [
     keepFilled(store, ports, { check_interval_ms, run: (stage) => run(stage, world), log }),
-    run(createAuditInventoryStage(ports), world)
+    run(createAuditInventoryStage({ ...ports, watched: watch === null ? undefined : settings.cluster.id }), world),
+    ...(watch === null ? [] : [watch])
   ]
+}
+
+/** @returns null when the settings name no API to watch */
+async function startInventoryWatch(
+  { settings, log, health, codec, now_ms }: World,
+  publisher: Publisher
+): Promise<InventoryWatch | null> {
+  const { in_cluster, kubeconfig, context, extra_owners } = settings.inventory.kubernetes
+  if (!in_cluster && kubeconfig === undefined) return null
+  const access =
+    kubeconfig === undefined
+      ? inClusterAccess(process.env, now_ms)
+      : await kubeconfigAccess(kubeconfig, context, now_ms)
+  return watchCluster({
+    client: createKubeClient(access),
+    resources: [...WATCHED, ...extra_owners.map(extraResource)],
+    cluster: settings.cluster,
+    codec,
+    publisher,
+    health,
+    log,
+    now_ms
+  })
 }
 
 function startIndexer(world: World): Running[] {

@@ -9,9 +9,9 @@ export interface RecordHeader {
   /**
    * What the bytes are. `lines`: JSON values, one a line. `json`: one JSON value in any format that is read. `audit`: the body of
    * an API server's request. `drop`: a note that something was lost, see `drops.ts` of the node agent. `events`: runtime events of the
-   * node agent's own sensor as JSON, one a line.
+   * node agent's own sensor as JSON, one a line. `held`: events that wait, see `containers/held.ts` of the node agent.
    */
-  readonly form: 'lines' | 'json' | 'audit' | 'drop' | 'events'
+  readonly form: 'lines' | 'json' | 'audit' | 'drop' | 'events' | 'held'
   /** With `events`: boot of the kernel they are of. */
   readonly boot_id?: string
 }
@@ -38,7 +38,7 @@ function isHeader(value: unknown): value is RecordHeader {
   return (
     Number.isSafeInteger(received) &&
     typeof from === 'string' &&
-    (form === 'lines' || form === 'json' || form === 'audit' || form === 'drop' || form === 'events') &&
+    ['lines', 'json', 'audit', 'drop', 'events', 'held'].includes(String(form)) &&
     (boot_id === undefined || typeof boot_id === 'string')
   )
 }
