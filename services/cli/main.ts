@@ -5,6 +5,7 @@ import { configCommand } from './commands/config.ts'
 import { dlqCommand } from './commands/dlq.ts'
 import { huntCommand } from './commands/hunt.ts'
 import { incidentsCommand } from './commands/incidents.ts'
+import { respondCommand } from './commands/respond.ts'
 import { rulesCommand } from './commands/rules.ts'
 import { serveCommand } from './commands/serve.ts'
 import { setupCommand } from './commands/setup.ts'
@@ -19,6 +20,7 @@ const program = new Command('weir')
   .addCommand(setupCommand())
   .addCommand(huntCommand())
   .addCommand(incidentsCommand())
+  .addCommand(respondCommand())
   .addCommand(dlqCommand())
   .addCommand(rulesCommand())
   .addCommand(configCommand())
