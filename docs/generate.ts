@@ -21,6 +21,7 @@ import '../services/platform/ingest/metrics.ts'
 import { metrics } from '../services/platform/metrics.ts'
 import '../services/platform/opensearch/metrics.ts'
 import { table } from './markdown.ts'
+import { actionsPage } from './response-pages.ts'
 import { coveragePage, rulesPage } from './rule-pages.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -113,6 +114,7 @@ writeOrCheck(
     ['settings.md', settingsPage()],
     ['errors.md', await errorsPage()],
     ['metrics.md', await metricsPage()],
+    ['response-actions.md', NOTE + actionsPage()],
     ['coverage.md', NOTE + coveragePage(listed, catalogue)]
   ])
 )

@@ -24,6 +24,12 @@ export interface Action {
   readonly steps: ReadonlyArray<ActionStep>
   /** What the plan leaves alone or cannot do, and why. */
   readonly notes: ReadonlyArray<string>
+  /** Who had the plan carried out or taken back; null for plans, and for automatic ones. */
+  readonly approval: Approval | null
+  /** Why it was refused or failed: error code, colon, message. */
+  readonly reason: string | null
+  /** What became of the steps so far, in the order in which it did. */
+  readonly results: ReadonlyArray<StepResult>
 }
 
 /** How a plan is carried out. */
@@ -42,6 +48,14 @@ export interface ActionStep {
   readonly target: Entity
   /** The exact API requests. */
   readonly requests: ReadonlyArray<ApiRequest>
+  /** Identity, from the plan's and its place: a step is done once, however often it is delivered. */
+  readonly id: string
+  /** What the requests to the API server and those of the undo need, and nothing else. */
+  readonly permissions: ReadonlyArray<Permission>
+  /** What could break. */
+  readonly risks: ReadonlyArray<string>
+  /** The exact API requests of the undo, in order; empty where it takes people. */
+  readonly undo_requests: ReadonlyArray<ApiRequest>
   /** What else it affects. */
   readonly blast_radius: string
   /** How to take it back; null when it cannot be. */
@@ -101,6 +115,30 @@ export interface ApiRequest {
   readonly body: string | null
   /** Content type of the body, which tells the API server the kind of a patch. */
   readonly content_type: string | null
+}
+
+/** Answer to a request. */
+export interface ApiResponse {
+  /** HTTP method. */
+  readonly method: string
+  /** Path. */
+  readonly path: string
+  /** HTTP status; 0 without an answer. */
+  readonly status: number
+  /** The answer, cut short, where it is evidence. */
+  readonly body: string | null
+}
+
+/** The word of a person for exactly one plan. */
+export interface Approval {
+  /** approve or undo. */
+  readonly verb: string
+  /** Name of the key, which is the name of who holds it. */
+  readonly by: string
+  /** When, microseconds since the epoch. */
+  readonly signed_at: number
+  /** Ed25519 over verb, cluster id, plan id, name and time; base64. */
+  readonly signature: string
 }
 
 /** Audit events that one collector received together. Value of weir.audit.v1. */
@@ -485,6 +523,20 @@ export interface ObjectReference {
 /** Whether an attempt had its effect. */
 export type Outcome = 'success' | 'failure' | 'unknown'
 
+/** One right in the terms of Kubernetes RBAC. */
+export interface Permission {
+  /** Where; null for what is in no namespace. */
+  readonly namespace: string | null
+  /** API group, empty for the core API. */
+  readonly api_group: string
+  /** Resource, with /subresource. */
+  readonly resource: string
+  /** Verb. */
+  readonly verb: string
+  /** The one object; null where it has no name yet, or for a list. */
+  readonly name: string | null
+}
+
 /** A pod with its place in the cluster. */
 export interface Pod {
   /** Pod UID. */
@@ -763,6 +815,20 @@ export type SourceType = 'audit' | 'runtime'
 
 /** What an entry holds. */
 export type StateKind = 'signal' | 'incident' | 'clock' | 'marker' | 'part' | 'window' | 'profile' | 'verdict'
+
+/** What became of a step. */
+export interface StepResult {
+  /** The step; empty for the plan as a whole. */
+  readonly step_id: string
+  /** intended (about to be done), done, already (it was so before), failed, skipped, undone, held (nothing came back), recreated (something did). */
+  readonly outcome: string
+  /** When, microseconds since the epoch. */
+  readonly time: number
+  /** In one line, for people. */
+  readonly message: string
+  /** What the API server answered. */
+  readonly responses: ReadonlyArray<ApiResponse>
+}
 
 /** A signal, or several that tell the same thing. */
 export interface TimelineEntry {

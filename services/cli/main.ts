@@ -6,6 +6,7 @@ import { containersCommand } from './commands/containers.ts'
 import { dlqCommand } from './commands/dlq.ts'
 import { huntCommand } from './commands/hunt.ts'
 import { incidentsCommand } from './commands/incidents.ts'
+import { respondCommand } from './commands/respond.ts'
 import { rulesCommand } from './commands/rules.ts'
 import { serveCommand } from './commands/serve.ts'
 import { setupCommand } from './commands/setup.ts'
@@ -23,6 +24,7 @@ const program = new Command('weir')
   .addCommand(huntCommand())
   .addCommand(incidentsCommand())
   .addCommand(containersCommand())
+  .addCommand(respondCommand())
   .addCommand(dlqCommand())
   .addCommand(rulesCommand())
   .addCommand(configCommand())

@@ -279,10 +279,17 @@ export const action: Action = {
         }
       ],
       blast_radius: 'one of two replicas',
-      undo: null
+      undo: null,
+      id: 'step-1',
+      permissions: [],
+      risks: [],
+      undo_requests: []
     }
   ],
-  notes: ['the ServiceAccount shop/web is left alone: other pods use it']
+  notes: ['the ServiceAccount shop/web is left alone: other pods use it'],
+  approval: null,
+  reason: null,
+  results: []
 }
 
 export const podRecord: InventoryRecord = {

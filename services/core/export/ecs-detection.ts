@@ -255,10 +255,25 @@ export function actionDocument(action: Action): Draft {
             body: text(request.body, tally),
             content_type: text(request.content_type, tally)
           })),
+          id: text(step.id, tally),
+          risks: texts(step.risks, tally),
           blast_radius: text(step.blast_radius, tally),
           undo: text(step.undo, tally)
         })),
-        notes: texts(action.notes, tally)
+        notes: texts(action.notes, tally),
+        by: text(action.approval?.by ?? null, tally),
+        reason: text(action.reason, tally),
+        results: take(action.results, tally).map((result) => ({
+          step_id: text(result.step_id, tally),
+          outcome: text(result.outcome, tally),
+          time: integer(result.time),
+          message: text(result.message, tally),
+          responses: take(result.responses, tally).map((response) => ({
+            method: text(response.method, tally),
+            path: text(response.path, tally),
+            status: integer(response.status)
+          }))
+        }))
       }
     }
   }
