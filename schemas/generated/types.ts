@@ -224,6 +224,158 @@ export interface CausalityNode {
   readonly owner: string | null
 }
 
+/** Events of a cloud account's trail that one collector received together. Value of weir.cloud.v1. */
+export interface CloudBatch {
+  /** The cluster the events have to do with: that of their account, by the settings. */
+  readonly cluster: Cluster
+  /** Whose trail it is: cloudtrail. */
+  readonly provider: string
+  /** Name of the collector instance. */
+  readonly collector: string
+  /** When the collector received the batch, microseconds since the epoch. */
+  readonly received: number
+  /** The events, in the order of arrival. */
+  readonly events: ReadonlyArray<CloudEvent>
+}
+
+/** One event of a cloud account's own trail. Fields up to additionalEventData have the names and meaning of CloudTrail's record, so that paths written for CloudTrail hold here; those after it are what Weir works out when it decodes the record. */
+export interface CloudEvent {
+  /** Identity that the cloud gave the event; with account and region the identity here. */
+  readonly eventID: string
+  /** When the request was made, microseconds since the epoch. CloudTrail has whole seconds. */
+  readonly eventTime: number
+  /** Service that was asked, such as sts.amazonaws.com. */
+  readonly eventSource: string
+  /** Operation that was asked for, such as AssumeRoleWithWebIdentity. */
+  readonly eventName: string
+  /** AwsApiCall, AwsServiceEvent, AwsConsoleSignIn and others. */
+  readonly eventType: string | null
+  /** Management, Data, Insight or NetworkActivity. */
+  readonly eventCategory: string | null
+  /** Whether the operation only reads; null where the record does not say. */
+  readonly readOnly: boolean | null
+  /** Region the request was made in. */
+  readonly awsRegion: string | null
+  /** Account whose trail has the event. */
+  readonly recipientAccountId: string | null
+  /** Where the request came from: an address, or the name of an AWS service that asked for somebody. */
+  readonly sourceIPAddress: string | null
+  /** VPC endpoint the request came through. */
+  readonly vpcEndpointId: string | null
+  /** User agent, as the client gave it; never to be trusted. */
+  readonly userAgent: string | null
+  /** Code of the error the service answered with; null when it did what it was asked. */
+  readonly errorCode: string | null
+  /** Message of that error. */
+  readonly errorMessage: string | null
+  /** Who asked. */
+  readonly userIdentity: CloudIdentity
+  /** Resources the request is about, where CloudTrail lists them. */
+  readonly resources: ReadonlyArray<CloudResource>
+  /** Parameters of the request as JSON text; null where the record has none, or more than is kept. */
+  readonly requestParameters: string | null
+  /** What the service answered as JSON text, session tokens and secrets left out; null for most operations that only read. */
+  readonly responseElements: string | null
+  /** What the service adds, such as MFAUsed. */
+  readonly additionalEventData: Readonly<Record<string, string>>
+  /** The cloud. */
+  readonly provider: string
+  /** Name of the role session that asked; for EC2 instances the instance's id. */
+  readonly session_name: string | null
+  /** Id of the access key that the service gave out with this request. */
+  readonly issued_key_id: string | null
+  /** The workload of a cluster that asked, or that a session is issued for. */
+  readonly workload: CloudWorkload | null
+  /** What sort of source: service (AWS itself), private, cluster (one of the cluster's known addresses), outside (public, and the cluster's addresses are known to be others), public (public, and the cluster's addresses are not known), other. */
+  readonly source_kind: string | null
+  /** What Weir says about its own reading of the record, under weir.io/. */
+  readonly notes: Readonly<Record<string, string>>
+}
+
+/** An identity of a cloud account, as CloudTrail's userIdentity has it. */
+export interface CloudIdentity {
+  /** Root, IAMUser, AssumedRole, FederatedUser, WebIdentityUser, AWSService, AWSAccount and others. */
+  readonly type: string | null
+  /** Unique id; of a role session the id of the role, a colon and the name of the session. */
+  readonly principalId: string | null
+  /** ARN of the user or role session. */
+  readonly arn: string | null
+  /** Account the identity belongs to. */
+  readonly accountId: string | null
+  /** Id of the access key the request was signed with. It names the credential and is no secret. */
+  readonly accessKeyId: string | null
+  /** Name of the user; of a web identity its subject, such as system:serviceaccount:shop:web. */
+  readonly userName: string | null
+  /** AWS service that asked for the identity. */
+  readonly invokedBy: string | null
+  /** Of a web identity: who issued its token. */
+  readonly identityProvider: string | null
+  /** Of temporary credentials: how they came about. */
+  readonly sessionContext: CloudSessionContext | null
+}
+
+/** A resource of the cloud. */
+export interface CloudResource {
+  /** ARN. */
+  readonly ARN: string | null
+  /** Account of its owner. */
+  readonly accountId: string | null
+  /** Type, such as AWS::S3::Object. */
+  readonly type: string | null
+}
+
+/** How a session came about. */
+export interface CloudSessionContext {
+  /** Role or user that the session is of. */
+  readonly sessionIssuer: CloudSessionIssuer | null
+  /** Of a session that a web identity token was exchanged for. */
+  readonly webIdFederationData: CloudWebIdentity | null
+  /** creationDate and mfaAuthenticated of the session. */
+  readonly attributes: Readonly<Record<string, string>>
+  /** Version of the instance metadata service that gave the credentials out. */
+  readonly ec2RoleDelivery: string | null
+  /** Identity that was set when the first role of a chain was taken. */
+  readonly sourceIdentity: string | null
+}
+
+/** What issued a session. */
+export interface CloudSessionIssuer {
+  /** Role, User or Root. */
+  readonly type: string | null
+  /** Unique id of the role or user. */
+  readonly principalId: string | null
+  /** ARN of the role or user. */
+  readonly arn: string | null
+  /** Account of the role or user. */
+  readonly accountId: string | null
+  /** Name of the role or user. */
+  readonly userName: string | null
+}
+
+/** The issuer of a web identity. */
+export interface CloudWebIdentity {
+  /** ARN of the provider of the token, such as the OIDC provider of a cluster. */
+  readonly federatedProvider: string | null
+  /** Attributes of the token that CloudTrail keeps. */
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+/** A pod's place in its cluster, as the cloud knows it: from the subject of a web identity or the session tags of EKS Pod Identity. */
+export interface CloudWorkload {
+  /** namespace/name of the service account. */
+  readonly service_account: string | null
+  /** Namespace. */
+  readonly namespace: string | null
+  /** Name of the pod (EKS Pod Identity). */
+  readonly pod_name: string | null
+  /** UID of the pod (EKS Pod Identity). */
+  readonly pod_uid: string | null
+  /** ARN of the cluster (EKS Pod Identity). */
+  readonly cluster_arn: string | null
+  /** OIDC issuer of the cluster (web identity). */
+  readonly issuer: string | null
+}
+
 /** The cluster that an event, signal or incident belongs to. */
 export interface Cluster {
   /** UID of the kube-system namespace: the identity of a cluster. */
@@ -302,6 +454,8 @@ export interface EnrichedEvent {
   readonly audit: AuditEvent | null
   /** The event, if it is a runtime event. */
   readonly runtime: RuntimeEvent | null
+  /** The event, if it is an event of a cloud account's trail. */
+  readonly cloud: CloudEvent | null
   /** Identity, derived from the source: a replay gives the same. */
   readonly id: string
   /** When it happened, microseconds since the epoch. */
@@ -314,13 +468,13 @@ export interface EnrichedEvent {
   readonly source: EventSource
   /** How complete the joined facts are. */
   readonly enrichment: Enrichment
-  /** What was done, in one word: runtime action, or resource/subresource:verb. */
+  /** What was done, in one word: runtime action, resource/subresource:verb, or service:Operation of the cloud. */
   readonly action: string
   /** success, failure, or unknown. */
   readonly outcome: Outcome
   /** Who did it through the API. */
   readonly actor: Actor | null
-  /** Address the API request came from. */
+  /** Address the request to the Kubernetes or cloud API came from. */
   readonly source_ip: string | null
   /** The pod it happened in, was done to, or was done with the token of. */
   readonly pod: Pod | null
@@ -363,9 +517,9 @@ export type EntityType = 'process' | 'container' | 'pod' | 'workload' | 'service
 
 /** Which part of Weir an event came through. */
 export interface EventSource {
-  /** Audit log or runtime sensor. */
+  /** Audit log of Kubernetes, runtime sensor, or trail of the cloud account. */
   readonly type: SourceType
-  /** kubernetes, eks, gke or aks for audit; the sensor's name for runtime. */
+  /** kubernetes, eks, gke or aks for audit; cloudtrail for cloud; the sensor's name for runtime. */
   readonly provider: string
   /** Collector instance, or node name. */
   readonly instance: string
@@ -810,8 +964,8 @@ export interface SignalRule {
   readonly level: Severity
 }
 
-/** The half of the product an event belongs to. */
-export type SourceType = 'audit' | 'runtime'
+/** Where an event comes from. A reader that does not know a source takes it for an audit log. */
+export type SourceType = 'audit' | 'runtime' | 'cloud'
 
 /** What an entry holds. */
 export type StateKind = 'signal' | 'incident' | 'clock' | 'marker' | 'part' | 'window' | 'profile' | 'verdict'

@@ -1,5 +1,5 @@
 import type { Cluster, Incident, InventoryRecord, Signal } from '../../schemas/generated/types.ts'
-import { type Bodies, bodiesOf } from './bodies.ts'
+import { type Bodies, eventBodies } from './bodies.ts'
 import { boundedSignal } from './correlate/bounded-signal.ts'
 import { correlate } from './correlate/reducer.ts'
 import type { CorrelateSettings } from './correlate/settings.ts'
@@ -157,7 +157,7 @@ export function createHunt({
       const signals: Signal[] = []
       let fresh = 0
       for (const event of events) {
-        const found = match(event, bodiesOf(event.audit), enrich)
+        const found = match(event, eventBodies(event), enrich)
         if (found === null) continue
         fresh += 1
         signals.push(...found)

@@ -32,7 +32,8 @@ export function planByClass(rules: readonly LoadedRule[]): Plan {
   return {
     candidates({ event }) {
       const { runtime } = event
-      const key = runtime === null ? 'audit' : `${runtime.category} ${runtime.action}`
+      const key =
+        runtime === null ? (event.cloud === null ? 'audit' : 'cloud') : `${runtime.category} ${runtime.action}`
       const known = routes.get(key)
       if (known !== undefined) return known
       const found = candidates.filter(({ rule }) => isOfClass(rule.events, event))

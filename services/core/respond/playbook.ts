@@ -41,7 +41,7 @@ export const playbookSchema = z.strictObject({
         .default([])
         .describe('The incident has one of these as actor or target; empty: whatever it has.'),
       sources: z
-        .array(z.enum(['audit', 'runtime']))
+        .array(z.enum(['audit', 'runtime', 'cloud']))
         .default([])
         .describe('The incident was seen by all of these.')
     })
