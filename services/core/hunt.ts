@@ -173,7 +173,8 @@ export function createHunt({
         for (const { change, signal } of advanceWindows(state, index, signals, Number.POSITIVE_INFINITY).results)
           if (change !== 'withdrawn') found.push(signal)
         const inOrder = signals.toSorted(byTime)
-        const clock = { latest: Number.POSITIVE_INFINITY, lateness_us: 0 }
+        const ever = Number.POSITIVE_INFINITY
+        const clock = { latest: ever, lateness_us: 0, closed_before: ever }
         for (const { signal } of advanceProfiles(emptyProfileState(id), learning, inOrder, clock).results)
           found.push(signal)
       }

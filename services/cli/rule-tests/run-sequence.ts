@@ -47,12 +47,14 @@ function learnt(profile: ProfileRule, signals: readonly Signal[]): readonly Sign
   const alerts = new Map<string, Signal>()
   for (const own of Map.groupBy(signals, (signal) => signal.cluster.id).values()) {
     const state = emptyProfileState(own[0]?.cluster.id ?? '')
-    for (const signal of own) {
-      for (const { change, signal: alert } of advanceProfiles(state, index, [signal], clock).results) {
-        if (change === 'withdrawn') alerts.delete(alert.id)
-        else alerts.set(alert.id, alert)
+    const take = (batch: readonly Signal[], closed_before: number) => {
+      for (const { change, signal } of advanceProfiles(state, index, batch, { ...clock, closed_before }).results) {
+        if (change === 'withdrawn') alerts.delete(signal.id)
+        else alerts.set(signal.id, signal)
       }
     }
+    for (const signal of own) take([signal], Number.NEGATIVE_INFINITY)
+    take([], Number.POSITIVE_INFINITY)
   }
   return [...alerts.values()].sort(byTime)
 }

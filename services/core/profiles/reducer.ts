@@ -64,6 +64,8 @@ export interface ProfileClock {
   /** Events dated after this do not move time on, microseconds since the epoch. */
   readonly latest: number
   readonly lateness_us: number
+  /** No event of an earlier time is expected after these signals, unless time itself says less; infinity closes all. */
+  readonly closed_before?: number
 }
 
 const HOUR_US = 3_600_000_000
@@ -162,7 +164,7 @@ export function advanceProfiles(
   state: ProfileState,
   index: ProfileIndex,
   signals: readonly Signal[],
-  { latest, lateness_us }: ProfileClock,
+  { latest, lateness_us, closed_before = Number.NEGATIVE_INFINITY }: ProfileClock,
   limits: ProfileLimits = DEFAULT_PROFILE_LIMITS
 ): ProfileOutputs {
   const tellings: Tellings = new Map()
@@ -173,16 +175,18 @@ export function advanceProfiles(
     blurred_rates: 0,
     evicted_scopes: 0
   }
+  const close = (before: number) => {
+    if (before <= state.closed_before) return
+    state.closed_before = before
+    settle(state, index, tellings, counts)
+    sweep(state)
+  }
   for (const signal of signals) {
-    const closed_before = Math.min(signal.time, latest) - lateness_us
-    if (closed_before > state.closed_before) {
-      state.closed_before = closed_before
-      settle(state, index, tellings, counts)
-      sweep(state)
-    }
+    close(Math.min(signal.time, latest) - lateness_us)
     const uses = signal.role === 'withdrawn' ? undefined : index.uses.get(signal.rule.id)
     if (uses !== undefined) take(state, uses, signal, tellings, counts)
   }
+  close(closed_before)
   counts.evicted_scopes = evict(state, limits)
   noteDirty(state)
   return { results: resultsOf(tellings), counts }
