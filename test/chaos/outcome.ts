@@ -1,5 +1,6 @@
 import type { CorrelatorState, Incident, Signal } from '../../schemas/generated/types.ts'
 import type { Codec } from '../../services/core/avro/codec.ts'
+import type { ProfileRule } from '../../services/core/profiles/profile-rule.ts'
 import type { WindowRule } from '../../services/core/windows/window-rule.ts'
 import type { CorrelatorOptions } from '../../services/correlator/options.ts'
 import { createCorrelatorStage } from '../../services/correlator/stage.ts'
@@ -53,6 +54,7 @@ export interface Undisturbed {
   readonly topics: readonly TopicDefinition[]
   readonly options: CorrelatorOptions
   readonly windows: readonly WindowRule[]
+  readonly profiles: readonly ProfileRule[]
 }
 
 /**
@@ -60,7 +62,7 @@ export interface Undisturbed {
  * @param restart_every start the stage anew, with the state from its changelog, after so many batches' worth of messages
  */
 export async function undisturbed(
-  { codec, topics, options, windows }: Undisturbed,
+  { codec, topics, options, windows, profiles }: Undisturbed,
   signals: readonly Message[],
   batch_max_messages: number,
   restart_every = Number.POSITIVE_INFINITY
@@ -68,7 +70,7 @@ export async function undisturbed(
   const bus = createMemoryBus({ topics, now_ms: Date.now, batch_max_messages })
   const size = Math.min(signals.length, batch_max_messages * restart_every)
   for (let from = 0; from < signals.length; from += size) {
-    const running = bus.run(createCorrelatorStage({ codec, options, windows, now_ms: Date.now }))
+    const running = bus.run(createCorrelatorStage({ codec, options, windows, profiles, now_ms: Date.now }))
     const some = signals.slice(from, from + size)
     await bus.publish(some.map(({ topic, partition, key, value }) => ({ topic, partition, key, value })))
     await bus.drain()

@@ -193,10 +193,8 @@ export async function chaosRun(servers: ChaosServers, seed: number, directory: s
       dead_letters: dead_letters ?? [],
       state: state ?? []
     })
-    const { windows } = await loadRules({ folders: [join(directory, 'rules')], builtin: false }, () => {}, {
-      profiles: false
-    })
-    const calm = { codec, topics: world.topics, options: settings.correlator, windows }
+    const { windows, profiles } = await loadRules({ folders: [join(directory, 'rules')], builtin: false }, () => {})
+    const calm = { codec, topics: world.topics, options: settings.correlator, windows, profiles }
     const oneByOne = await undisturbed(calm, signals ?? [], 1)
     const together = await undisturbed(calm, signals ?? [], 100_000)
     return {
