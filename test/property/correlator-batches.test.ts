@@ -10,8 +10,8 @@ import { loadTexts } from '../support/rule-text.ts'
 import { createRandom } from '../support/scenario/random.ts'
 
 const codec = createCodec(localSchemas())
-const { windows, errors } = loadTexts(Object.values(CHAOS_RULES))
-const calm = { codec, topics: loadTopics(), options: correlatorOptions.parse({}), windows }
+const { windows, profiles, errors } = loadTexts(Object.values(CHAOS_RULES))
+const calm = { codec, topics: loadTopics(), options: correlatorOptions.parse({}), windows, profiles }
 
 const messagesOf = (seed: number): readonly Message[] =>
   chaosLoad(createRandom(`chaos-${seed}`).fork('load'), 2).map(({ cluster_id, signal }, place) => ({
