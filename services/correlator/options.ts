@@ -18,7 +18,14 @@ export const correlatorOptions = z
           'A request for a workload and signals of its pods, or of several of its pods.'
         ),
         service_account: duration(windows.service_account, 'A service account that acts or is acted on.'),
-        credential: duration(windows.credential, 'Requests with one token or certificate.')
+        credential: duration(windows.credential, 'Requests with one token or certificate.'),
+        user: duration(windows.user, 'Requests of a person, or of nobody in particular, from one address.'),
+        address: duration(windows.address, 'What goes on in a pod, and requests from its address.'),
+        node: duration(
+          windows.node,
+          'A way out of a container to its node, and requests with the credential of the node.'
+        ),
+        indicator: duration(windows.indicator, 'Pods that talk to the same server of an attacker.')
       })
       .prefault({})
       .describe('How far apart two signals that share a key may be and still belong to one attack.'),

@@ -70,6 +70,12 @@ function publicAddress(random: Random): string {
   return `${random.pick([45, 91, 103, 141, 185, 193])}.${random.integer(2, 250)}.${random.integer(2, 250)}.${random.integer(2, 250)}`
 }
 
+/** Attacks of a campaign follow each other by number of place. */
+function nthOf(id: string): string {
+  const [, place = '1'] = id.split('-')
+  return Number(place) <= CAMPAIGNS.length ? '' : `-${Number(place)}`
+}
+
 interface Planned {
   readonly campaign: Campaign
   readonly id: string
@@ -126,6 +132,7 @@ function attackOf(
     drop: publicAddress(draw),
     pool: draw.pick(POOLS),
     wallet: `4${draw.hex(60)}`,
+    nth: nthOf(id),
     other: { namespace: other.namespace, workload: other.name },
     evades: (evasion) => evasions.includes(evasion)
   }
