@@ -28,6 +28,8 @@ export interface GeneratorOptions {
   readonly concurrent: number
   /** Ids of the campaigns to be played; all when left out. */
   readonly campaigns?: readonly string[]
+  /** Clocks of nodes differ from the API server's by up to so much, microseconds. */
+  readonly skew_us: number
   /** Share of attacks that try an evasion, for each that is possible. */
   readonly evading: number
 }
@@ -165,7 +167,8 @@ function generateCluster(
   const name = `prod-${place + 1}`
   const town = createTown(name, START_US, random, {
     victims: victimsNeeded(planned),
-    quiet: 30 + Math.round(Math.sqrt(benign))
+    quiet: 30 + Math.round(Math.sqrt(benign)),
+    skew_us: options.skew_us
   })
   const { cluster } = town
   const recording = createRecording()
