@@ -9,6 +9,7 @@ import type {
 } from '../../../schemas/generated/types.ts'
 import { isPublicAddress } from '../enrich/client-address.ts'
 import { workloadKindOfResource } from '../enrich/workload-kinds.ts'
+import { urlsIn } from './facts/address.ts'
 import { EVENT_LIMITS } from './limits.ts'
 import { plainLine } from './plain-text.ts'
 
@@ -132,6 +133,19 @@ function addDestination(event: EnrichedEvent, add: Add): void {
   }
 }
 
+/** Most hosts of URLs of one command line that are taken as indicators. */
+const MAX_URL_HOSTS = 4
+
+/** Whom a program was told to talk to: a connection may be made by another process, and be seen by no sensor. */
+function addUrlHosts(event: EnrichedEvent, add: Add): void {
+  if (event.runtime?.category !== 'process') return
+  for (const { scheme, host, kind } of urlsIn(event.runtime.process?.command_line ?? null).slice(0, MAX_URL_HOSTS)) {
+    // A mining pool is where everybody who mines goes.
+    if (scheme?.startsWith('stratum') === true) continue
+    if (kind === 'public' || (kind === 'name' && !isInternalName(host))) add('indicator', host, host, 'target')
+  }
+}
+
 function addRuntime(event: EnrichedEvent, add: Add): void {
   const { container, pod, workload, runtime } = event
   const process = runtime?.process ?? null
@@ -147,7 +161,10 @@ function addRuntime(event: EnrichedEvent, add: Add): void {
   add('node', node, node, 'context')
   const image = container?.image_name ?? container?.image_id
   add('image', image, image, 'context')
+  // The pod's own address is what the API server sees of requests from it, whoever's credential they carry.
+  if (pod?.ip != null && pod.host_network !== true) add('source_address', pod.ip, pod.ip, 'context')
   addDestination(event, add)
+  addUrlHosts(event, add)
 }
 
 /**
