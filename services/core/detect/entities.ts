@@ -19,8 +19,9 @@ import { plainLine } from './plain-text.ts'
 
 const ROLE_STRENGTH: Readonly<Record<EntityRole, number>> = { actor: 2, target: 1, context: 0 }
 
-/** Where kubelet mounts the token of a pod's service account; /var/run is a link to /run in most images. */
-const TOKEN_FOLDER = /^(?:\/var)?\/run\/secrets\/kubernetes\.io\/serviceaccount(?:\/|$)/
+/** Where kubelet mounts the tokens of a pod's service account, for the API and for a role in AWS; /var/run is a link to /run in most images. */
+const TOKEN_FOLDER =
+  /^(?:\/var)?\/run\/secrets\/(?:kubernetes\.io|(?:pods\.)?eks\.amazonaws\.com)\/serviceaccount(?:\/|$)/
 
 /** Addresses of cloud metadata: link-local, and still what an attack is about. */
 const METADATA_ADDRESSES: ReadonlySet<string> = new Set(['169.254.169.254', '169.254.170.2'])
