@@ -55,8 +55,11 @@ export function linksOf(signal: Pick<Signal, 'entities'>): readonly Link[] {
         if (entity.role === 'actor' && !actsForEverybody) add('credential', entity.id)
         break
       case 'cloud_identity':
-        // Whoever is given a key uses it next: it ties as a target, too.
-        if (entity.role !== 'context' && ACCESS_KEY.test(entity.id)) add('cloud_key', entity.id)
+        // Whoever is given a key uses it next: it ties as a target, too. In audit logs of EKS it is the credential of a person.
+        if (entity.role !== 'context' && ACCESS_KEY.test(entity.id)) {
+          add('cloud_key', entity.id)
+          add('credential', entity.id)
+        }
         break
       default:
         break

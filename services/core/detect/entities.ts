@@ -26,6 +26,9 @@ const TOKEN_FOLDER =
 /** Addresses of cloud metadata: link-local, and still what an attack is about. */
 const METADATA_ADDRESSES: ReadonlySet<string> = new Set(['169.254.169.254', '169.254.170.2'])
 
+/** Where EKS's authenticator puts the id of the access key that a request was signed with. */
+const EKS_ACCESS_KEY = 'accessKeyId'
+
 /** Resources of one request to a cloud that are worth an entity. */
 const MOST_RESOURCES = 8
 
@@ -85,6 +88,9 @@ function addAudit(event: EnrichedEvent, add: Add): void {
     else if (actor.kind === 'node') add('node', actor.node_name, actor.node_name, 'actor')
     else add('user', actor.name, actor.name, 'actor')
     add('credential', actor.credential_id, actor.credential_id, 'actor')
+    // Whoever comes with an identity of AWS has signed with an access key, which EKS writes down; the trail has the same.
+    const key = event.audit?.user.extra[EKS_ACCESS_KEY]?.[0]
+    if (actor.kind === 'user' && actor.credential_id === null) add('credential', key, key, 'actor')
     if (actor.pod_uid !== null) {
       const namespace = actor.service_account?.split('/')[0] ?? null
       add('pod', actor.pod_uid, actor.pod_name === null ? actor.pod_uid : scoped(namespace, actor.pod_name), 'actor')
