@@ -145,8 +145,11 @@ export function linksOf(
         add('indicator', entity.id, addressKind(entity.id) === 'public' ? isLow : isMedium)
         break
       case 'cloud_identity':
-        // Whoever is given a key uses it next: it ties as a target, too.
-        if (entity.role !== 'context' && ACCESS_KEY.test(entity.id)) add('cloud_key', entity.id, isLow)
+        // Whoever is given a key uses it next: it ties as a target, too. In audit logs of EKS it is the credential of a person.
+        if (entity.role !== 'context' && ACCESS_KEY.test(entity.id)) {
+          add('cloud_key', entity.id, isLow)
+          add('credential', entity.id, isLow)
+        }
         break
       default:
         break

@@ -20,11 +20,15 @@ import { plainLine } from './plain-text.ts'
 
 const ROLE_STRENGTH: Readonly<Record<EntityRole, number>> = { actor: 2, target: 1, context: 0 }
 
-/** Where kubelet mounts the token of a pod's service account; /var/run is a link to /run in most images. */
-const TOKEN_FOLDER = /^(?:\/var)?\/run\/secrets\/kubernetes\.io\/serviceaccount(?:\/|$)/
+/** Where kubelet mounts the tokens of a pod's service account, for the API and for a role in AWS; /var/run is a link to /run in most images. */
+const TOKEN_FOLDER =
+  /^(?:\/var)?\/run\/secrets\/(?:kubernetes\.io|(?:pods\.)?eks\.amazonaws\.com)\/serviceaccount(?:\/|$)/
 
 /** Addresses of cloud metadata: link-local, and still what an attack is about. */
 const METADATA_ADDRESSES: ReadonlySet<string> = new Set(['169.254.169.254', '169.254.170.2'])
+
+/** Where EKS's authenticator puts the id of the access key that a request was signed with. */
+const EKS_ACCESS_KEY = 'accessKeyId'
 
 /** Resources of one request to a cloud that are worth an entity. */
 const MOST_RESOURCES = 8
@@ -85,6 +89,9 @@ function addAudit(event: EnrichedEvent, add: Add): void {
     else if (actor.kind === 'node') add('node', actor.node_name, actor.node_name, 'actor')
     else add('user', actor.name, actor.name, 'actor')
     add('credential', actor.credential_id, actor.credential_id, 'actor')
+    // Whoever comes with an identity of AWS has signed with an access key, which EKS writes down; the trail has the same.
+    const key = event.audit?.user.extra[EKS_ACCESS_KEY]?.[0]
+    if (actor.kind === 'user' && actor.credential_id === null) add('credential', key, key, 'actor')
     if (actor.pod_uid !== null) {
       const namespace = actor.service_account?.split('/')[0] ?? null
       add('pod', actor.pod_uid, actor.pod_name === null ? actor.pod_uid : scoped(namespace, actor.pod_name), 'actor')
