@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { CorrelatorState, Signal } from '../../schemas/generated/types.ts'
 import { boundedSignal } from '../../services/core/correlate/bounded-signal.ts'
-import { advanceWindows, restoreWindows, type WindowIndex, windowIndexOf } from '../../services/core/windows/reducer.ts'
+import { advanceWindows, type WindowIndex, windowIndexOf } from '../../services/core/windows/reducer.ts'
+import { restoreWindows } from '../../services/core/windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../../services/core/windows/state.ts'
 import type { WindowRule } from '../../services/core/windows/window-rule.ts'
 import { loadTexts, ruleText } from '../support/rule-text.ts'
@@ -63,7 +64,8 @@ function arrivals(sketches: readonly Sketch[], ids: ReadonlyMap<string, string>)
 function run(index: WindowIndex, signals: readonly Signal[], restartEvery = 0): ReadonlyMap<string, Signal> {
   const standing = new Map<string, Signal>()
   const changelog = new Map<string, CorrelatorState>()
-  let state: WindowState = emptyWindowState(CLUSTER.id)
+  // So few are kept as they are that most are packed.
+  let state: WindowState = emptyWindowState(CLUSTER.id, 3)
   let watermark = START_US
   const step = (batch: readonly Signal[], closed_before: number) => {
     for (const { change, signal } of advanceWindows(state, index, batch, closed_before).results) {

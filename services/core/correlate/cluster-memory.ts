@@ -1,6 +1,7 @@
 import type { CorrelatorState, Incident, Signal } from '../../../schemas/generated/types.ts'
 import { inTurn } from '../windows/in-turn.ts'
-import { advanceWindows, restoreWindows, type WindowCounts, type WindowIndex } from '../windows/reducer.ts'
+import { advanceWindows, type WindowCounts, type WindowIndex } from '../windows/reducer.ts'
+import { restoreWindows } from '../windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../windows/state.ts'
 import { boundedSignal, defectOf } from './bounded-signal.ts'
 import { type CorrelateCounts, correlate, type RefusedSignal } from './reducer.ts'

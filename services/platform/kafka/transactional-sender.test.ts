@@ -7,7 +7,7 @@ import { createTransactionalSender } from './transactional-sender.ts'
 const OFFSET = { group: 'g', topic: 'in', partition: 0, next: '7' }
 
 /** Commits an offset where the broker refuses it at first. */
-async function commit(refusals: number, type: string): Promise<readonly string[]> {
+async function commit(refusals: number, type: string, request_timeout_ms = 60_000): Promise<readonly string[]> {
   const said: string[] = []
   let left = refusals
   const transaction = {
@@ -20,7 +20,7 @@ async function commit(refusals: number, type: string): Promise<readonly string[]
     commit: async () => said.push('commit')
   }
   const kafka = { producer: () => ({ transaction: async () => transaction }) } as unknown as Kafka
-  const options = kafkaOptions.parse({ request_timeout_ms: 300 })
+  const options = kafkaOptions.parse({ request_timeout_ms })
   const sender = createTransactionalSender({ kafka, options, log: silentLogger }, 'id')
   await sender.commit([], OFFSET).catch((error: Error) => said.push(error.message))
   return said
@@ -32,7 +32,7 @@ describe('a transaction of an offset alone', () => {
   })
 
   it('fails when the one before does not end', async () => {
-    expect(await commit(1_000, 'CONCURRENT_TRANSACTIONS')).toEqual(['transaction of id failed: refused'])
+    expect(await commit(1_000_000, 'CONCURRENT_TRANSACTIONS', 30)).toEqual(['transaction of id failed: refused'])
   })
 
   it('fails at once for any other reason', async () => {
