@@ -1,7 +1,7 @@
 import type { CorrelatorState, Incident, Signal } from '../../../schemas/generated/types.ts'
 import { inTurn } from '../windows/in-turn.ts'
 import { advanceWindows, type WindowCounts, type WindowIndex } from '../windows/reducer.ts'
-import { restoreWindows } from '../windows/restore.ts'
+import { createWindowsRestorer, type WindowsRestorer } from '../windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../windows/state.ts'
 import { boundedSignal, defectOf } from './bounded-signal.ts'
 import { type CorrelateCounts, correlate, type RefusedSignal } from './reducer.ts'
@@ -73,24 +73,64 @@ export function advanceCluster(
   return { ...stitched, entries, correlated: results.map(({ signal }) => signal), windowCounts: counts }
 }
 
-/**
- * The memory as it was when the last of the entries was written.
- * @param entries of one cluster, the latest of each key
- * @throws WeirError CORRELATE_STATE_UNUSABLE when an entry does not hold what its kind says
- */
-export function restoreCluster(
-  cluster_id: string,
-  content: CorrelateContent,
-  entries: readonly CorrelatorState[],
-  settings: CorrelateSettings
-): ClusterMemory {
-  const ofWindows = entries.filter(({ kind }) => kind === 'part' || kind === 'window')
-  const others = entries.filter(({ kind }) => kind !== 'part' && kind !== 'window')
-  const stitching = restore(
-    cluster_id,
-    others.map((value) => ({ key: value.key, value })),
-    settings
-  )
-  const closed = closedBefore(stitching.watermark, settings)
-  return { cluster_id, stitching, windows: restoreWindows(cluster_id, content.windows, ofWindows, closed) }
+/** Builds the memories of clusters out of a changelog as it is read. */
+export interface MemoryRestorer {
+  /**
+   * @param name message key: cluster id and key within the cluster
+   * @param entry null forgets what was taken under this name
+   */
+  take(name: string, entry: CorrelatorState | null): void
+  /**
+   * The memories as they were when the last of the entries was written, by cluster id.
+   * @throws WeirError CORRELATE_STATE_UNUSABLE when an entry does not hold what its kind says
+   */
+  finish(): Map<string, ClusterMemory>
+}
+
+interface Restoring {
+  readonly windows: WindowsRestorer
+  /** Of stitching, the latest of each key. */
+  readonly others: Map<string, CorrelatorState>
+}
+
+export function createMemoryRestorer(content: CorrelateContent, settings: CorrelateSettings): MemoryRestorer {
+  const clusters = new Map<string, Restoring>()
+
+  function forget(name: string): void {
+    for (const [cluster_id, { windows, others }] of clusters) {
+      if (!name.startsWith(`${cluster_id}/`)) continue
+      const key = name.slice(cluster_id.length + 1)
+      others.delete(key)
+      windows.forget(key)
+    }
+  }
+
+  return {
+    take(name, entry) {
+      if (entry === null) return forget(name)
+      if (entry.kind === 'marker') return
+      const { cluster_id, kind, key } = entry
+      let cluster = clusters.get(cluster_id)
+      if (cluster === undefined) {
+        cluster = { windows: createWindowsRestorer(cluster_id, content.windows), others: new Map() }
+        clusters.set(cluster_id, cluster)
+      }
+      if (kind === 'part' || kind === 'window') cluster.windows.take(entry)
+      else cluster.others.set(key, entry)
+    },
+
+    finish() {
+      return new Map(
+        [...clusters].map(([cluster_id, { windows, others }]) => {
+          const stitching = restore(
+            cluster_id,
+            [...others].map(([key, value]) => ({ key, value })),
+            settings
+          )
+          const closed = closedBefore(stitching.watermark, settings)
+          return [cluster_id, { cluster_id, stitching, windows: windows.finish(closed) }] as const
+        })
+      )
+    }
+  }
 }

@@ -127,6 +127,13 @@ export function takePart({ parts, partAgenda }: WindowState, index: WindowIndex,
   return slot
 }
 
+/** Takes a part out of its groups and forgets it. */
+export function dropPart(run: Run, slot: number): void {
+  const { parts } = run.state
+  for (const use of run.index.uses.get(parts.ruleOf(slot)) ?? []) remove(run, use, slot)
+  parts.remove(slot)
+}
+
 function tell(run: Run, change: WindowResult['change'], signal: Signal): void {
   const { state, index, results } = run
   if (signal.role === 'alert' || change === 'withdrawn') results.set(signal.id, { change, signal })
@@ -134,10 +141,7 @@ function tell(run: Run, change: WindowResult['change'], signal: Signal): void {
   if (uses.length === 0) return
   // Results of correlations are events of the correlations above.
   const before = state.parts.slotOf(signal.id)
-  if (before >= 0) {
-    for (const use of uses) remove(run, use, before)
-    state.parts.remove(before)
-  }
+  if (before >= 0) dropPart(run, before)
   if (change === 'withdrawn') {
     notePart(state, signal.id, null)
     return
