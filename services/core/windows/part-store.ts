@@ -77,27 +77,46 @@ function templateOf(signal: Signal): Template {
   }
 }
 
-const lengthFirst = (text: string | null) => (text === null ? '-' : `${text.length}:${text}`)
+const sameTexts = (some: readonly string[], others: readonly string[]) =>
+  some.length === others.length && some.every((text, place) => text === others[place])
 
-/** Says the same of two signals only if they have the same template. */
-function keyOf({ cluster, source, rule, ...signal }: Signal): string {
-  const texts = [
-    ...[cluster.id, cluster.name, source, rule.id, rule.code, rule.title, rule.level, signal.severity, signal.action],
-    ...[signal.outcome, signal.playbook, signal.role, String(signal.count)]
-  ]
-  const lists = [signal.tactics, signal.techniques, signal.sources, Object.keys(signal.correlation_fields)]
-  const shapes = [signal.entities, signal.ancestry].map((entities) =>
-    entities.map(({ type, role }) => `${type} ${role}`)
+const sameShape = (shape: Shape, entities: readonly Entity[]) =>
+  shape.length === entities.length &&
+  shape.every(([type, role], place) => entities[place]?.type === type && entities[place]?.role === role)
+
+/** Whether a signal is told by the template and what is packed of it. */
+function fits({ common, fields, entities, ancestry }: Template, signal: Signal): boolean {
+  const { rule, cluster } = signal
+  return (
+    common.action === signal.action &&
+    common.outcome === signal.outcome &&
+    common.severity === signal.severity &&
+    common.source === signal.source &&
+    common.role === signal.role &&
+    common.count === signal.count &&
+    common.playbook === signal.playbook &&
+    common.cluster.id === cluster.id &&
+    common.cluster.name === cluster.name &&
+    common.rule.code === rule.code &&
+    common.rule.title === rule.title &&
+    common.rule.level === rule.level &&
+    sameShape(entities, signal.entities) &&
+    sameShape(ancestry, signal.ancestry) &&
+    sameTexts(fields, Object.keys(signal.correlation_fields)) &&
+    sameTexts(common.tactics, signal.tactics) &&
+    sameTexts(common.techniques, signal.techniques) &&
+    sameTexts(common.sources, signal.sources)
   )
-  return [...texts, ...[...lists, ...shapes].flatMap((list) => [String(list.length), ...list])]
-    .map(lengthFirst)
-    .join('')
 }
 
-/** Templates with how many signals use them, found by what they hold. */
+/** Templates tried before a signal gets one of its own: of most rules there are a few. */
+const TRIED = 8
+
+/** Templates with how many signals use them. */
 function createTemplates() {
-  const numbers = new Map<string, number>()
-  const templates: ({ readonly key: string; readonly template: Template; uses: number } | undefined)[] = []
+  /** Numbers by rule, the latest last. */
+  const ofRule = new Map<string, number[]>()
+  const templates: ({ readonly template: Template; uses: number } | undefined)[] = []
   const free: number[] = []
   return {
     get: (number: number): Template => {
@@ -106,16 +125,17 @@ function createTemplates() {
       return found.template
     },
     use(signal: Signal): number {
-      const key = keyOf(signal)
-      const known = numbers.get(key)
-      if (known !== undefined) {
-        const entry = templates[known]
-        if (entry !== undefined) entry.uses += 1
-        return known
+      const known = ofRule.get(signal.rule.id) ?? []
+      for (const number of known.slice(-TRIED)) {
+        const entry = templates[number]
+        if (entry === undefined || !fits(entry.template, signal)) continue
+        entry.uses += 1
+        return number
       }
       const number = free.pop() ?? templates.length
-      templates[number] = { key, template: templateOf(signal), uses: 1 }
-      numbers.set(key, number)
+      templates[number] = { template: templateOf(signal), uses: 1 }
+      known.push(number)
+      ofRule.set(signal.rule.id, known)
       return number
     },
     release(number: number): void {
@@ -123,7 +143,10 @@ function createTemplates() {
       if (entry === undefined) return
       entry.uses -= 1
       if (entry.uses > 0) return
-      numbers.delete(entry.key)
+      const { id } = entry.template.common.rule
+      const left = (ofRule.get(id) ?? []).filter((other) => other !== number)
+      if (left.length > 0) ofRule.set(id, left)
+      else ofRule.delete(id)
       templates[number] = undefined
       free.push(number)
     }
