@@ -121,8 +121,9 @@ export function linksOf(
         else if (!actor.hasPod) add('service_account', entity.id, isMedium)
         break
       case 'credential':
-        if (entity.role === 'actor' && !actor.hasPod && !actor.actsForEverybody && actor.user === null)
-          add('credential', entity.id, isMedium)
+        // A person's certificate says no more than the name; an access key of a cloud is its own.
+        if (entity.role !== 'actor' || actor.hasPod || actor.actsForEverybody) break
+        if (actor.user === null || ACCESS_KEY.test(entity.id)) add('credential', entity.id, isMedium)
         break
       case 'user': {
         if (entity.role !== 'actor' || actor.address === null) break

@@ -232,14 +232,21 @@ describe("entities of a cloud's trail", () => {
   })
 
   it('go with the credential of a person in the audit log of EKS, and not with that of a node', () => {
+    const medium = { severity: 'medium' as const, techniques: [], parts: [] }
     const user = (username: string) => ({ username, extra: { accessKeyId: ['ASIAEXAMPLESESSION01'] } })
     const keys = (username: string) =>
-      linksOf({ entities: entitiesOf(request('list', { resource: 'pods' }, { user: user(username) })) }).map(
-        ({ key }) => key
-      )
+      linksOf({
+        ...medium,
+        source: 'audit',
+        entities: entitiesOf(request('list', { resource: 'pods' }, { user: user(username) }))
+      }).map(({ key }) => key)
     expect(keys('alice')).toContain('credential:ASIAEXAMPLESESSION01')
     expect(keys('system:node:ip-10-0-0-1')).toEqual([])
-    const cloud = linksOf({ entities: entitiesOf(cloudEvent({ userIdentity: session })) }).map(({ key }) => key)
+    const cloud = linksOf({
+      ...medium,
+      source: 'cloud',
+      entities: entitiesOf(cloudEvent({ userIdentity: session }))
+    }).map(({ key }) => key)
     expect(cloud).toEqual(['cloud_key:ASIAEXAMPLESESSION01', 'credential:ASIAEXAMPLESESSION01'])
   })
 })
