@@ -1,6 +1,7 @@
 /**
  * npm run bench            what needs no servers
  * npm run bench -- kafka   the path through Kafka, on native servers started for it
+ * npm run bench -- sensor  the built-in sensor and bpftrace on the running kernel, as root, after `npm run build:sensor`
  * npm run bench -- engines [--json]   rules against other engines, which are built with the cargo, go and mvn that are there
  */
 import { cpus } from 'node:os'
@@ -33,4 +34,8 @@ if (wanted.includes('kafka')) {
 if (wanted.includes('engines')) {
   const { benchEngines } = await import('./engines.ts')
   await benchEngines(json)
+}
+if (wanted.includes('sensor')) {
+  const { benchSensor } = await import('./sensor.ts')
+  await benchSensor(printFigures)
 }
