@@ -15,6 +15,8 @@ const LOADS = [
   { name: '5k/s', rate: 5000, seconds: 10 },
   { name: '30k/s', rate: 30_000, seconds: 10 }
 ] as const
+/** Before what is measured, as in the other benchmarks. */
+const WARM_UP = { rate: 10_000, seconds: 4 } as const
 /** bpftrace takes this long at most to attach to its hooks on a slow machine. */
 const ATTACH_MS = 120_000
 const SETTLE_MS = 1000
@@ -161,6 +163,8 @@ export async function benchSensor(print: (title: string, figures: readonly Figur
     const costs = new Map<string, number>()
     const measureEngine = async (engine: Engine): Promise<void> => {
       const figures: Figure[] = []
+      await runLoad(folder, WARM_UP.rate, WARM_UP.seconds)
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
       for (const { name, rate, seconds } of LOADS) {
         const before = { cpu: engine.cpu_us(), seen: engine.seen(), lost: engine.lost() }
         const load = await runLoad(folder, rate, seconds)

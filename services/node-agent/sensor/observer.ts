@@ -63,7 +63,7 @@ export function createObserver(ports: ObserverPorts): Observer {
   const boot = boot_id.slice(0, 8)
   const table = createProcessTable(PROCESSES_MAX)
   const owners = new Map<number, CgroupOwner>()
-  /** Containers in which something has run. */
+  /** Containers in which something has run, the latest last. */
   const started = new Set<string>()
   const idPrefix = JSON.stringify(`bpf-${node}-${boot}-${run}-`).slice(1, -1)
   let offset_us = 0
@@ -96,6 +96,15 @@ export function createObserver(ports: ObserverPorts): Observer {
     }
     const found = readProcess(pid)
     return found === null ? NOBODY : setOwner(cgroup, cgroupOwner(groupPath(found)))
+  }
+
+  function noteStarted(container: string): void {
+    started.delete(container)
+    started.add(container)
+    for (const oldest of started) {
+      if (started.size <= CGROUPS_MAX) break
+      started.delete(oldest)
+    }
   }
 
   function newProcess(pid: number, start: number, parent: KnownProcess | null): KnownProcess {
@@ -149,7 +158,7 @@ export function createObserver(ports: ObserverPorts): Observer {
     if (owner.container === null) process.entry = 'host'
     else if (parent !== null && parent.container === owner.container) process.entry = parent.entry
     else if (found.own_pid === 1) process.entry = 'entrypoint'
-    if (owner.container !== null) started.add(owner.container)
+    if (owner.container !== null) noteStarted(owner.container)
     table.put(process)
     return process
   }
@@ -255,7 +264,7 @@ export function createObserver(ports: ObserverPorts): Observer {
     process.in_image = process.container === null ? null : inImage(flags)
     const runs = !isRuntimeInit(args)
     process.entry = entryOf(process, lowOf(record, 2), highOf(record, 2), runs)
-    if (runs && process.container !== null) started.add(process.container)
+    if (runs && process.container !== null) noteStarted(process.container)
     changed(process)
     if (asked !== executable) attributes['filename'] = asked
     if ((flags & FLAGS.memory) !== 0) attributes['fileless'] = 'true'
