@@ -18,7 +18,11 @@ export const correlatorOptions = z
           'A request for a workload and signals of its pods, or of several of its pods.'
         ),
         service_account: duration(windows.service_account, 'A service account that acts or is acted on.'),
-        credential: duration(windows.credential, 'Requests with one token or certificate.')
+        credential: duration(windows.credential, 'Requests with one token or certificate.'),
+        cloud_key: duration(
+          windows.cloud_key,
+          'Requests to the cloud with one access key, and the request that brought it.'
+        )
       })
       .prefault({})
       .describe('How far apart two signals that share a key may be and still belong to one attack.'),

@@ -1,8 +1,15 @@
-import type { Cluster } from '../../schemas/generated/types.ts'
+import type { Cluster, RuntimeEvent } from '../../schemas/generated/types.ts'
 import { WeirError } from '../core/errors.ts'
 import type { SourcedEvent } from '../core/events/sourced-event.ts'
 import { type BatchContext, RUNTIME_TOPIC, type Sequences, toMessages } from '../platform/ingest/batches.ts'
-import { type Converted, convertLines, type Taken, unexpected } from '../platform/ingest/convert.ts'
+import {
+  type Converted,
+  convertLines,
+  linesOf,
+  parseBytes,
+  type Taken,
+  unexpected
+} from '../platform/ingest/convert.ts'
 import { INGEST_ERRORS } from '../platform/ingest/errors.ts'
 import type { Delivery } from '../platform/ingest/forward.ts'
 import { decodeRecord } from '../platform/ingest/record.ts'
@@ -23,7 +30,9 @@ export function createBuild(
   context: BatchContext,
   hold: Hold
 ): (records: readonly SpoolRecord[], note: string | null, may_wait: boolean) => Delivery {
-  const sensors = new Map<string, string>(options.sources.map((source) => [fromOf(source), source.type]))
+  const sensors = new Map<string, string>(
+    options.sources.map((source) => [fromOf(source), source.type === 'builtin' ? 'bpf' : source.type])
+  )
 
   function convert(payload: Buffer, since: Map<Taken, number>): Converted {
     try {
@@ -44,6 +53,10 @@ export function createBuild(
           ],
           rejected: []
         }
+      }
+      if (header.form === 'events') {
+        const source = { type: 'runtime', provider: 'bpf', instance } as const
+        return convertEvents(body, { cluster, source, received: header.received }, header.boot_id ?? null)
       }
       // A sensor may have a name of its own for the cluster; an agent's node is in one cluster, whatever that is called.
       const { taken, rejected } = convertLines(body, {
@@ -80,6 +93,18 @@ export function createBuild(
     )
     return { messages, note: JSON.stringify(sequences), later }
   }
+}
+
+/** Events of the built-in sensor, one a line: they were made by this program, so that they are what they say. */
+function convertEvents(body: Buffer, head: Omit<SourcedEvent, 'audit' | 'runtime'>, boot_id: string | null): Converted {
+  const result: Converted = { taken: [], rejected: [] }
+  for (const line of linesOf(body)) {
+    const runtime = parseBytes(line)
+    const original = () => line
+    if (runtime instanceof WeirError) result.rejected.push({ error: runtime, original })
+    else result.taken.push({ event: { ...head, audit: null, runtime: runtime as RuntimeEvent }, original, boot_id })
+  }
+  return result
 }
 
 /** Falco's plugin for audit logs alerts on API requests: those are audit events. Without a known sensor, anything is taken. */

@@ -52,7 +52,7 @@ export async function startTestPipeline(cluster: Cluster, kubeconfig: string): P
   const store = createMemoryFactsStore()
   const search = createMemorySearch()
   const bus = createMemoryBus({ topics: loadTopics(), now_ms, pump: 'automatic' })
-  const { rules } = await loadRules({ folders: [], builtin: false }, () => undefined, { profiles: false })
+  const { rules } = await loadRules({ folders: [], builtin: false }, () => undefined)
   const facts = createCachedFacts(store, { max_entries: 10_000, ttl_ms: 1_000 })
   const waitUntil = (time_ms: number) =>
     new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, time_ms - now_ms())))

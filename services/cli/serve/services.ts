@@ -1,4 +1,5 @@
 import { startAuditCollector } from '../../audit-collector/main.ts'
+import { neededParts } from '../../core/profiles/sent-parts.ts'
 import { createCorrelatorStage } from '../../correlator/stage.ts'
 import { createCachedFacts } from '../../enricher/cached-facts.ts'
 import { createEnricherStages } from '../../enricher/stages.ts'
@@ -63,11 +64,10 @@ const closing = (close: () => Promise<void> | void): Running => ({ stop: async (
 
 async function startEnricher(world: World): Promise<Running[]> {
   const { settings, log, health } = world
-  const { rules, windows } = await loadRules(
+  const { rules, windows, profiles } = await loadRules(
     { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
     (message) => log.warn(message),
     {
-      profiles: false,
       observer: {
         notEvaluable: ({ document }) => rulesNotEvaluable.inc({ rule: document.name ?? document.id }),
         filtered: (rule, filter) =>
@@ -79,7 +79,7 @@ async function startEnricher(world: World): Promise<Running[]> {
     }
   )
   log.info({ rules: rules.size }, 'rules loaded')
-  const parts = new Set(windows.flatMap((window) => window.parts))
+  const parts = neededParts(windows, profiles)
   const store = createRedisFactsStore(connectRedis(settings.redis, log))
   health.addDependency('redis', async () => {
     await store.fetch(['readiness'])
@@ -174,13 +174,12 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
       return startEnricher(await openWorld(settings, log, health))
     case 'correlator': {
       const world = await openWorld(settings, log, health)
-      const { windows } = await loadRules(
+      const { windows, profiles } = await loadRules(
         { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
-        (message) => log.warn(message),
-        { profiles: false }
+        (message) => log.warn(message)
       )
-      log.info({ correlations: windows.length }, 'correlations loaded')
-      return [run(createCorrelatorStage({ ...world, options: settings.correlator, windows }), world)]
+      log.info({ correlations: windows.length, profiles: profiles.length }, 'correlations and profiles loaded')
+      return [run(createCorrelatorStage({ ...world, options: settings.correlator, windows, profiles }), world)]
     }
     case 'indexer':
       return startIndexer(await openWorld(settings, log, health))

@@ -12,13 +12,17 @@ export interface Link {
 /** Sensors give container ids whole or cut (Falco to 12 characters): the shortest is enough to tell containers of a cluster apart. */
 const CONTAINER_ID_CHARACTERS = 12
 
+/** Ids of access keys; users, roles and sessions have ARNs and are never among the keys: too many hands share a role. */
+const ACCESS_KEY = /^[A-Z0-9]{16,128}$/
+
 /** What an entity is known by: its id, and for pods and workloads also the qualified name, since some sources know only that. */
 function aliases(entity: Entity): readonly string[] {
   return entity.name !== entity.id && entity.name.includes('/') ? [entity.id, entity.name] : [entity.id]
 }
 
 /**
- * The keys that tie a signal to others. Nodes, images, addresses, users and indicators are never among them: too many innocent
+ * The keys that tie a signal to others. From a pod they lead into the cloud: its service account takes a role, which brings an access
+ * key, with which the cloud is asked. Nodes, images, addresses, users and indicators are never among them: too many innocent
  * things share those. A service account counts when it acted or was acted on, not when it merely belongs to the pod. A
  * credential counts unless it is that of an identity that acts for everybody.
  * @returns keys without duplicates, in the order of the signal's entities
@@ -49,6 +53,10 @@ export function linksOf(signal: Pick<Signal, 'entities'>): readonly Link[] {
         break
       case 'credential':
         if (entity.role === 'actor' && !actsForEverybody) add('credential', entity.id)
+        break
+      case 'cloud_identity':
+        // Whoever is given a key uses it next: it ties as a target, too.
+        if (entity.role !== 'context' && ACCESS_KEY.test(entity.id)) add('cloud_key', entity.id)
         break
       default:
         break

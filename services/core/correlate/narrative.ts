@@ -1,7 +1,7 @@
 import type { Entity, EntityType, Signal, SourceType, TimelineEntry } from '../../../schemas/generated/types.ts'
 import { severityRank } from '../severity.ts'
 import { phrase } from './entities.ts'
-import type { Score } from './score.ts'
+import { type Score, SOURCE_NAMES } from './score.ts'
 import { tacticWords } from './tactics.ts'
 import { clockText, counted, laterText, listed, plainText } from './text.ts'
 
@@ -10,11 +10,6 @@ const MAX_NARRATIVE_BYTES = 6000
 /** Most steps told one by one. */
 const MAX_STEPS = 12
 const MAX_STEP_BYTES = 140
-
-const SOURCE_NAMES: Readonly<Record<SourceType, string>> = {
-  audit: 'the API audit log',
-  runtime: 'the container runtime'
-}
 
 /** What an incident's words are made from. */
 export interface Facts {
@@ -99,7 +94,7 @@ export function narrativeOf(facts: Facts, notes: readonly string[] = []): string
   const to = clockText(last.time)
   const when = from === to ? `At ${from} UTC` : `Between ${from} and ${laterText(from, to)} UTC`
   const sentences = [
-    `${when}, ${counted(signals.length, 'signal')} of ${counted(rules, 'rule')} tell of one course of events in cluster ${first.cluster.name || first.cluster.id}, seen by ${sources.map((source) => SOURCE_NAMES[source]).join(' and ')}.`
+    `${when}, ${counted(signals.length, 'signal')} of ${counted(rules, 'rule')} tell of one course of events in cluster ${first.cluster.name || first.cluster.id}, seen by ${listed(sources.map((source) => SOURCE_NAMES[source]))}.`
   ]
 
   const actors = actorsOf(entities)

@@ -1,4 +1,12 @@
-import type { EnrichedEvent, Entity, EntityRole, EntityType, Pod, Workload } from '../../../schemas/generated/types.ts'
+import type {
+  CloudEvent,
+  EnrichedEvent,
+  Entity,
+  EntityRole,
+  EntityType,
+  Pod,
+  Workload
+} from '../../../schemas/generated/types.ts'
 import { isPublicAddress } from '../enrich/client-address.ts'
 import { workloadKindOfResource } from '../enrich/workload-kinds.ts'
 import { EVENT_LIMITS } from './limits.ts'
@@ -16,6 +24,9 @@ const TOKEN_FOLDER = /^(?:\/var)?\/run\/secrets\/kubernetes\.io\/serviceaccount(
 
 /** Addresses of cloud metadata: link-local, and still what an attack is about. */
 const METADATA_ADDRESSES: ReadonlySet<string> = new Set(['169.254.169.254', '169.254.170.2'])
+
+/** Resources of one request to a cloud that are worth an entity. */
+const MOST_RESOURCES = 8
 
 type Add = (type: EntityType, id: string | null | undefined, name: string | null | undefined, role: EntityRole) => void
 
@@ -83,6 +94,29 @@ function addAudit(event: EnrichedEvent, add: Add): void {
   for (const image of pod_spec?.images ?? []) add('image', image, image, 'target')
 }
 
+/** An access key names a session or a user's credential: whatever is done with it is done by the same hands. */
+function addCloud(event: EnrichedEvent, cloud: CloudEvent, add: Add): void {
+  const { userIdentity: identity, workload, issued_key_id } = cloud
+  const name = identity.arn ?? identity.userName ?? identity.principalId
+  // The service that takes a role for a pod is not who acts.
+  const isForPod = workload !== null && workload.service_account !== null
+  if (isForPod) add('service_account', workload.service_account, workload.service_account, 'actor')
+  else if (identity.accessKeyId === null)
+    add('cloud_identity', name ?? identity.invokedBy, name ?? identity.invokedBy, 'actor')
+  if (!isForPod) add('cloud_identity', identity.accessKeyId, name, 'actor')
+  if (!isForPod)
+    add(
+      'cloud_identity',
+      identity.sessionContext?.sessionIssuer?.arn,
+      identity.sessionContext?.sessionIssuer?.arn,
+      'context'
+    )
+  addPod(event.pod, 'actor', add)
+  add('source_address', event.source_ip, event.source_ip, 'context')
+  add('cloud_identity', issued_key_id, issued_key_id, 'target')
+  for (const { ARN } of cloud.resources.slice(0, MOST_RESOURCES)) add('object', ARN, ARN, 'target')
+}
+
 /** Names that resolve inside the cluster or the pod say nothing about where an attack goes. */
 const isInternalName = (domain: string): boolean =>
   !domain.includes('.') || /(?:^|\.)(?:cluster\.local|svc|localhost|local|(?:ec2|compute)\.internal)$/.test(domain)
@@ -134,6 +168,7 @@ export function entitiesOf(event: EnrichedEvent): readonly Entity[] {
     }
   }
   if (event.audit !== null) addAudit(event, add)
+  else if (event.cloud !== null) addCloud(event, event.cloud, add)
   else addRuntime(event, add)
   return [...entities.values()]
 }

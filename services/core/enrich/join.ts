@@ -1,6 +1,8 @@
+import ipaddr from 'ipaddr.js'
 import type {
   Actor,
   AuditEvent,
+  CloudEvent,
   Container,
   EnrichedEvent,
   Enrichment,
@@ -10,13 +12,13 @@ import type {
   RuntimeEvent,
   Workload
 } from '../../../schemas/generated/types.ts'
-import { type Bodies, bodiesOf } from '../bodies.ts'
+import { type Bodies, eventBodies } from '../bodies.ts'
 import { eventId, eventTime, type SourcedEvent } from '../events/sourced-event.ts'
 import { at, stringAt } from '../json.ts'
 import { actorOf, tokenPodUid } from './actor.ts'
 import { clientAddress } from './client-address.ts'
 import { inventoryFromAudit } from './inventory.ts'
-import { actionOf, auditOutcome, runtimeOutcome } from './outcome.ts'
+import { actionOf, outcomeOf } from './outcome.ts'
 import { factKey, type PodFacts, podFacts } from './pod-facts.ts'
 import { podSpecFacts } from './pod-spec.ts'
 import { workloadKindOfResource } from './workload-kinds.ts'
@@ -34,6 +36,10 @@ export function lookupKeys(event: SourcedEvent): readonly string[] {
       ...(pod?.uid == null ? [] : [factKey.podUid(cluster, pod.uid)]),
       ...(pod?.namespace == null || pod.name === null ? [] : [factKey.podName(cluster, pod.namespace, pod.name)])
     ]
+  }
+  if (event.cloud != null) {
+    const uid = event.cloud.workload?.pod_uid ?? null
+    return uid === null ? [] : [factKey.podUid(cluster, uid)]
   }
   if (event.audit === null) return []
   const reference = event.audit.objectRef
@@ -221,6 +227,26 @@ export function requestedPodSpec(event: AuditEvent, bodies: Bodies): PodSpec | n
   return null
 }
 
+/** The pod that EKS Pod Identity asked for; nobody else is proven to act for a pod. */
+function joinCloud({ workload }: CloudEvent, facts: PodFacts | null): Joined {
+  if (workload === null || workload.pod_uid === null) return NOTHING
+  if (facts !== null) return { pod: facts.pod, container: null, workload: facts.workload, enrichment: COMPLETE }
+  const { pod_uid: uid, pod_name: name, namespace, service_account } = workload
+  return {
+    pod: { ...barePod({ uid, name, namespace }, null), service_account },
+    container: null,
+    workload: null,
+    enrichment: { status: 'partial', reason: 'pod is not in the inventory; it is as the cloud names it' }
+  }
+}
+
+/** The address a request came from, null for what is no address. */
+export function requestAddress(event: Pick<SourcedEvent, 'audit' | 'cloud'>): string | null {
+  if (event.audit !== null) return clientAddress(event.audit.sourceIPs)
+  const address = event.cloud?.sourceIPAddress ?? null
+  return address !== null && ipaddr.isValid(address) ? address : null
+}
+
 /** What is known of an event's pod, container and workload. */
 export function join(event: SourcedEvent, actor: Actor | null, facts: Facts, bodies: Bodies): Joined {
   let fetched: PodFacts | null = null
@@ -228,8 +254,9 @@ export function join(event: SourcedEvent, actor: Actor | null, facts: Facts, bod
     fetched = facts(key)
     if (fetched !== null) break
   }
-  const { audit, runtime } = event
+  const { audit, runtime, cloud } = event
   if (runtime !== null) return joinRuntime(runtime, event.source.instance, fetched)
+  if (cloud != null) return joinCloud(cloud, fetched)
   return audit !== null && actor !== null ? joinAudit(audit, actor, event.cluster.id, fetched, bodies) : NOTHING
 }
 
@@ -239,13 +266,14 @@ export function join(event: SourcedEvent, actor: Actor | null, facts: Facts, bod
  * @param bodies the event's bodies, for those who share them with what else looks into them
  * @returns the enriched event; what could not be joined is said in `enrichment`, never left silently null
  */
-export function enrich(event: SourcedEvent, facts: Facts, bodies: Bodies = bodiesOf(event.audit)): EnrichedEvent {
+export function enrich(event: SourcedEvent, facts: Facts, bodies: Bodies = eventBodies(event)): EnrichedEvent {
   const { audit, runtime } = event
   const actor = audit === null ? null : actorOf(audit)
   const joined = join(event, actor, facts, bodies)
   return {
     audit,
     runtime,
+    cloud: event.cloud ?? null,
     id: eventId(event),
     time: eventTime(event),
     received: event.received,
@@ -253,9 +281,9 @@ export function enrich(event: SourcedEvent, facts: Facts, bodies: Bodies = bodie
     source: event.source,
     enrichment: joined.enrichment,
     action: actionOf(event),
-    outcome: audit !== null ? auditOutcome(audit) : runtime !== null ? runtimeOutcome(runtime) : 'unknown',
+    outcome: outcomeOf(event),
     actor,
-    source_ip: audit === null ? null : clientAddress(audit.sourceIPs),
+    source_ip: requestAddress(event),
     pod: joined.pod,
     container: joined.container,
     workload: joined.workload,

@@ -80,7 +80,7 @@ export function windowSignal(
     plainLine(values.get(name) ?? 'unknown', EVENT_LIMITS.title_value_characters)
   )
   const evidence = [...values].filter(([, text]) => text !== '')
-  const unique = (texts: readonly string[]) => [...new Set(texts)]
+  const unique = <Text extends string>(texts: readonly Text[]) => [...new Set(texts)]
   const sources = unique(parts.flatMap(({ source, sources: seen }) => (seen.length > 0 ? seen : [source])))
   return {
     id,
@@ -104,9 +104,10 @@ export function windowSignal(
     playbook: rule.playbook ?? parts.find(({ playbook }) => playbook !== null)?.playbook ?? null,
     investigation: rule.investigation.length > 0 ? filledSteps(rule, values) : trigger.investigation,
     role: rule.role,
-    sources: sources.flatMap((source) => (source === 'audit' || source === 'runtime' ? [source] : [])),
+    sources,
     parts: window.items.slice(0, MAX_PARTS).map((item) => item.id),
     count: window.items.length,
-    correlation_fields: Object.fromEntries(group)
+    correlation_fields: Object.fromEntries(group),
+    verdict: null
   }
 }

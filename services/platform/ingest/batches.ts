@@ -74,7 +74,7 @@ export function toMessages(
     const encode =
       source.type === 'audit'
         ? auditEncoder(cluster, source.provider, received, context)
-        : runtimeEncoder(cluster, source.instance, source.provider, received, next, context)
+        : runtimeEncoder(cluster, source.instance, source.provider, first.boot_id ?? null, received, next, context)
     for (const result of encodeFitting(group, encode, context.message_max_bytes)) {
       if ('rejected' in result) letters.push({ rejected: result.rejected, topic: encode.topic })
       else messages.push({ topic: encode.topic, key: encode.key, value: result.value })
@@ -109,6 +109,7 @@ function runtimeEncoder(
   cluster: Cluster,
   node: string,
   sensor: string,
+  boot_id: string | null,
   received: number,
   next: Map<string, number>,
   context: BatchContext
@@ -137,7 +138,7 @@ function runtimeEncoder(
       return context.codec.encode('runtime-batch', {
         cluster,
         node,
-        boot_id: null,
+        boot_id,
         sensor,
         first_sequence: String(first_sequence),
         received,
@@ -158,7 +159,8 @@ function groupsOf(taken: readonly Taken[]): Taken[][] {
       cluster.id,
       cluster.name,
       source.provider,
-      source.type === 'runtime' ? source.instance : ''
+      source.type === 'runtime' ? source.instance : '',
+      item.boot_id ?? ''
     ])
     const bytes = roughSize(item.event)
     const current = open.get(key)
