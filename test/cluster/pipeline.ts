@@ -1,4 +1,5 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
@@ -15,6 +16,7 @@ import { createFactsStage } from '../../services/inventory/stages.ts'
 import { type InventoryWatch, watchCluster } from '../../services/inventory/watch.ts'
 import { startNodeAgent } from '../../services/node-agent/main.ts'
 import { nodeAgentOptions } from '../../services/node-agent/options.ts'
+import { BTF_FILE, objectName, sensorArch } from '../../services/node-agent/sensor/object-file.ts'
 import type { FactsStore } from '../../services/platform/facts-store.ts'
 import { createMemoryFactsStore } from '../../services/platform/facts-store.ts'
 import { createHealth, type Health } from '../../services/platform/health.ts'
@@ -27,6 +29,8 @@ import type { SearchPort } from '../../services/platform/opensearch/search-port.
 import { loadTopics } from '../../services/platform/topics.ts'
 import type { Cluster } from './cluster.ts'
 
+const SENSOR_BUILD = join(import.meta.dirname, '../../services/node-agent/sensor/build.ts')
+
 export const IDENTITY = { id: 'uid-of-kube-system', name: 'test' }
 
 /** The services on a cluster, in this process over topics in memory. */
@@ -35,12 +39,22 @@ export interface TestPipeline {
   readonly search: SearchPort
   /** File whose lines the node agent reads as Tetragon's. */
   readonly sensor_file: string
+  /** Why the agent's own sensor does not see this kernel; null when it does. */
+  readonly blind: string | null
   /** The latest record of each object on weir.inventory.v1. */
   inventory(): Promise<InventoryRecord[]>
   events(): Promise<EnrichedEvent[]>
   /** Begins, or begins again, to watch the API. */
   watch(): Promise<{ readonly health: Health; stop(): Promise<void> }>
   stop(): Promise<void>
+}
+
+/** Compiles the agent's own sensor, where this machine can. */
+function buildSensor(directory: string): { readonly object: string | null; readonly blind: string | null } {
+  if (!existsSync(BTF_FILE)) return { object: null, blind: `${BTF_FILE} is not there` }
+  const { status, stderr } = spawnSync(process.execPath, [SENSOR_BUILD, '--out', directory], { encoding: 'utf8' })
+  if (status !== 0) return { object: null, blind: stderr.trim() }
+  return { object: join(directory, objectName(sensorArch())), blind: null }
 }
 
 /** @param kubeconfig whose rights the inventory has */
@@ -67,10 +81,12 @@ export async function startTestPipeline(cluster: Cluster, kubeconfig: string): P
   const directory = mkdtempSync(join(tmpdir(), 'weir-cluster-'))
   const sensor_file = join(directory, 'tetragon.log')
   writeFileSync(sensor_file, '')
+  const { object, blind } = buildSensor(directory)
+  const sensor = object === null ? [] : [{ type: 'builtin', object, events: ['exec', 'exit'] }]
   const agent = await startNodeAgent({
     options: nodeAgentOptions.parse({
       node: cluster.node,
-      sources: [{ type: 'tetragon', path: sensor_file }],
+      sources: [{ type: 'tetragon', path: sensor_file }, ...sensor],
       spool: { directory: join(directory, 'spool') },
       follow: { poll_interval_ms: 50 },
       attribution: { sockets: [cluster.containerd_socket] }
@@ -98,6 +114,7 @@ export async function startTestPipeline(cluster: Cluster, kubeconfig: string): P
     store,
     search,
     sensor_file,
+    blind,
     inventory: async () => {
       const latest = new Map<string, InventoryRecord>()
       for (const { key, value } of await decoded('inventory-record', 'weir.inventory.v1')) latest.set(key, value)
