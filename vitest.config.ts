@@ -23,6 +23,17 @@ export default defineConfig({
           // The real servers share two cores with the tests: one file at a time.
           fileParallelism: false
         }
+      },
+      {
+        test: {
+          name: 'cluster',
+          include: ['test/cluster/**/*.test.ts'],
+          globalSetup: ['test/cluster/setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          // One node, two cores.
+          fileParallelism: false
+        }
       }
     ]
   }

@@ -83,6 +83,44 @@ describe('facts in Redis', () => {
     expect((await store.fetch([factKey.podUid('c1', 'c')])).size).toBe(1)
   })
 
+  it('of a container that comes after its pod was deleted go with the pod', async () => {
+    const store = createRedisFactsStore(redis)
+    const id = 'f1'.repeat(32)
+    const container: InventoryRecord = pod('f', {
+      kind: 'Container',
+      uid: id,
+      name: 'web',
+      observed: 3,
+      owners: [{ kind: 'Pod', name: 'pod-f', namespace: 'shop', uid: 'f' }],
+      pod: {
+        node: 'n1',
+        service_account: null,
+        host_network: false,
+        host_pid: false,
+        host_ipc: false,
+        containers: [{ id, name: 'web', image_name: null, image_id: null, privileged: null }],
+        statuses: []
+      }
+    })
+    await store.apply([pod('f')])
+    await store.apply([pod('f', { deleted: true, observed: 2 })])
+    await store.apply([container])
+    const key = factKey.container('c1', id)
+    expect((await store.fetch([key])).get(key)?.pod).toMatchObject({ uid: 'f', service_account: 'shop/web' })
+    for (const one of [key, factKey.podUid('c1', 'f')]) expect(await redis.ttl(one)).toBeGreaterThan(0)
+  })
+
+  it('name whose an address is, for as long as it has it', async () => {
+    const store = createRedisFactsStore(redis)
+    const key = factKey.address('c1', '10.244.0.5')
+    await store.apply([pod('g', { addresses: ['10.244.0.5'] })])
+    expect((await store.find([key])).get(key)).toMatchObject({ kind: 'Pod', name: 'pod-g' })
+    await store.apply([pod('h', { addresses: ['10.244.0.5'], observed: 2 })])
+    await store.apply([pod('g', { addresses: ['10.244.0.5'], deleted: true, observed: 3 })])
+    expect((await store.find([key])).get(key)).toMatchObject({ name: 'pod-h' })
+    expect(await redis.ttl(key)).toBe(-1)
+  })
+
   it('come back from the topic after Redis was wiped', async () => {
     const schemas = localSchemas()
     const codec = createCodec(schemas)

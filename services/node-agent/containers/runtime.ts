@@ -5,7 +5,7 @@ import type { RuntimeContainer } from '../../core/enrich/attribution.ts'
 import { containerFrom, type SandboxFacts, sandboxContainer, sandboxFrom } from '../../core/enrich/runtime-answers.ts'
 import { messageOf, WeirError } from '../../core/errors.ts'
 import { arrayAt, property, stringAt } from '../../core/json.ts'
-import { type CriClient, createCriClient } from '../../platform/cri/client.ts'
+import type { CriClient } from '../../platform/cri/client.ts'
 import type { Health } from '../../platform/health.ts'
 import type { Running } from '../../platform/lifecycle.ts'
 import type { Logger } from '../../platform/log.ts'
@@ -19,7 +19,6 @@ export interface RuntimePorts {
   readonly log: Logger
   /** Told of each container that is new, has changed or is gone. */
   readonly onChange: (container: RuntimeContainer, deleted: boolean) => void
-  readonly connect?: (socket: string) => CriClient
 }
 
 /** The containers of this node, as its runtime tells them. */
@@ -48,7 +47,6 @@ const ASKED_MAX = 1_000
  */
 export function watchRuntime(ports: RuntimePorts): RuntimeWatch {
   const { options, health, log, onChange } = ports
-  const connect = ports.connect ?? createCriClient
   const stopped = new AbortController()
   const { signal } = stopped
   const table = createContainerTable(GONE_MAX)
@@ -180,7 +178,9 @@ export function watchRuntime(ports: RuntimePorts): RuntimeWatch {
       const socket = socketThere()
       expected = socket !== undefined
       if (socket !== undefined) {
-        const cri = connect(socket)
+        // 28 MB of memory that only nodes with a runtime need.
+        const { createCriClient } = await import('../../platform/cri/client.ts')
+        const cri = createCriClient(socket)
         try {
           await stay(cri)
         } catch (error) {

@@ -1,0 +1,250 @@
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import type { EnrichedEvent } from '../../schemas/generated/types.ts'
+import {
+  containersIn,
+  containersInDocuments,
+  isListed,
+  type ListedContainer
+} from '../../services/core/enrich/container-list.ts'
+import { factKey } from '../../services/core/enrich/pod-facts.ts'
+import { arrayAt, at, stringAt } from '../../services/core/json.ts'
+import { type Cluster, clusterIn, restartApiServer } from './cluster.ts'
+import { IDENTITY, startTestPipeline, type TestPipeline } from './pipeline.ts'
+import { type ProcessWatch, watchProcesses } from './process-watch.ts'
+import { CUSTOM_KIND, CUSTOM_OWNER, NAMESPACE, STATIC_POD, shortJob, workloads } from './workloads.ts'
+
+const RBAC = new URL('../../infra/kubernetes/inventory-rbac.yaml', import.meta.url)
+const patient = { timeout: 90_000, interval: 250 }
+const SHORT_CONTAINERS = 20
+
+let cluster: Cluster
+let pipeline: TestPipeline
+let watch: Awaited<ReturnType<TestPipeline['watch']>>
+let processes: ProcessWatch
+
+/** What kubectl says of running containers: `namespace/pod/container id`. */
+function fromKubectl(): string[] {
+  const pods: unknown = JSON.parse(cluster.kubectl('get', 'pods', '-A', '-o', 'json'))
+  return arrayAt(pods, 'items')
+    .flatMap((pod) => {
+      const place = `${stringAt(pod, 'metadata', 'namespace')}/${stringAt(pod, 'metadata', 'name')}`
+      const statuses = [
+        ...arrayAt(pod, 'status', 'containerStatuses'),
+        ...arrayAt(pod, 'status', 'initContainerStatuses')
+      ]
+      return statuses
+        .filter((status) => at(status, ['state', 'running']) !== undefined)
+        .map(
+          (status) =>
+            `${place}/${stringAt(status, 'name')} ${stringAt(status, 'containerID')?.replace('containerd://', '')}`
+        )
+    })
+    .toSorted()
+}
+const texts = (containers: readonly ListedContainer[]) =>
+  containers
+    .filter((container) => isListed(container, {}))
+    .map(({ namespace, pod, name, id }) => `${namespace}/${pod}/${name} ${id}`)
+    .toSorted()
+const live = async () => containersIn(await pipeline.inventory())
+async function indexed(): Promise<ListedContainer[]> {
+  const found = await pipeline.search.find({
+    index: 'weir-containers',
+    terms: { 'weir.inventory.deleted': ['false'] },
+    size: 10_000
+  })
+  return containersInDocuments(found.map(({ document }) => document))
+}
+
+/** A kubeconfig with the token of a service account, so that only its rights count. */
+function kubeconfigOf(namespace: string, account: string): string {
+  const config = JSON.parse(readFileSync(cluster.kubeconfig, 'utf8'))
+  const token = cluster.kubectl('-n', namespace, 'create', 'token', account, '--duration', '2h').trim()
+  const file = join(cluster.folder, `${account}.kubeconfig`)
+  writeFileSync(file, JSON.stringify({ ...config, users: [{ name: 'admin', user: { token } }] }), { mode: 0o600 })
+  return file
+}
+
+beforeAll(async () => {
+  cluster = clusterIn(inject('cluster_folder'))
+  for (const name of [NAMESPACE, 'weir']) cluster.kubectl('create', 'namespace', name)
+  cluster.apply(
+    ...parseAllDocuments(readFileSync(RBAC, 'utf8')).map((document) => document.toJS() as object),
+    CUSTOM_KIND
+  )
+  cluster.apply({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name: 'weir-inventory-applications' },
+    rules: [{ apiGroups: ['example.com'], resources: ['applications'], verbs: ['list', 'watch'] }]
+  })
+  cluster.kubectl(
+    'create',
+    'clusterrolebinding',
+    'weir-inventory-applications',
+    '--clusterrole=weir-inventory-applications',
+    '--serviceaccount=weir:weir-inventory'
+  )
+  cluster.kubectl('wait', '--for=condition=established', 'crd/applications.example.com', '--timeout=30s')
+  pipeline = await startTestPipeline(cluster, kubeconfigOf('weir', 'weir-inventory'))
+  watch = await pipeline.watch()
+  processes = watchProcesses(pipeline.sensor_file, cluster.node)
+  cluster.apply(CUSTOM_OWNER)
+  const uid = cluster.kubectl('-n', NAMESPACE, 'get', 'application', 'portal', '-o', 'jsonpath={.metadata.uid}')
+  cluster.apply(...workloads(uid))
+  cluster.kubectl('-n', NAMESPACE, 'create', 'job', 'once', '--from=cronjob/tick')
+  const manifest = join(cluster.folder, 'static.json')
+  writeFileSync(manifest, JSON.stringify(STATIC_POD))
+  copyFileSync(manifest, join(cluster.folder, 'static-pods/static.json'))
+}, 120_000)
+
+afterAll(async () => {
+  processes?.stop()
+  await watch?.stop()
+  await pipeline?.stop()
+  if (cluster !== undefined) rmSync(join(cluster.folder, 'static-pods/static.json'), { force: true })
+}, 60_000)
+
+describe('the inventory of a real cluster', () => {
+  it('can list all it watches with the rights that infra/kubernetes gives it', async () => {
+    await expect.poll(() => watch.health.readiness(), patient).toEqual([{ name: 'kubernetes', error: null }])
+  })
+
+  it('lists the containers that kubectl lists, from the topic and from the index', async () => {
+    await expect.poll(() => fromKubectl().length, patient).toBeGreaterThanOrEqual(11)
+    await expect.poll(async () => texts(await live()), patient).toEqual(fromKubectl())
+    await expect.poll(async () => texts(await indexed()), patient).toEqual(fromKubectl())
+    const bare = (await live()).filter(({ pod, state }) => pod === 'bare' && state === 'running')
+    expect(bare).toMatchObject([
+      { node: 'node1', name: 'main', image: 'docker.io/library/busybox:test', privileged: true },
+      { node: 'node1', name: 'side', privileged: false }
+    ])
+    expect(bare[0]?.image_id).toMatch(/^sha256:/)
+    expect(bare[0]?.started).toMatch(/^\d{4}-/)
+  }, 120_000)
+
+  it.each([
+    ['web', 'Deployment', 'web'],
+    ['portal', 'Application', 'portal'],
+    ['db', 'StatefulSet', 'db'],
+    ['agent', 'DaemonSet', 'agent'],
+    ['alone', 'ReplicaSet', 'alone'],
+    ['batch', 'Job', 'batch'],
+    ['tick', 'CronJob', 'tick']
+  ])('knows that pods of %s belong to the %s %s', async (app, kind, name) => {
+    const pods = (await pipeline.inventory()).filter((record) => record.kind === 'Pod' && record.labels['app'] === app)
+    expect(pods.length).toBeGreaterThan(0)
+    for (const pod of pods) {
+      const key = factKey.podUid(IDENTITY.id, pod.uid)
+      expect((await pipeline.store.fetch([key])).get(key)?.workload).toMatchObject({ kind, name })
+    }
+  })
+
+  it('knows whose an address is, and a service account', async () => {
+    const address = cluster.kubectl('-n', NAMESPACE, 'get', 'pod', 'db-0', '-o', 'jsonpath={.status.podIP}')
+    const service = cluster.kubectl('-n', NAMESPACE, 'get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}')
+    const node = cluster.kubectl('get', 'node', cluster.node, '-o', 'jsonpath={.status.addresses[0].address}')
+    const keys = [
+      ...[address, service, node].map((ip) => factKey.address(IDENTITY.id, ip)),
+      factKey.serviceAccount(IDENTITY.id, NAMESPACE, 'default')
+    ]
+    await expect
+      .poll(async () => {
+        const found = await pipeline.store.find(keys)
+        return keys.map((key) => `${found.get(key)?.kind} ${found.get(key)?.name}`)
+      }, patient)
+      .toEqual(['Pod db-0', 'Service web', `Node ${cluster.node}`, 'ServiceAccount default'])
+  })
+
+  it('finds out what was deleted, also while it was not there, and while the API server forgot', async () => {
+    const gone = async (name: string) =>
+      (await pipeline.inventory())
+        .filter((record) => record.kind === 'Pod' && record.name === name)
+        .every(({ deleted }) => deleted)
+    const remove = (name: string) =>
+      cluster.kubectl('-n', NAMESPACE, 'delete', 'pod', name, '--grace-period=0', '--force')
+    cluster.apply(
+      ...['one', 'two', 'three'].map((name) => ({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name, namespace: NAMESPACE },
+        spec: { containers: [{ name: 'main', image: 'docker.io/library/busybox:test', command: ['sleep', '3600'] }] }
+      }))
+    )
+    const running = async () => texts(await live()).filter((text) => /^shop\/(one|two|three)\//.test(text)).length
+    await expect.poll(running, patient).toBe(3)
+
+    remove('one')
+    await expect.poll(() => gone('one'), patient).toBe(true)
+
+    await watch.stop()
+    remove('two')
+    watch = await pipeline.watch()
+    await expect.poll(() => gone('two'), patient).toBe(true)
+
+    // The new server does not have the history that the watches were in.
+    await restartApiServer(cluster.folder)
+    remove('three')
+    await expect.poll(() => gone('three'), patient).toBe(true)
+    await expect.poll(async () => texts(await indexed()), patient).toEqual(fromKubectl())
+  }, 300_000)
+})
+
+describe('events of a real cluster', () => {
+  /** Events of containers that lack something, with the reason. */
+  const lacking = (events: readonly EnrichedEvent[]) =>
+    events
+      .filter(
+        ({ container, pod, workload, enrichment }) =>
+          container?.name == null ||
+          container.id.length !== 64 ||
+          pod?.name == null ||
+          pod.namespace === null ||
+          workload === null ||
+          enrichment.status !== 'complete'
+      )
+      .map(({ container, enrichment, runtime }) => ({ id: container?.id, ...enrichment, ...runtime?.attributes }))
+  const inContainers = async (provider: string) =>
+    (await pipeline.events()).filter(({ container, source }) => container !== null && source.provider === provider)
+
+  it(`of ${SHORT_CONTAINERS} containers of 100 ms and of all others know container, pod and owner`, async () => {
+    cluster.apply(shortJob('short', SHORT_CONTAINERS, 0.1))
+    // The looks into /proc go on meanwhile.
+    await cluster.kubectlLater('-n', NAMESPACE, 'wait', '--for=condition=complete', 'job/short', '--timeout=180s')
+    const sensed = [...processes.seen.values()].reduce((total, count) => total + count, 0)
+    await expect.poll(async () => (await inContainers('tetragon')).length, patient).toBeGreaterThanOrEqual(sensed)
+    const events = await inContainers('tetragon')
+    expect(lacking(events)).toEqual([])
+    const short = new Set(events.filter(({ workload }) => workload?.name === 'short').map(({ pod }) => pod?.name))
+    expect(short.size / SHORT_CONTAINERS).toBeGreaterThanOrEqual(0.9)
+    expect(events.filter(({ workload }) => workload?.kind === 'CronJob').length).toBeGreaterThan(0)
+  }, 300_000)
+
+  it('of the agent’s own sensor are all there, each with container, pod and owner', async (test) => {
+    if (pipeline.blind !== null) return test.skip(pipeline.blind)
+    const runs = async (name: string) =>
+      (await inContainers('bpf')).filter(
+        ({ runtime, workload }) =>
+          runtime?.action === 'exec' && runtime.process?.name === 'sleep' && workload?.name === name
+      ).length
+    // As many as kubectl says have run, by the test's own count.
+    await expect.poll(() => runs('short'), patient).toBe(SHORT_CONTAINERS)
+    cluster.apply(shortJob('fleeting', SHORT_CONTAINERS, 0))
+    await cluster.kubectlLater('-n', NAMESPACE, 'wait', '--for=condition=complete', 'job/fleeting', '--timeout=180s')
+    await expect.poll(() => runs('fleeting'), patient).toBe(SHORT_CONTAINERS)
+    const [first] = JSON.parse(cluster.kubectl('-n', NAMESPACE, 'get', 'pods', '-l', 'app=web', '-o', 'json')).items
+    const name = stringAt(first, 'metadata', 'name') ?? ''
+    cluster.kubectl('-n', NAMESPACE, 'exec', name, '--', 'sh', '-c', 'id; true')
+    const isExec = ({ runtime, pod }: EnrichedEvent) => pod?.name === name && runtime?.process?.name === 'sh'
+    await expect.poll(async () => (await inContainers('bpf')).filter(isExec).length, patient).toBeGreaterThan(0)
+    expect((await inContainers('bpf')).find(isExec)).toMatchObject({
+      container: { name: 'main', image_name: 'docker.io/library/busybox:test', privileged: false },
+      pod: { namespace: NAMESPACE, node: 'node1', service_account: `${NAMESPACE}/default` },
+      workload: { kind: 'Deployment', name: 'web' }
+    })
+    expect(lacking(await inContainers('bpf'))).toEqual([])
+  }, 300_000)
+})

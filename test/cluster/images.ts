@@ -1,0 +1,104 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** A file, folder (`folder: true`) or link (`target`) of an image. */
+export interface ImageFile {
+  readonly path: string
+  readonly content?: Buffer | string
+  readonly target?: string
+  readonly folder?: boolean
+  readonly mode?: number
+}
+
+export interface TestImage {
+  readonly name: string
+  readonly files: readonly ImageFile[]
+  /** OCI image configuration: Cmd, Entrypoint, Env, … */
+  readonly config: Readonly<Record<string, unknown>>
+}
+
+const BLOCK_BYTES = 512
+const MADE = 1_767_225_600
+const ARCHITECTURE: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
+
+/** A tar archive (POSIX ustar) of files with one owner and one time, so that the same files give the same bytes. */
+function tarOf(files: readonly ImageFile[]): Buffer {
+  const blocks = files.flatMap(({ path, content = '', target, folder, mode }) => {
+    const body = folder === true || target !== undefined ? Buffer.alloc(0) : Buffer.from(content)
+    const header = Buffer.alloc(BLOCK_BYTES)
+    const name = folder === true ? `${path}/` : path
+    if (Buffer.byteLength(name) > 100) throw new Error(`${name} is too long for an archive`)
+    const octal = (value: number, at: number, length: number) =>
+      header.write(`${value.toString(8).padStart(length - 1, '0')}\0`, at)
+    header.write(name, 0)
+    octal(mode ?? 0o755, 100, 8)
+    octal(0, 108, 8)
+    octal(0, 116, 8)
+    octal(body.length, 124, 12)
+    octal(MADE, 136, 12)
+    header.write('        ', 148)
+    header.write(folder === true ? '5' : target === undefined ? '0' : '2', 156)
+    header.write(target ?? '', 157)
+    header.write('ustar\x0000', 257)
+    const sum = header.reduce((total, byte) => total + byte, 0)
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
+    return [header, body, Buffer.alloc((BLOCK_BYTES - (body.length % BLOCK_BYTES)) % BLOCK_BYTES)]
+  })
+  return Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK_BYTES)])
+}
+
+const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex')
+
+/** Writes an image as an archive for `ctr images import`: one layer, a configuration, a manifest. */
+export function writeImage({ name, files, config }: TestImage, file: string): void {
+  const layer = tarOf(files)
+  const digest = sha256(layer)
+  const created = new Date(MADE * 1000).toISOString()
+  const description = JSON.stringify({
+    architecture: ARCHITECTURE[process.arch] ?? process.arch,
+    os: 'linux',
+    created,
+    config,
+    rootfs: { type: 'layers', diff_ids: [`sha256:${digest}`] },
+    history: [{ created }]
+  })
+  const manifest = [{ Config: `${sha256(description)}.json`, RepoTags: [name], Layers: [`${digest}/layer.tar`] }]
+  const parts: ImageFile[] = [
+    { path: `${sha256(description)}.json`, content: description, mode: 0o644 },
+    { path: `${digest}/layer.tar`, content: layer, mode: 0o644 },
+    { path: 'manifest.json', content: JSON.stringify(manifest), mode: 0o644 }
+  ]
+  writeFileSync(file, tarOf(parts))
+}
+
+/** Files of an image in which busybox is every command: a shell, and nothing else. */
+export function busyboxFiles(): ImageFile[] {
+  const program = execFileSync('sh', ['-c', 'command -v busybox'], { encoding: 'utf8' }).trim()
+  const commands = execFileSync(program, ['--list'], { encoding: 'utf8' }).trim().split('\n')
+  const folders = ['bin', 'etc', 'tmp', 'root', 'proc', 'sys', 'dev', 'var', 'var/run']
+  return [
+    ...folders.map((path) => ({ path, folder: true, mode: path === 'tmp' ? 0o1777 : 0o755 })),
+    { path: 'bin/busybox', content: readFileSync(program) },
+    ...commands
+      .filter((command) => command !== 'busybox')
+      .map((command) => ({ path: `bin/${command}`, target: 'busybox' })),
+    { path: 'etc/passwd', content: 'root:x:0:0:root:/root:/bin/sh\n', mode: 0o644 },
+    { path: 'etc/group', content: 'root:x:0:\n', mode: 0o644 }
+  ]
+}
+
+export const BUSYBOX_IMAGE = 'docker.io/library/busybox:test'
+export const PAUSE_IMAGE = 'registry.local/pause:test'
+
+/** Makes the images that every test cluster has. */
+export function writeBaseImages(folder: string): void {
+  const files = busyboxFiles()
+  writeImage({ name: BUSYBOX_IMAGE, files, config: { Env: ['PATH=/bin'], Cmd: ['sh'] } }, join(folder, 'busybox.tar'))
+  const pause = { Entrypoint: ['/bin/busybox', 'sleep', '2147483647'] }
+  writeImage(
+    { name: PAUSE_IMAGE, files: files.filter(({ path }) => /^bin(\/busybox)?$/.test(path)), config: pause },
+    join(folder, 'pause.tar')
+  )
+}

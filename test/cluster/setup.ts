@@ -1,0 +1,32 @@
+/** Vitest global set-up of the tests on a real Kubernetes: one cluster for all of them, taken down at the end. */
+import { resolve } from 'node:path'
+import type { TestProject } from 'vitest/node'
+import { lock } from '../../bin/lock.js'
+import { weirHome } from '../../infra/settings.ts'
+import { startCluster, stopCluster } from './cluster.ts'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** Folder of the running cluster, for `clusterIn`. */
+    cluster_folder: string
+  }
+}
+
+export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  const folder = resolve(process.env['CLUSTER_DIR'] ?? `${weirHome()}/cluster`)
+  const say = (text: string) => console.error(text)
+  const release = await lock('/run/lock/weir-test-cluster', {
+    onWait: ({ pid }) => say(`waiting for the test cluster of process ${pid}: there can be one on a machine`)
+  })
+  try {
+    await startCluster(folder, { say })
+  } catch (error) {
+    release()
+    throw error
+  }
+  project.provide('cluster_folder', folder)
+  return async () => {
+    await stopCluster(folder)
+    release()
+  }
+}
