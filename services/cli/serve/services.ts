@@ -18,7 +18,7 @@ import { createOpenSearch } from '../../platform/opensearch/search.ts'
 import { connectRedis } from '../../platform/redis/client.ts'
 import { createRedisFactsStore } from '../../platform/redis/facts-store.ts'
 import { VERSION } from '../../platform/version.ts'
-import { createResponderStage } from '../../responder/stage.ts'
+import { startResponder } from '../../responder/main.ts'
 import { loadRules } from '../rules.ts'
 import type { Settings } from '../settings.ts'
 import { openWorld, run, type World, waitUntil } from './world.ts'
@@ -156,7 +156,15 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
       return startIndexer(await openWorld(settings, log, health))
     case 'responder': {
       const world = await openWorld(settings, log, health)
-      return [run(createResponderStage({ ...world, options: settings.responder }), world)]
+      const publisher = createPublisher(world.kafka)
+      const parts = startResponder({
+        ...world,
+        options: settings.responder,
+        cluster_id: settings.cluster.id,
+        publisher,
+        run: (stage) => run(stage, world)
+      })
+      return [closing(() => publisher.close()), ...parts]
     }
   }
 }

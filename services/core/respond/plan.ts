@@ -90,9 +90,14 @@ function withinBounds(victims: Victims, facts: PlanFacts, playbook: Playbook): V
     notes.push(`service account ${id} is left alone: that is not the name of one`)
     return false
   })
+  const pods = victims.pods.filter(({ namespace, name }) => {
+    if (live == null || live.objects.has(corePath(namespace, 'pods', name))) return true
+    notes.push(`pod ${namespace}/${name} is gone, or another pod has its name now`)
+    return false
+  })
   return {
     pods: permitted(
-      victims.pods,
+      pods,
       limits.pods,
       ({ namespace, name }) => ({
         text: `pod ${namespace}/${name}`,
