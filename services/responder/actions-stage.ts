@@ -7,6 +7,7 @@ import { actionsRefused } from '../platform/metrics.ts'
 import type { Message, OutgoingMessage, Stage } from '../platform/stage.ts'
 import { VERSION } from '../platform/version.ts'
 import { type ApprovalKeys, refusalOfApproval } from './approvals.ts'
+import { isCommand } from './commands.ts'
 import type { Executor } from './execute.ts'
 import type { ResponderOptions } from './options.ts'
 
@@ -61,7 +62,7 @@ export function createActionsStage(ports: ActionsStagePorts): Stage {
     if (message.value === null) return []
     const action = await codec.decode('action', message.value)
     // Plans, and records of what was done: of those the responder writes itself, nothing follows.
-    if (action.status !== 'approved' || action.results.length > 0) return []
+    if (action.status !== 'approved' || action.results.length > 0 || isCommand(action)) return []
     const no = refusalOfApproval(action, action.approval, keys, {
       now_ms: now_ms(),
       valid_ms: options.approval_valid_ms

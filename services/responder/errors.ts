@@ -23,7 +23,7 @@ export const RESPONDER_ERRORS = {
     description: 'The cluster is no longer as it was when the plan was made: it has to be planned again.',
     retriable: false
   },
-  RESPOND_NO_SLOT: { description: 'As many plans as may have permissions at a time have them.', retriable: true },
+  RESPOND_NO_SLOT: { description: 'As many plans as may have permissions at a time have them.', retriable: false },
   RESPOND_PERMISSION: { description: 'The permissions of a plan could not be had.', retriable: false },
   RESPOND_STEP_FAILED: { description: 'Steps of a plan failed; its results say which and why.', retriable: false },
   RESPOND_NOT_DONE: { description: 'A plan that is to be taken back was never carried out.', retriable: false },

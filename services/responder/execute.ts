@@ -253,7 +253,8 @@ export function createExecutor(ports: ExecutorPorts) {
     const of = async (delivered: Promise<Delivered>) => {
       try {
         const { status, message } = await delivered
-        const outcome = status >= 200 && status < 300 ? 'done' : 'failed'
+        // What an agent cannot do is no failure of the plan: its other steps stand by themselves.
+        const outcome = status >= 200 && status < 300 ? 'done' : status === 501 ? 'skipped' : 'failed'
         return {
           outcome,
           message,

@@ -8,7 +8,8 @@ import type { Running } from '../platform/lifecycle.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Publisher, Stage } from '../platform/stage.ts'
 import { createActionsStage } from './actions-stage.ts'
-import { readPublicKeys } from './approvals.ts'
+import { createAgentChannel } from './agent-channel.ts'
+import { readPrivateKey, readPublicKeys } from './approvals.ts'
 import { createExecutor } from './execute.ts'
 import { createGrants } from './grants.ts'
 import { createLedger } from './ledger.ts'
@@ -91,6 +92,10 @@ export function startResponder(ports: ResponderServicePorts): readonly Running[]
     account: { namespace: weir_namespace, name: RESPONDER_ACCOUNT },
     max_ms: options.permissions_max_ms
   })
+  const channel =
+    options.signing_key_file === undefined
+      ? null
+      : createAgentChannel({ codec, key: readPrivateKey(options.signing_key_file), publish, now_ms })
   const executor = createExecutor({
     api,
     grants,
@@ -101,6 +106,7 @@ export function startResponder(ports: ResponderServicePorts): readonly Running[]
     limits: options.limits,
     protection: { weir_namespace, namespaces: options.protected_namespaces, names: options.protected_names },
     watch_ms: options.watch_ms,
+    ...(channel === null ? {} : { toAgent: channel.toAgent }),
     ...(options.notify.length === 0 ? {} : { notify: createNotify(options.notify, now_ms) }),
     log
   })
@@ -141,5 +147,11 @@ export function startResponder(ports: ResponderServicePorts): readonly Running[]
       log.warn({ slot, plan }, 'permissions that nobody gave back were swept up')
     await ledger.prune()
   }
-  return [{ stop: async () => api.close() }, repeat(turn, log), run(planning), run(acting)]
+  return [
+    { stop: async () => api.close() },
+    repeat(turn, log),
+    ...(channel === null ? [] : [run(channel.answers)]),
+    run(planning),
+    run(acting)
+  ]
 }

@@ -45,6 +45,12 @@ export const responderOptions = z.strictObject({
     )
     .default([])
     .describe('Who may approve plans and have them taken back.'),
+  signing_key_file: z
+    .string()
+    .optional()
+    .describe(
+      'Ed25519 private key, PEM, that requests to agents are signed with; without it, agents are asked nothing.'
+    ),
   approval_valid_ms: z
     .number()
     .int()

@@ -88,7 +88,7 @@ export function createResponder(
   changes: Partial<ExecutorPorts> & { readonly max_ms?: number } = {}
 ) {
   const published: Action[] = []
-  const now_ms = Date.now
+  const now_ms = changes.now_ms ?? Date.now
   const account = { namespace: 'weir', name: 'weir-responder' }
   const { max_ms = 60_000, checkpoint } = changes
   const ledger = createLedger(api, now_ms, 'weir')

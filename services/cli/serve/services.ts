@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { startAuditCollector } from '../../audit-collector/main.ts'
 import { createCorrelatorStage } from '../../correlator/stage.ts'
 import { createCachedFacts } from '../../enricher/cached-facts.ts'
@@ -6,6 +7,7 @@ import { createIndexerStage } from '../../indexer/stage.ts'
 import { keepFilled } from '../../inventory/keep-filled.ts'
 import { loadInventoryFile } from '../../inventory/load-file.ts'
 import { createAuditInventoryStage, inventoryMessage } from '../../inventory/stages.ts'
+import { createAgentActionsStage } from '../../node-agent/actions/stage.ts'
 import { type NodeAgentPorts, startNodeAgent } from '../../node-agent/main.ts'
 import type { Health } from '../../platform/health.ts'
 import type { Output } from '../../platform/ingest/service.ts'
@@ -18,6 +20,7 @@ import { createOpenSearch } from '../../platform/opensearch/search.ts'
 import { connectRedis } from '../../platform/redis/client.ts'
 import { createRedisFactsStore } from '../../platform/redis/facts-store.ts'
 import { VERSION } from '../../platform/version.ts'
+import { readPublicKeys } from '../../responder/approvals.ts'
 import { startResponder } from '../../responder/main.ts'
 import { loadRules } from '../rules.ts'
 import type { Settings } from '../settings.ts'
@@ -115,6 +118,26 @@ function startIndexer(world: World): Running[] {
   return [closing(() => search.close()), run(stage, world)]
 }
 
+/** The agent's hands, where the settings say whose commands count. */
+async function startAgentActions({ settings, log, health }: Start): Promise<readonly Running[]> {
+  const { actions, node } = settings.node_agent
+  if (actions.responder_key_file === undefined) return []
+  const keys = readPublicKeys([{ name: 'responder', public_key_file: actions.responder_key_file }])
+  const key = keys.get('responder')
+  if (key === undefined) return []
+  const world = await openWorld(settings, log, health)
+  const stage = createAgentActionsStage({
+    ...world,
+    node: node ?? hostname(),
+    cluster_id: settings.cluster.id,
+    key,
+    static_pods: actions.static_pods === undefined ? null : { manifests: actions.static_pods, kept: actions.kept },
+    containers: { cgroups: actions.cgroups, proc: actions.proc, own_pid: process.pid },
+    kill: (pid) => process.kill(pid, 'SIGKILL')
+  })
+  return [run(stage, world)]
+}
+
 async function startAgent(settings: Settings, edge: Omit<NodeAgentPorts, 'options' | 'stdin'>): Promise<Running> {
   const options = settings.node_agent
   const { ended, ...agent } = await startNodeAgent({ ...edge, options, stdin: process.stdin })
@@ -137,7 +160,7 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
     case 'audit-collector':
       return [await startAuditCollector({ ...edge, options: settings.audit_collector })]
     case 'node-agent':
-      return [await startAgent(settings, edge)]
+      return [await startAgent(settings, edge), ...(await startAgentActions(start))]
     case 'inventory':
       return startInventory(await openWorld(settings, log, health))
     case 'enricher':

@@ -19,6 +19,7 @@ import {
   removeWebhook
 } from './actions/remove-objects.ts'
 import { revokeServiceAccount } from './actions/revoke-service-account.ts'
+import { freezeContainer, killContainer } from './actions/stop-container.ts'
 import type { PlanFacts } from './facts.ts'
 import { objectProtection, protectionOf } from './guard-rails.ts'
 import { scopedName } from './names.ts'
@@ -34,6 +35,8 @@ export const ACTIONS: Readonly<Record<ActionName, ActionDeclaration>> = {
   notify,
   quarantine_pod: quarantinePod,
   kill_process_tree: killProcessTree,
+  freeze_container: freezeContainer,
+  kill_container: killContainer,
   contain_workload: containWorkload,
   delete_pod: deletePod,
   revoke_service_account: revokeServiceAccount,
