@@ -5,6 +5,7 @@ import { configCommand } from './commands/config.ts'
 import { dlqCommand } from './commands/dlq.ts'
 import { huntCommand } from './commands/hunt.ts'
 import { incidentsCommand } from './commands/incidents.ts'
+import { profilesCommand } from './commands/profiles.ts'
 import { rulesCommand } from './commands/rules.ts'
 import { serveCommand } from './commands/serve.ts'
 import { setupCommand } from './commands/setup.ts'
@@ -20,6 +21,7 @@ const program = new Command('weir')
   .addCommand(huntCommand())
   .addCommand(incidentsCommand())
   .addCommand(dlqCommand())
+  .addCommand(profilesCommand())
   .addCommand(rulesCommand())
   .addCommand(configCommand())
 

@@ -5,7 +5,7 @@ import { plainLine } from '../detect/plain-text.ts'
 import { SEVERITIES, severityRank } from '../severity.ts'
 import type { ProfileRule } from './profile-rule.ts'
 import type { RateGroup } from './rate-group.ts'
-import type { NewEvent, ValueGroup } from './state.ts'
+import { type NewEvent, namesOf, type ValueGroup } from './state.ts'
 
 const MAX_ENTITIES = 48
 const MAX_PARTS = 100
@@ -118,7 +118,8 @@ export function crowdSignal(
   released: boolean
 ): Signal {
   const { rule } = last
-  const { scope, key, names } = group
+  const { scope, key } = group
+  const names = namesOf(key, rule.id)
   const level = rule.profile.scopes[scope]?.level ?? rule.level
   const values = events.map(({ value }) => shownValue(value))
   const more = values.length > MAX_SHOWN ? ` and ${values.length - MAX_SHOWN} more` : ''

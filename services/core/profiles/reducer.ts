@@ -47,7 +47,7 @@ export interface ProfileLimits {
   readonly max_values: number
 }
 
-export const DEFAULT_PROFILE_LIMITS: ProfileLimits = { max_groups: 100_000, max_values: 1_000_000 }
+export const DEFAULT_PROFILE_LIMITS: ProfileLimits = { max_groups: 100_000, max_values: 500_000 }
 
 export interface ProfileCounts extends LearnCounts, RateCounts {
   /** Scopes let go because there were too many, or too many values in all. */
