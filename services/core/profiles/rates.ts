@@ -85,6 +85,14 @@ function shownCount(total: number, need: number, isOver: boolean): number {
   return shown
 }
 
+/** The least recently changed come first, to be let go first. */
+function noteChanged(state: ProfileState, group: RateGroup): void {
+  if (state.dirty.has(group)) return
+  state.dirty.add(group)
+  state.rates.delete(group.key)
+  state.rates.set(group.key, group)
+}
+
 /**
  * Goes through the periods that are not done with. What is told follows from the habit and the events alone: what a late event changes
  * is told anew.
@@ -130,7 +138,7 @@ export function tellRate(
     Object.assign(group, { habit, next, first })
   }
   group.told = retell(tellings, group.told, wanted)
-  state.dirty.add(group)
+  noteChanged(state, group)
   if (over.size === 0) return
   const done = new Set([...over].map(({ index }) => index))
   group.periods = group.periods.filter(({ index }) => !done.has(index))
