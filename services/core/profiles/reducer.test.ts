@@ -78,6 +78,15 @@ describe('what profiles remember', () => {
     expect(counts.late_rates).toBe(1)
   })
 
+  it('learns nothing from an event that is dated years ahead', () => {
+    const state = emptyProfileState(CLUSTER.id)
+    const usual = [0, 1, 2].map((day) => ran('x', day * DAY))
+    const clock = { ...CLOCK, latest: ran('x', 4 * DAY).time }
+    const { counts } = advanceProfiles(state, index, [...usual, ran('forged', 9_000 * DAY)], clock)
+    const { results } = advanceProfiles(state, index, [ran('forged', 3 * DAY), ran('y', 3 * DAY)], clock)
+    expect([counts.ahead_of_clock, results.map(({ change }) => change)]).toEqual([1, ['new', 'new']])
+  })
+
   it('tells nothing for names and values that are those of every object', () => {
     const state = emptyProfileState(CLUSTER.id)
     const usual = [0, 1, 2].map((day) => ran('__proto__', day * DAY, 'constructor'))
