@@ -106,6 +106,17 @@ function merged(signals: readonly Signal[]): readonly Entity[] {
 }
 
 /**
+ * Entities of a signal that stands for several events: of one identity all, of a namespace or cluster only those that all events have,
+ * since what is new for several of them does not make them belong together.
+ */
+function entitiesOf(signals: readonly Signal[], isOneIdentity: boolean): readonly Entity[] {
+  const all = merged(signals)
+  if (isOneIdentity) return all
+  const has = ({ entities }: Signal, { type, id }: Entity) => entities.some((one) => one.type === type && one.id === id)
+  return all.filter((entity) => signals.every((signal) => has(signal, entity)))
+}
+
+/**
  * Many things are new for one scope: one signal for all.
  * @param events in order, those that are to be told of
  * @param last the one with which they became too many
@@ -124,6 +135,7 @@ export function crowdSignal(
   const values = events.map(({ value }) => shownValue(value))
   const more = values.length > MAX_SHOWN ? ` and ${values.length - MAX_SHOWN} more` : ''
   const shown = shownOf(last.signal, scopeName(rule, scope))
+  const isOneIdentity = scopeName(rule, scope) === 'identity'
   const owner = scope === 0 && names.length === 0 ? 'the cluster' : names.map((texts) => texts.join(', ')).join('/')
   const why = released ? ' after a release' : ''
   const listed = plainLine(values.slice(0, MAX_SHOWN).join(', '), EVENT_LIMITS.title_value_characters)
@@ -141,7 +153,8 @@ export function crowdSignal(
   return {
     ...alert,
     title: plainLine(title, EVENT_LIMITS.title_characters),
-    entities: merged([last.signal, ...events.map(({ signal }) => signal)]),
+    entities: entitiesOf([last.signal, ...events.map(({ signal }) => signal)], isOneIdentity),
+    ancestry: isOneIdentity ? alert.ancestry : [],
     evidence: { ...alert.evidence, 'profile.values': listed, ...(released ? { 'profile.release': 'true' } : {}) },
     parts: events.slice(0, MAX_PARTS).map(({ signal }) => signal.id),
     count: events.length

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Signal } from '../../../schemas/generated/types.ts'
 import { loadTexts, ruleText } from '../../../test/support/rule-text.ts'
-import { CLUSTER, signalOf } from '../../../test/support/signals.ts'
+import { CLUSTER, entityOf, podOf, signalOf } from '../../../test/support/signals.ts'
 import { emptyValues, forgetBefore, lastSeen, noteSeen, shrinkTo, valueText } from './known-values.ts'
 import { afterPeriod, NO_HABIT, tooMuch } from './rate-group.ts'
 import { advanceProfiles, profileIndexOf } from './reducer.ts'
@@ -76,6 +76,25 @@ describe('what profiles remember', () => {
     const { results, counts } = advanceProfiles(state, index, [...usual, ran('late', 3 * DAY - 60)], CLOCK)
     expect(results.map(({ signal }) => signal.parts)).toEqual([[`web late ${3 * DAY - 60}`]])
     expect(counts.late_rates).toBe(1)
+  })
+
+  it.each([
+    ['identity', ['pod', 'pod', 'pod', 'pod', 'pod', 'pod', 'service_account']],
+    ['cluster', ['service_account']]
+  ])('ties together what is new for one identity, and of several what they share: %s', (scope, expected) => {
+    const fields = scope === 'identity' ? '[actor.name]' : '[]'
+    const { profiles: given } = loadTexts([
+      `name: ran\n${ruleText({ a: { verb: 'get' }, condition: 'a' })}`,
+      `title: new\nprofile: { type: new_value, rules: [ran], of: [verb], for: { ${scope}: ${fields} }, memory: 10d, learn: 1d }\n`
+    ])
+    const state = emptyProfileState(CLUSTER.id)
+    const usual = [0, 1, 2].map((day) => ran('x', day * DAY))
+    const release = Array.from({ length: 6 }, (_, n) => ({
+      ...ran(`p${n}`, 3 * DAY + n),
+      entities: [entityOf('service_account', 'shop/web', 'actor'), podOf(`uid-${n}`, `shop/web-${n}`)]
+    }))
+    const { results } = advanceProfiles(state, profileIndexOf(given), [...usual, ...release], CLOCK)
+    expect(results.map(({ signal }) => signal.entities.map(({ type }) => type).sort())).toEqual([expected])
   })
 
   it('learns nothing from an event that is dated years ahead', () => {
