@@ -6,6 +6,7 @@ import { containersCommand } from './commands/containers.ts'
 import { dlqCommand } from './commands/dlq.ts'
 import { huntCommand } from './commands/hunt.ts'
 import { incidentsCommand } from './commands/incidents.ts'
+import { profilesCommand } from './commands/profiles.ts'
 import { respondCommand } from './commands/respond.ts'
 import { rulesCommand } from './commands/rules.ts'
 import { serveCommand } from './commands/serve.ts'
@@ -26,6 +27,7 @@ const program = new Command('weir')
   .addCommand(containersCommand())
   .addCommand(respondCommand())
   .addCommand(dlqCommand())
+  .addCommand(profilesCommand())
   .addCommand(rulesCommand())
   .addCommand(configCommand())
 

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { AuditEvent, EnrichedEvent } from '../../schemas/generated/types.ts'
 import { eventFixture } from '../../test/support/event-fixtures.ts'
+import { signalOf } from '../../test/support/signals.ts'
 import { createCodec, localSchemas } from '../core/avro/codec.ts'
 import type { RuleSet } from '../core/detect/rule-set.ts'
 import { WeirError } from '../core/errors.ts'
 import { cloudEventFrom } from '../core/events/cloudtrail.ts'
+import type { NeededParts } from '../core/profiles/sent-parts.ts'
 import { createMemoryFactsStore, type FactsStore } from '../platform/facts-store.ts'
 import { convertJson } from '../platform/ingest/convert.ts'
 import { silentLogger } from '../platform/log.ts'
@@ -21,13 +23,16 @@ const CONTAINER = 'ab'.repeat(32)
 const noRules: RuleSet = { size: 0, match: () => [] }
 const context = { signal: new AbortController().signal, heartbeat: async () => {} }
 
-function stages(given: { rules?: RuleSet; store?: FactsStore; attempts?: number } = {}): readonly Stage[] {
+function stages(
+  given: { rules?: RuleSet; parts?: NeededParts; store?: FactsStore; attempts?: number } = {}
+): readonly Stage[] {
   const store = given.store ?? createMemoryFactsStore()
   return createEnricherStages(
     {
       schemas,
       codec,
       rules: given.rules ?? noRules,
+      ...(given.parts === undefined ? {} : { parts: given.parts }),
       facts: createCachedFacts(store, { max_entries: 10, ttl_ms: 1_000 }),
       log: silentLogger,
       now_ms: () => 1_000,
@@ -197,6 +202,28 @@ describe('the enricher', () => {
     }
     await handle(stages({ store })[0], 'weir.runtime.v1', runtimeBatch(), runtimeBatch(), runtimeBatch())
     expect(asked).toEqual([1])
+  })
+
+  it('sends what profiles learn from once a day and value, and the same again when a batch is tried again', async () => {
+    const rule = { id: 'seen', code: null, title: 'seen', level: 'informational' as const }
+    const rules: RuleSet = {
+      size: 1,
+      match: ({ id, time, actor }) => [
+        {
+          ...signalOf({ id: `signal of ${id}`, minute: 0 }),
+          time,
+          rule,
+          role: 'part',
+          correlation_fields: { 'actor.name': [actor?.name ?? ''] }
+        }
+      ]
+    }
+    const [enricher] = stages({ rules, parts: { all: new Set(), firsts: new Map([['seen', 86_400_000_000]]) } })
+    const sent = async (...batches: Buffer[]) =>
+      (await handle(enricher, 'weir.audit.v1', ...batches)).filter(({ topic }) => topic === 'weir.signals.v1').length
+    expect([await sent(auditBatch('a', 'b')), await sent(auditBatch('a', 'b')), await sent(auditBatch('z'))]).toEqual([
+      1, 1, 0
+    ])
   })
 })
 

@@ -1,5 +1,5 @@
 /**
- * npm run bench            what needs no servers
+ * npm run bench            what needs no servers (hunt, rules, lazy, profiles, or only those that are named)
  * npm run bench -- kafka   the path through Kafka, on native servers started for it
  * npm run bench -- sensor  the built-in sensor and bpftrace on the running kernel, as root, after `npm run build:sensor`
  * npm run bench -- engines [--json]   rules against other engines, which are built with the cargo, go and mvn that are there
@@ -28,6 +28,10 @@ if (wanted.length === 0 || wanted.includes('lazy')) {
   const { benchLazyText } = await import('./lazy-text.ts')
   await benchLazyRecords(printFigures)
   await benchLazyText(printFigures)
+}
+if (wanted.length === 0 || wanted.includes('profiles')) {
+  const { benchProfiles } = await import('./profiles.ts')
+  benchProfiles(printFigures)
 }
 if (wanted.includes('kafka')) {
   const { benchKafka } = await import('./kafka.ts')

@@ -38,7 +38,7 @@ const sketchOf = (minutes: fc.Arbitrary<number>): fc.Arbitrary<Sketch> =>
     minute: minutes,
     part: fc.oneof({ weight: 9, arbitrary: fc.constant('seen') }, { weight: 1, arbitrary: fc.constant('released') }),
     actor: fc.constantFrom('alice', 'bob'),
-    value: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', null),
+    value: fc.constantFrom(...'abcdefghijkl', null),
     delay: fc.integer({ min: 0, max: 10 })
   })
 
@@ -46,7 +46,7 @@ const sketchOf = (minutes: fc.Arbitrary<number>): fc.Arbitrary<Sketch> =>
 const crowded = fc
   .record({
     day: fc.integer({ min: 0, max: 4 }),
-    hour: fc.constantFrom(0, 1, 2, 23),
+    hour: fc.constantFrom(0, 1, 23),
     minute: fc.constantFrom(0, 1, 2, 5, 30, 57, 58, 59)
   })
   .map(({ day, hour, minute }) => day * 1440 + hour * 60 + minute)
@@ -132,7 +132,7 @@ describe.each([
   it('tell what the definition says, however late, shuffled or often events come, and through restarts', () => {
     fc.assert(
       fc.property(
-        fc.array(sketchOf(crowded), { maxLength: 40, size: 'max' }),
+        fc.array(sketchOf(crowded), { maxLength: 50, size: 'max' }),
         fc.integer({ min: 1, max: 7 }),
         fc.integer({ min: 0, max: 3 }),
         (sketches, batch, restartEvery) => {
@@ -143,14 +143,14 @@ describe.each([
           expect(run(index, inOrder, 1)).toEqual(expected)
         }
       ),
-      { numRuns: 100 }
+      { numRuns: 60 }
     )
   })
 
   it('tell the same when two processes leave out what teaches nothing, try batches again and forget', () => {
     fc.assert(
       fc.property(
-        fc.array(sketchOf(crowded), { maxLength: 40, size: 'max' }),
+        fc.array(sketchOf(crowded), { maxLength: 50, size: 'max' }),
         fc.integer({ min: 1, max: 50 }),
         (sketches, capacity) => {
           const signals = signalsOf(sketches, ids)
@@ -159,7 +159,7 @@ describe.each([
           expect(run(index, needed, 3)).toEqual(oracleNewValues(rule, signals))
         }
       ),
-      { numRuns: 100 }
+      { numRuns: 60 }
     )
   })
 })
@@ -191,7 +191,7 @@ describe.each([
           expect(run(index, inOrder, 1)).toEqual(expected)
         }
       ),
-      { numRuns: 100 }
+      { numRuns: 60 }
     )
   })
 })

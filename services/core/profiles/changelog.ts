@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { CorrelatorState } from '../../../schemas/generated/types.ts'
 import type { ProfileRule } from './profile-rule.ts'
-import type { RateGroup } from './rate-group.ts'
+import type { Counted, Period, RateGroup } from './rate-group.ts'
 import type { NewEvent, ProfileState, ValueGroup } from './state.ts'
 
 const BLANK = { signal: null, sealed: null, cut_keys: [], published: null, watermark: 0, document: null } as const
@@ -15,7 +15,7 @@ export interface StoredValues {
   readonly group: string
   readonly scope: number
   readonly shards: number
-  readonly head: Pick<ValueGroup, 'names' | 'run' | 'before'> | null
+  readonly head: (Pick<ValueGroup, 'run' | 'before'> & { readonly unit_us: number }) | null
   readonly values: readonly (readonly [string, number])[]
 }
 
@@ -38,11 +38,25 @@ export interface StoredRelease {
 }
 
 /** The entry's signal is not used: samples stand with their periods. */
-export interface StoredRate extends Pick<RateGroup, 'scope' | 'names' | 'first' | 'habit' | 'periods'> {
+export interface StoredRate extends Pick<RateGroup, 'scope' | 'names' | 'first' | 'habit'> {
   readonly type: 'rate'
   readonly fingerprint: string
   readonly group: string
   readonly next: number | null
+  readonly periods: ReadonlyArray<Omit<Period, 'recent'> & { readonly recent: string }>
+}
+
+/** Times and marks, base 36: some 20 bytes each. */
+const recentText = ({ recent }: Period): string =>
+  recent.map(({ time, mark }) => `${time.toString(36)}.${mark.toString(36)}`).join(' ')
+
+export function recentOf(text: string): Counted[] {
+  return text === ''
+    ? []
+    : text.split(' ').map((item) => {
+        const [time = '', mark = ''] = item.split('.')
+        return { time: Number.parseInt(time, 36), mark: Number.parseInt(mark, 36) }
+      })
 }
 
 export type Stored = StoredValues | StoredEvent | StoredRelease | StoredRate
@@ -89,11 +103,11 @@ export function noteRelease(
 }
 
 function noteValues(state: ProfileState, group: ValueGroup): void {
-  const { known, rule, key, scope, names, run, before } = group
+  const { known, rule, key, scope, run, before } = group
   const shards = known.shards.length
-  for (const index of known.dirty) {
+  for (const index of known.dirty ?? []) {
     const values = [...(known.shards[index] ?? [])]
-    const head = index === 0 ? { names, run, before } : null
+    const head = index === 0 ? { run, before, unit_us: rule.unit_us } : null
     const stored: StoredValues = {
       type: 'values',
       fingerprint: rule.fingerprint,
@@ -105,7 +119,7 @@ function noteValues(state: ProfileState, group: ValueGroup): void {
     }
     put(state, `${groupPath(group)}/${index}`, stored)
   }
-  known.dirty.clear()
+  known.dirty = null
 }
 
 function noteRate(state: ProfileState, group: RateGroup): void {
@@ -119,7 +133,7 @@ function noteRate(state: ProfileState, group: RateGroup): void {
     first,
     habit,
     next: Number.isFinite(next) ? next : null,
-    periods
+    periods: periods.map((period) => ({ ...period, recent: recentText(period) }))
   })
 }
 

@@ -5,8 +5,8 @@ export interface KnownValues {
   /** A power of two of them; a value lies in the one that its text says. */
   shards: Map<string, number>[]
   size: number
-  /** Shards that changed since they were last written. */
-  readonly dirty: Set<number>
+  /** Shards that changed since they were last written; null when none did, since most scopes are quiet most of the time. */
+  dirty: Set<number> | null
 }
 
 /** Values per shard, on average and at most before they are dealt out anew: an entry of the changelog has some 2 KB. */
@@ -16,7 +16,13 @@ const VALUE_CHARACTERS = 128
 const SHOWN_CHARACTERS = 90
 
 export function emptyValues(): KnownValues {
-  return { shards: [new Map()], size: 0, dirty: new Set() }
+  return { shards: [new Map()], size: 0, dirty: null }
+}
+
+/** Notes that a shard has to be written. */
+export function soil(known: KnownValues, index: number): void {
+  known.dirty ??= new Set()
+  known.dirty.add(index)
 }
 
 /**
@@ -47,7 +53,7 @@ function deal(known: KnownValues): void {
   const all = known.shards.flatMap((shard) => [...shard])
   known.shards = Array.from({ length: known.shards.length * 2 }, () => new Map<string, number>())
   for (const [value, unit] of all) known.shards[shardOf(known, value)]?.set(value, unit)
-  for (let index = 0; index < known.shards.length; index += 1) known.dirty.add(index)
+  for (let index = 0; index < known.shards.length; index += 1) soil(known, index)
 }
 
 /** Notes that a value was seen; what is no later than known changes nothing. */
@@ -57,7 +63,7 @@ export function noteSeen(known: KnownValues, value: string, unit: number): void 
   const last = shard?.get(value)
   if (shard === undefined || (last !== undefined && last >= unit)) return
   shard.set(value, unit)
-  known.dirty.add(index)
+  soil(known, index)
   if (last !== undefined) return
   known.size += 1
   if (known.size > SHARD_VALUES * known.shards.length) deal(known)
@@ -70,7 +76,7 @@ export function forgetBefore(known: KnownValues, unit: number): void {
       if (last >= unit) continue
       shard.delete(value)
       known.size -= 1
-      known.dirty.add(index)
+      soil(known, index)
     }
   }
 }
@@ -85,7 +91,7 @@ export function shrinkTo(known: KnownValues, most: number): number {
     const index = shardOf(known, value)
     if (known.shards[index]?.delete(value) !== true) continue
     known.size -= 1
-    known.dirty.add(index)
+    soil(known, index)
   }
   return before - known.size
 }
@@ -93,7 +99,7 @@ export function shrinkTo(known: KnownValues, most: number): number {
 /** Values as they were written. @param count of shards at that time */
 export function restoreValues(count: number, pairs: Iterable<readonly [string, number]>): KnownValues {
   const shards = Array.from({ length: count }, () => new Map<string, number>())
-  const known: KnownValues = { shards, size: 0, dirty: new Set() }
+  const known: KnownValues = { shards, size: 0, dirty: null }
   for (const [value, unit] of pairs) {
     shards[shardOf(known, value)]?.set(value, unit)
     known.size += 1

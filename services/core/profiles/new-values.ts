@@ -2,7 +2,7 @@ import type { Signal } from '../../../schemas/generated/types.ts'
 import { boundedSignal } from '../correlate/bounded-signal.ts'
 import { note } from './agenda.ts'
 import { noteEvent, noteRelease } from './changelog.ts'
-import { emptyValues, lastSeen, noteSeen, shrinkTo, valueText } from './known-values.ts'
+import { emptyValues, lastSeen, noteSeen, shrinkTo, soil, valueText } from './known-values.ts'
 import { type ProfileRule, WORKLOAD_FIELDS } from './profile-rule.ts'
 import { crowdSignal, newValueSignal } from './profile-signal.ts'
 import {
@@ -63,15 +63,15 @@ function groupOf(
   state: ProfileState,
   rule: ProfileRule,
   scope: number,
-  names: ValueGroup['names'],
+  names: readonly (readonly string[])[],
   time: number
 ): ValueGroup {
   const key = scopeKey(rule, scope, names)
   const found = state.groups.get(key)
   if (found !== undefined) return found
   const run = { first: time, latest: unitOf(rule, time) }
-  const group: ValueGroup = { key, rule, scope, names, run, before: null, known: emptyValues(), fresh: new Map() }
-  group.known.dirty.add(0)
+  const group: ValueGroup = { key, rule, scope, run, before: null, known: emptyValues(), fresh: null }
+  soil(group.known, 0)
   state.groups.set(key, group)
   return group
 }
@@ -176,10 +176,14 @@ function settleIn(state: ProfileState, event: NewEvent, counts: LearnCounts): re
   return before === null ? [crowd] : [before, crowd]
 }
 
+function forgetFresh(group: ValueGroup, event: NewEvent): void {
+  if (group.fresh?.get(event.value) !== event) return
+  group.fresh.delete(event.value)
+  if (group.fresh.size === 0) group.fresh = null
+}
+
 function forgetEvent(state: ProfileState, event: NewEvent): void {
-  for (const { group } of event.standing.values()) {
-    if (group.fresh.get(event.value) === event) group.fresh.delete(event.value)
-  }
+  for (const { group } of event.standing.values()) forgetFresh(group, event)
   state.events.delete(event.key)
   noteEvent(state, event, true)
 }
@@ -188,7 +192,7 @@ function forgetEvent(state: ProfileState, event: NewEvent): void {
 export function closeEvent(state: ProfileState, event: NewEvent): void {
   for (const standing of event.standing.values()) {
     standing.isLearnt ??= event.signal.time - standing.group.run.first >= learn_us(event.rule)
-    if (standing.group.fresh.get(event.value) === event) standing.group.fresh.delete(event.value)
+    forgetFresh(standing.group, event)
   }
   if (event.crowd === null) forgetEvent(state, event)
   else noteEvent(state, event)
@@ -237,27 +241,28 @@ function learnIn(learning: Learning, group: ValueGroup): void {
   const { state, rule, signal, value, touched } = learning
   const unit = unitOf(rule, signal.time)
   const { run, before } = group
-  if (moveRun(group, signal.time)) for (const event of group.fresh.values()) touched.add(event)
-  if (run !== group.run || before !== group.before) group.known.dirty.add(0)
+  if (moveRun(group, signal.time)) for (const event of group.fresh?.values() ?? []) touched.add(event)
+  if (run !== group.run || before !== group.before) soil(group.known, 0)
   const last = lastSeen(group.known, value)
-  const fresh = group.fresh.get(value)
+  const fresh = group.fresh?.get(value)
   let previous: number | null | undefined
   if (fresh !== undefined && bySignalOrder(signal, fresh.signal) < 0) {
     previous = fresh.standing.get(group.scope)?.previous ?? null
     fresh.standing.delete(group.scope)
-    group.fresh.delete(value)
+    group.fresh?.delete(value)
     touched.add(fresh)
     if (previous !== null && unit - previous <= rule.memory_units) previous = undefined
   } else if (last === undefined || unit - last > rule.memory_units) previous = last ?? null
   if (previous !== undefined && isLearnable(learning, group)) {
     const event = eventOf(learning)
     event.standing.set(group.scope, { group, previous, isLearnt: null })
+    group.fresh ??= new Map()
     group.fresh.set(value, event)
   }
   const size = group.known.size
   noteSeen(group.known, value, unit)
   state.values += group.known.size - size
-  if (group.known.dirty.size === 0 || state.dirty.has(group)) return
+  if (group.known.dirty === null || state.dirty.has(group)) return
   state.dirty.add(group)
   // The least recently changed come first, to be let go first.
   state.groups.delete(group.key)
@@ -302,7 +307,11 @@ export function learnValue(
 export function restoreEvent(state: ProfileState, event: NewEvent): void {
   state.events.set(event.key, event)
   note(state.agenda, event.signal.time, `event ${event.key}`)
-  for (const { group, isLearnt } of event.standing.values()) if (isLearnt === null) group.fresh.set(event.value, event)
+  for (const { group, isLearnt } of event.standing.values()) {
+    if (isLearnt !== null) continue
+    group.fresh ??= new Map()
+    group.fresh.set(event.value, event)
+  }
   settleIn(state, event, { evicted_values: 0, dropped_new: 0 })
 }
 

@@ -5,7 +5,7 @@ import { plainLine } from '../detect/plain-text.ts'
 import { SEVERITIES, severityRank } from '../severity.ts'
 import type { ProfileRule } from './profile-rule.ts'
 import type { RateGroup } from './rate-group.ts'
-import type { NewEvent, ValueGroup } from './state.ts'
+import { type NewEvent, namesOf, type ValueGroup } from './state.ts'
 
 const MAX_ENTITIES = 48
 const MAX_PARTS = 100
@@ -106,6 +106,17 @@ function merged(signals: readonly Signal[]): readonly Entity[] {
 }
 
 /**
+ * Entities of a signal that stands for several events: of one identity all, of a namespace or cluster only those that all events have,
+ * since what is new for several of them does not make them belong together.
+ */
+function entitiesOf(signals: readonly Signal[], isOneIdentity: boolean): readonly Entity[] {
+  const all = merged(signals)
+  if (isOneIdentity) return all
+  const has = ({ entities }: Signal, { type, id }: Entity) => entities.some((one) => one.type === type && one.id === id)
+  return all.filter((entity) => signals.every((signal) => has(signal, entity)))
+}
+
+/**
  * Many things are new for one scope: one signal for all.
  * @param events in order, those that are to be told of
  * @param last the one with which they became too many
@@ -118,11 +129,13 @@ export function crowdSignal(
   released: boolean
 ): Signal {
   const { rule } = last
-  const { scope, key, names } = group
+  const { scope, key } = group
+  const names = namesOf(key, rule.id)
   const level = rule.profile.scopes[scope]?.level ?? rule.level
   const values = events.map(({ value }) => shownValue(value))
   const more = values.length > MAX_SHOWN ? ` and ${values.length - MAX_SHOWN} more` : ''
   const shown = shownOf(last.signal, scopeName(rule, scope))
+  const isOneIdentity = scopeName(rule, scope) === 'identity'
   const owner = scope === 0 && names.length === 0 ? 'the cluster' : names.map((texts) => texts.join(', ')).join('/')
   const why = released ? ' after a release' : ''
   const listed = plainLine(values.slice(0, MAX_SHOWN).join(', '), EVENT_LIMITS.title_value_characters)
@@ -140,7 +153,8 @@ export function crowdSignal(
   return {
     ...alert,
     title: plainLine(title, EVENT_LIMITS.title_characters),
-    entities: merged([last.signal, ...events.map(({ signal }) => signal)]),
+    entities: entitiesOf([last.signal, ...events.map(({ signal }) => signal)], isOneIdentity),
+    ancestry: isOneIdentity ? alert.ancestry : [],
     evidence: { ...alert.evidence, 'profile.values': listed, ...(released ? { 'profile.release': 'true' } : {}) },
     parts: events.slice(0, MAX_PARTS).map(({ signal }) => signal.id),
     count: events.length

@@ -16,7 +16,7 @@ export interface Habit {
   readonly variance: number
 }
 
-/** One event of a rate, as it is remembered while it may come again: its time and 48 bits of a hash of its id. */
+/** One event of a rate, as it is remembered while it may come again: its time and 32 bits of a hash of its id. */
 export interface Counted {
   readonly time: number
   readonly mark: number

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { Signal } from '../../../schemas/generated/types.ts'
 import { boundedSignal } from '../correlate/bounded-signal.ts'
 import { note } from './agenda.ts'
@@ -24,14 +25,8 @@ const memoryPeriods = (rule: ProfileRule): number => Math.ceil((rule.profile.mem
 
 const byCounted = (a: Counted, b: Counted): number => a.time - b.time || a.mark - b.mark
 
-/** 48 bits of an id, which are a hash already; any other text gives some number, too. */
-function markOf(id: string): number {
-  const number = Number.parseInt(id.slice(0, 12), 16)
-  if (Number.isFinite(number) && /^[0-9a-f]{12}/.test(id)) return number
-  let sum = 0
-  for (let index = 0; index < id.length; index += 1) sum = (sum * 31 + id.charCodeAt(index)) % 0xffff_ffff_ffff
-  return sum
-}
+/** Two events are taken for one when their time in microseconds and these 32 bits of their ids are the same. */
+const markOf = (id: string): number => Number.parseInt(hash('sha256', id, 'hex').slice(0, 8), 16)
 
 function periodOf(group: RateGroup, index: number, signal: Signal): Period {
   const found = group.periods.find((period) => period.index === index)
@@ -90,6 +85,14 @@ function shownCount(total: number, need: number, isOver: boolean): number {
   return shown
 }
 
+/** The least recently changed come first, to be let go first. */
+function noteChanged(state: ProfileState, group: RateGroup): void {
+  if (state.dirty.has(group)) return
+  state.dirty.add(group)
+  state.rates.delete(group.key)
+  state.rates.set(group.key, group)
+}
+
 /**
  * Goes through the periods that are not done with. What is told follows from the habit and the events alone: what a late event changes
  * is told anew.
@@ -135,7 +138,7 @@ export function tellRate(
     Object.assign(group, { habit, next, first })
   }
   group.told = retell(tellings, group.told, wanted)
-  state.dirty.add(group)
+  noteChanged(state, group)
   if (over.size === 0) return
   const done = new Set([...over].map(({ index }) => index))
   group.periods = group.periods.filter(({ index }) => !done.has(index))

@@ -47,11 +47,13 @@ export interface ProfileLimits {
   readonly max_values: number
 }
 
-export const DEFAULT_PROFILE_LIMITS: ProfileLimits = { max_groups: 100_000, max_values: 1_000_000 }
+export const DEFAULT_PROFILE_LIMITS: ProfileLimits = { max_groups: 100_000, max_values: 500_000 }
 
 export interface ProfileCounts extends LearnCounts, RateCounts {
   /** Scopes let go because there were too many, or too many values in all. */
   evicted_scopes: number
+  /** Events dated after the clock, from which nothing is learnt: one of them would make all that is usual old. */
+  ahead_of_clock: number
 }
 
 export interface ProfileOutputs {
@@ -61,7 +63,7 @@ export interface ProfileOutputs {
 }
 
 export interface ProfileClock {
-  /** Events dated after this do not move time on, microseconds since the epoch. */
+  /** Events dated after this do not move time on and teach nothing, microseconds since the epoch. */
   readonly latest: number
   readonly lateness_us: number
   /** No event of an earlier time is expected after these signals, unless time itself says less; infinity closes all. */
@@ -173,7 +175,8 @@ export function advanceProfiles(
     dropped_new: 0,
     late_rates: 0,
     blurred_rates: 0,
-    evicted_scopes: 0
+    evicted_scopes: 0,
+    ahead_of_clock: 0
   }
   const close = (before: number) => {
     if (before <= state.closed_before) return
@@ -184,7 +187,9 @@ export function advanceProfiles(
   for (const signal of signals) {
     close(Math.min(signal.time, latest) - lateness_us)
     const uses = signal.role === 'withdrawn' ? undefined : index.uses.get(signal.rule.id)
-    if (uses !== undefined) take(state, uses, signal, tellings, counts)
+    if (uses === undefined) continue
+    if (signal.time <= latest) take(state, uses, signal, tellings, counts)
+    else counts.ahead_of_clock += 1
   }
   close(closed_before)
   counts.evicted_scopes = evict(state, limits)

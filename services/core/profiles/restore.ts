@@ -1,6 +1,13 @@
 import type { CorrelatorState } from '../../../schemas/generated/types.ts'
 import { note } from './agenda.ts'
-import type { Stored, StoredEvent, StoredRate, StoredRelease, StoredValues } from './changelog.ts'
+import {
+  recentOf,
+  type Stored,
+  type StoredEvent,
+  type StoredRate,
+  type StoredRelease,
+  type StoredValues
+} from './changelog.ts'
 import { restoreValues } from './known-values.ts'
 import { releaseEnd, restoreEvent, restoreTold } from './new-values.ts'
 import type { ProfileRule } from './profile-rule.ts'
@@ -28,10 +35,10 @@ function groupOf(state: ProfileState, found: readonly Found<StoredValues>[]): bo
   if (first === undefined || head === undefined || head === null) return false
   const { rule, stored } = first
   const { group: key, scope, shards } = stored
-  const { names, run, before } = head
+  const { run, before } = head
   const pairs = found.flatMap(({ stored: { values } }) => values)
   const known = restoreValues(shards, pairs)
-  state.groups.set(key, { key, rule, scope, names, run, before, known, fresh: new Map() })
+  state.groups.set(key, { key, rule, scope, run, before, known, fresh: null })
   state.values += known.size
   return true
 }
@@ -91,8 +98,9 @@ export function restoreProfiles(
   restoreTold(state)
   for (const { stored, rule } of rates) {
     const { group: key, scope, names, first, habit, next, periods } = stored
+    const open = periods.map((period) => ({ ...period, recent: recentOf(period.recent) }))
     const after = next ?? Number.NEGATIVE_INFINITY
-    restoreRate(state, { key, rule, scope, names, first, habit, next: after, periods: [...periods], told: new Map() })
+    restoreRate(state, { key, rule, scope, names, first, habit, next: after, periods: open, told: new Map() })
   }
   state.dirty.clear()
   return state

@@ -18,14 +18,12 @@ export interface ValueGroup {
   readonly rule: ProfileRule
   /** Index of its scope in the profile. */
   readonly scope: number
-  /** Values of the fields that name it. */
-  readonly names: readonly (readonly string[])[]
   run: Run
   /** The run before, in case late events show that both are one. */
   before: Run | null
   readonly known: KnownValues
-  /** By value, the event in which it was new, while an earlier one may still come. */
-  readonly fresh: Map<string, NewEvent>
+  /** By value, the event in which it was new, while an earlier one may still come; null when there is none. */
+  fresh: Map<string, NewEvent> | null
 }
 
 /** That an event is the first with its value in a scope. */
@@ -105,6 +103,11 @@ export function emptyProfileState(cluster_id: string): ProfileState {
 /** Key of a scope of a profile. */
 export function scopeKey({ id, profile }: ProfileRule, scope: number, names: readonly (readonly string[])[]): string {
   return `${id}/${profile.scopes[scope]?.scope ?? scope}/${JSON.stringify(names)}`
+}
+
+/** Values of the fields that name a scope, from its key. */
+export function namesOf(key: string, rule_id: string): readonly (readonly string[])[] {
+  return JSON.parse(key.slice(key.indexOf('/', rule_id.length + 1) + 1)) as readonly (readonly string[])[]
 }
 
 /** Values of fields that a signal carries, null when one of them has none. */

@@ -56,7 +56,7 @@ async function withAdmin<T>({ kafka }: KafkaClient, action: (admin: Admin) => Pr
 }
 
 /** The partitions of topics with the range of offsets they hold now; topics that do not exist are left out. */
-async function rangesOf(client: KafkaClient, topics: readonly string[]) {
+export async function rangesOf(client: KafkaClient, topics: readonly string[]) {
   return await withAdmin(client, async (admin) => {
     const existing = new Set(await admin.listTopics())
     const found = topics.filter((topic) => existing.has(topic))
