@@ -18,7 +18,8 @@ export const correlatorOptions = z
           'A request for a workload and signals of its pods, or of several of its pods.'
         ),
         service_account: duration(windows.service_account, 'A service account that acts or is acted on.'),
-        credential: duration(windows.credential, 'Requests with one token or certificate.')
+        credential: duration(windows.credential, 'Requests with one token or certificate.'),
+        session: duration(windows.session, 'What ran in one exec session, and the request that opened it.')
       })
       .prefault({})
       .describe('How far apart two signals that share a key may be and still belong to one attack.'),

@@ -5,13 +5,13 @@ import {
   type ClusterMemory,
   type ClusterOutputs,
   type CorrelateContent,
+  contentOf,
   emptyMemory,
   isKnown,
   restoreCluster
 } from '../core/correlate/cluster-memory.ts'
 import type { StateEntry } from '../core/correlate/state.ts'
 import { messageOf, WeirError } from '../core/errors.ts'
-import { windowIndexOf } from '../core/windows/reducer.ts'
 import type { WindowRule } from '../core/windows/window-rule.ts'
 import { toDeadLetter } from '../platform/dead-letter.ts'
 import { correlatedSignals, correlatorLimits, correlatorMemory, incidentRevisions } from '../platform/metrics.ts'
@@ -26,7 +26,7 @@ const CORRELATED = 'weir.correlated.v1'
 /** Clusters worked through between two heartbeats. */
 const HEARTBEAT_EVERY = 8
 
-function count({ counts, windowCounts, refused, incidents }: ClusterOutputs): void {
+function count({ counts, windowCounts, sessionCounts, refused, incidents }: ClusterOutputs): void {
   correlatedSignals.inc({ result: 'accepted' }, counts.accepted)
   correlatedSignals.inc({ result: 'duplicate' }, counts.duplicates)
   correlatedSignals.inc({ result: 'ahead_of_clock' }, counts.ahead_of_clock)
@@ -36,6 +36,8 @@ function count({ counts, windowCounts, refused, incidents }: ClusterOutputs): vo
   correlatorLimits.inc({ limit: 'evicted_signals' }, counts.evicted_signals)
   correlatorLimits.inc({ limit: 'late_parts' }, windowCounts.late)
   correlatorLimits.inc({ limit: 'dropped_parts' }, windowCounts.dropped)
+  correlatorLimits.inc({ limit: 'late_sessions' }, sessionCounts.late)
+  correlatorLimits.inc({ limit: 'dropped_sessions' }, sessionCounts.dropped)
   correlatorLimits.inc({ limit: 'evicted_windows' }, windowCounts.evicted)
   for (const { severity, status } of incidents) incidentRevisions.inc({ severity, status })
 }
@@ -57,7 +59,7 @@ export interface CorrelatorPorts {
 export function createCorrelatorStage({ codec, options, windows = [], now_ms }: CorrelatorPorts): Stage {
   /** By partition, then cluster. */
   const partitions = new Map<number, Map<string, ClusterMemory>>()
-  const content: CorrelateContent = { windows: windowIndexOf(windows) }
+  const content: CorrelateContent = contentOf(windows)
 
   function deadLetter(message: Message, code: string, text: string): OutgoingMessage {
     const reason = {

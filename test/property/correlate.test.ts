@@ -18,7 +18,8 @@ const SMALL: CorrelateSettings = {
     container: 60 * MINUTE_MS,
     workload: 60 * MINUTE_MS,
     service_account: 20 * MINUTE_MS,
-    credential: 20 * MINUTE_MS
+    credential: 20 * MINUTE_MS,
+    session: 60 * MINUTE_MS
   },
   hub_signals: 6,
   hub_workloads: 2,

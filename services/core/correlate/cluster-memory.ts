@@ -1,6 +1,16 @@
 import type { CorrelatorState, Incident, Signal } from '../../../schemas/generated/types.ts'
-import { advanceWindows, restoreWindows, type WindowCounts, type WindowIndex } from '../windows/reducer.ts'
+import { annotateWith, applySessions } from '../sessions/apply-sessions.ts'
+import { restoreSessions, type SessionCounts } from '../sessions/reducer.ts'
+import { emptySessionState, type SessionIndex, type SessionState, sessionIndexOf } from '../sessions/state.ts'
+import {
+  advanceWindows,
+  restoreWindows,
+  type WindowCounts,
+  type WindowIndex,
+  windowIndexOf
+} from '../windows/reducer.ts'
 import { emptyWindowState, type WindowState } from '../windows/state.ts'
+import type { WindowRule } from '../windows/window-rule.ts'
 import { boundedSignal, defectOf } from './bounded-signal.ts'
 import { type CorrelateCounts, correlate, type RefusedSignal } from './reducer.ts'
 import { restore } from './restore.ts'
@@ -12,11 +22,18 @@ export interface ClusterMemory {
   readonly cluster_id: string
   readonly stitching: ClusterState
   readonly windows: WindowState
+  readonly sessions: SessionState
 }
 
 /** What signals are judged by. */
 export interface CorrelateContent {
   readonly windows: WindowIndex
+  readonly sessions: SessionIndex
+}
+
+/** @param rules all correlations; what one refers to stands before it */
+export function contentOf(rules: readonly WindowRule[]): CorrelateContent {
+  return { windows: windowIndexOf(rules), sessions: sessionIndexOf(rules) }
 }
 
 export interface ClusterOutputs {
@@ -29,10 +46,16 @@ export interface ClusterOutputs {
   readonly refused: readonly RefusedSignal[]
   readonly counts: CorrelateCounts
   readonly windowCounts: WindowCounts
+  readonly sessionCounts: SessionCounts
 }
 
 export function emptyMemory(cluster_id: string): ClusterMemory {
-  return { cluster_id, stitching: emptyState(cluster_id), windows: emptyWindowState(cluster_id) }
+  return {
+    cluster_id,
+    stitching: emptyState(cluster_id),
+    windows: emptyWindowState(cluster_id),
+    sessions: emptySessionState(cluster_id)
+  }
 }
 
 /** No event before this is expected when an event of this time has come, both microseconds since the epoch. */
@@ -46,13 +69,14 @@ export function isKnown({ stitching }: ClusterMemory): boolean {
 }
 
 /**
- * One step of everything that needs more than one event: correlations over the signals, then stitching of both.
+ * One step of everything that needs more than one event: correlations over the signals, whose session they were in, then stitching
+ * of all.
  * @param memory of the cluster; it is changed in place and must be used by nobody else
  * @param signals of the cluster, a batch in any order
  * @param now microseconds since the epoch; bounds how far signals can move event time on
  */
 export function advanceCluster(
-  { stitching, windows }: ClusterMemory,
+  { stitching, windows, sessions }: ClusterMemory,
   content: CorrelateContent,
   signals: readonly Signal[],
   now: number,
@@ -63,13 +87,40 @@ export function advanceCluster(
   const time = usable.reduce((most, signal) => Math.max(most, Math.min(signal.time, latest)), stitching.watermark)
   const parts = usable.filter(({ rule }) => content.windows.uses.has(rule.id)).map(boundedSignal)
   const { results, counts } = advanceWindows(windows, content.windows, parts, closedBefore(time, settings))
-  const told = results.filter(({ change }) => change !== 'withdrawn').map(({ signal }) => signal)
-  const withdrawn = results.filter(({ change }) => change !== 'new').map(({ signal }) => signal.id)
-  const stitched = correlate(stitching, [...signals, ...told], now, settings, withdrawn)
-  const entries = [...[...windows.changes].map(([key, value]) => ({ key, value })), ...stitched.entries]
+  const told = standing(results)
+  const gone = changedIds(results)
+  const batch = {
+    parts: usable,
+    alerts: [...usable, ...told],
+    gone: new Set(gone),
+    closed_before: closedBefore(time, settings)
+  }
+  const applied = applySessions(sessions, content.sessions, stitching, batch, settings)
+  const all = [...applied.again, ...signals, ...told, ...standing(applied.results)]
+  const withdrawn = [...gone, ...applied.again.map(({ id }) => id), ...changedIds(applied.results)]
+  const stitched = correlate(stitching, all, now, settings, withdrawn, applied.annotate)
+  const changes = [...windows.changes, ...sessions.changes].map(([key, value]) => ({ key, value }))
   windows.changes.clear()
-  return { ...stitched, entries, correlated: results.map(({ signal }) => signal), windowCounts: counts }
+  sessions.changes.clear()
+  return {
+    ...stitched,
+    entries: [...changes, ...stitched.entries],
+    correlated: [...results, ...applied.results].map(({ signal }) => signal),
+    windowCounts: counts,
+    sessionCounts: applied.counts
+  }
 }
+
+interface Result {
+  readonly change: 'new' | 'updated' | 'withdrawn'
+  readonly signal: Signal
+}
+
+const standing = (results: readonly Result[]): readonly Signal[] =>
+  results.filter(({ change }) => change !== 'withdrawn').map(({ signal }) => signal)
+
+const changedIds = (results: readonly Result[]): readonly string[] =>
+  results.filter(({ change }) => change !== 'new').map(({ signal }) => signal.id)
 
 /**
  * The memory as it was when the last of the entries was written.
@@ -82,13 +133,19 @@ export function restoreCluster(
   entries: readonly CorrelatorState[],
   settings: CorrelateSettings
 ): ClusterMemory {
-  const ofWindows = entries.filter(({ kind }) => kind === 'part' || kind === 'window')
-  const others = entries.filter(({ kind }) => kind !== 'part' && kind !== 'window')
+  const of = (...kinds: readonly CorrelatorState['kind'][]) => entries.filter(({ kind }) => kinds.includes(kind))
+  const watermark = of('clock').reduce((most, entry) => Math.max(most, entry.watermark), 0)
+  const closed = closedBefore(watermark, settings)
+  const sessions = restoreSessions(cluster_id, content.sessions, of('session'), closed)
+  const others = entries.filter(({ kind }) => kind !== 'part' && kind !== 'window' && kind !== 'session')
   const stitching = restore(
     cluster_id,
     others.map((value) => ({ key: value.key, value })),
-    settings
+    settings,
+    annotateWith(sessions, content.sessions)
   )
-  const closed = closedBefore(stitching.watermark, settings)
-  return { cluster_id, stitching, windows: restoreWindows(cluster_id, content.windows, ofWindows, closed) }
+  return {
+    ...{ cluster_id, stitching, sessions },
+    windows: restoreWindows(cluster_id, content.windows, of('part', 'window'), closed)
+  }
 }

@@ -47,6 +47,9 @@ export function linksOf(signal: Pick<Signal, 'entities'>): readonly Link[] {
       case 'service_account':
         if (entity.role !== 'context' && !isStoppedServiceAccount(entity.id)) add('service_account', entity.id)
         break
+      case 'exec_session':
+        add('session', entity.id)
+        break
       case 'credential':
         if (entity.role === 'actor' && !actsForEverybody) add('credential', entity.id)
         break

@@ -3,7 +3,7 @@ const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
 /** Kinds of keys by which two signals can belong to one attack. */
-export const LINK_KINDS = ['pod', 'container', 'workload', 'service_account', 'credential'] as const
+export const LINK_KINDS = ['pod', 'container', 'workload', 'service_account', 'credential', 'session'] as const
 export type LinkKind = (typeof LINK_KINDS)[number]
 
 export interface CorrelateSettings {
@@ -41,7 +41,8 @@ export const DEFAULT_CORRELATE_SETTINGS: CorrelateSettings = {
     container: DAY_MS,
     workload: DAY_MS,
     service_account: HOUR_MS,
-    credential: HOUR_MS
+    credential: HOUR_MS,
+    session: DAY_MS
   },
   hub_signals: 50,
   hub_workloads: 10,
