@@ -33,7 +33,10 @@ function outdated(
   for (const pod of pods) {
     for (const stored of stitching.chains.get(`pod:${pod}`)?.signals ?? []) {
       if (stored.signal.time < stitching.watermark - memory_us || stored.group?.isSealed === true) continue
-      if (JSON.stringify(annotate(stored.raw)) !== JSON.stringify(stored.signal)) found.add(stored)
+      const now = annotate(stored.raw)
+      // Most signals were in no session and are in none.
+      if (now === stored.raw && stored.signal === stored.raw) continue
+      if (JSON.stringify(now) !== JSON.stringify(stored.signal)) found.add(stored)
     }
   }
   return [...found]

@@ -150,6 +150,25 @@ describe('what runs in a session', () => {
     expect(severityOf(entityOf('service_account', 'ci/deployer', 'actor'))).toEqual(['high'])
   })
 
+  it('that a pod opened in another is one incident with what goes on in the first', () => {
+    const world = newWorld()
+    const asked = requested({ ...REQUEST, by: entityOf('service_account', 'data/jupyter', 'actor') })
+    const caller = entityOf('pod', 'uid-a', 'actor', 'data/jupyter-1')
+    const inCaller = found({
+      ...FINDING,
+      id: 'first',
+      second: -60,
+      processes: ['z'],
+      pod: 'data/jupyter-1',
+      uid: 'uid-a'
+    })
+    feed(world, { ...asked, entities: [...asked.entities, caller] }, started(START), found(FINDING), inCaller)
+    expect(open(world)).toHaveLength(1)
+    expect(open(world)[0]?.timeline.flatMap(({ signals }) => signals)).toEqual(
+      expect.arrayContaining(['first', 'read', ...world.told.keys()])
+    )
+  })
+
   it('is not told of when nothing above informational was detected', () => {
     const world = newWorld()
     feed(world, requested(REQUEST), started(START), found({ ...FINDING, severity: 'informational' }))
