@@ -46,17 +46,27 @@ const request = fc
     })
   )
 const start = fc
-  .record({ second, command, container, number: fc.integer({ min: 1, max: 8 }), pod })
-  .map(({ number, pod: [name, uid], ...rest }) => [
-    started({ ...rest, command: `/bin/${rest.command}`, id: `p${number}-${name}`, pod: name, uid })
+  .record({
+    ...{ second, command, container, number: fc.integer({ min: 1, max: 8 }), pod },
+    flags: fc.constantFrom('execve clone', 'execve')
+  })
+  .map(({ number, pod: [name, uid], flags, ...rest }) => [
+    started({
+      ...{ ...rest, command: `/bin/${rest.command}`, pod: name, uid, flags, pid: `${number}` },
+      id: `p${number}-${name}${flags === 'execve' ? '-instead' : ''}`
+    })
   ])
 const finding = fc
   .record({
     ...{ second, container, pod, number: fc.integer({ min: 1, max: 8 }) },
+    instead: fc.boolean(),
     severity: fc.constantFrom('informational' as const, 'low' as const, 'medium' as const, 'high' as const)
   })
-  .map(({ number, pod: [name, uid], ...rest }) => [
-    found({ ...rest, id: '', processes: ['child', `p${number}-${name}`], pod: name, uid })
+  .map(({ number, pod: [name, uid], instead, ...rest }) => [
+    found({
+      ...{ ...rest, id: '', pod: name, uid },
+      processes: ['child', `p${number}-${name}${instead ? '-instead' : ''}`]
+    })
   ])
 
 /** Signals, each with an id of its own, by time. */

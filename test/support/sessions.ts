@@ -141,11 +141,24 @@ export interface StartSketch {
   readonly container?: string | null
   readonly command?: string | null
   readonly provider?: string
+  /** As Tetragon gives them. */
+  readonly flags?: string
+  readonly pid?: string
 }
 
 /** The signal of a process that came into a container. */
 export function started(sketch: StartSketch): Signal {
-  const { second, id, pod = POD, uid = UID, container = 'web', command = '/bin/sh', provider = 'tetragon' } = sketch
+  const {
+    second,
+    id,
+    pod = POD,
+    uid = UID,
+    container = 'web',
+    command = '/bin/sh',
+    provider = 'tetragon',
+    flags = null,
+    pid = null
+  } = sketch
   const [namespace = '', name = ''] = pod.split('/')
   const sketched = signalOf({
     id: `start-${id}`,
@@ -161,6 +174,8 @@ export function started(sketch: StartSketch): Signal {
     'container.name': container,
     'process.command_line': command,
     'process.entry': 'exec',
+    'process.pid': pid,
+    'attributes.flags': flags,
     'source.provider': provider
   }
   const fields = Object.entries(values).map(([key, value]) => [key, value === null ? [] : [value]] as const)

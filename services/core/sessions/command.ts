@@ -2,7 +2,7 @@
  * How well a process fits the command that was asked for: 0 another program; 1 one of the two is not known; 2 the same program;
  * 3 the same program with the same arguments.
  */
-export type CommandFit = 0 | 1 | 2 | 3
+type CommandFit = 0 | 1 | 2 | 3
 
 /** The kernel keeps this much of a program's name, and some sensors know no more. */
 const SHORT_NAME_CHARACTERS = 15

@@ -69,7 +69,7 @@ export function isUnanswered(
 export function isUnasked(
   state: SessionState,
   { timespan_us }: WindowRule,
-  { requests, starts, sessions }: PodSessions,
+  { requests, joined, sessions }: PodSessions,
   start: ProcessStart
 ): boolean {
   if (sessions.some((session) => session.start?.id === start.id)) return false
@@ -78,7 +78,7 @@ export function isUnasked(
     kind === 'exec' && isNear(time) && !sessions.some((session) => session.id === id)
   // A request that found no process of its own is a better explanation than a way past the API: clocks may be wrong.
   if (requests.some(isFree)) return false
-  const same = starts.filter(
+  const same = joined.filter(
     (one) => one.command === start.command && one.container === start.container && isNear(one.time)
   )
   if (same.length >= MANY_STARTS) return false

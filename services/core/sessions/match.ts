@@ -1,4 +1,4 @@
-import { type CommandFit, commandFit } from './command.ts'
+import { commandFit } from './command.ts'
 import type { ProcessStart, SessionActor, SessionRequest } from './session-facts.ts'
 
 /**
@@ -21,7 +21,8 @@ export interface Match {
 interface Candidate {
   readonly request: SessionRequest
   readonly start: ProcessStart
-  readonly fit: CommandFit
+  /** As of `commandFit`. */
+  readonly fit: number
   readonly distance: number
 }
 
@@ -32,7 +33,10 @@ function candidateOf(request: SessionRequest, start: ProcessStart): Candidate | 
   const isOther =
     start.container !== null && request.containers.length > 0 && !request.containers.includes(start.container)
   if (isOther || (request.pod_uid !== null && start.pod_uid !== null && request.pod_uid !== start.pod_uid)) return null
-  const fit = commandFit(request.command, start.command)
+  // A runtime may begin a process with a program of its own.
+  const soon = start.later.filter(({ time }) => time - request.time <= LATEST_START_US)
+  const fits = [start, ...soon].map(({ command }) => commandFit(request.command, command))
+  const fit = Math.max(...fits)
   return fit === 0 ? null : { request, start, fit, distance: Math.abs(late) }
 }
 

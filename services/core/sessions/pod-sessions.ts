@@ -1,14 +1,14 @@
 import type { Signal } from '../../../schemas/generated/types.ts'
 import { EARLIEST_START_US, LATEST_START_US, matchSessions } from './match.ts'
-import { type ProcessStart, requestFrom, type SessionRequest, startFrom } from './session-facts.ts'
+import { joinedStarts, type ProcessStart, requestFrom, type SessionRequest, startFrom } from './session-facts.ts'
 import { noteSessionSignal, type PodSessions, type Session, type SessionState } from './state.ts'
 
 const HOUR_US = 3_600_000_000
 
 /** How long a request or process waits for its other half: as long as a session whose request is logged when it ends. */
 export const UNMATCHED_US = 24 * HOUR_US
-/** How long a session is remembered from its start: as long as an incident stays open without signals. */
-export const SESSION_US = 14 * 24 * HOUR_US
+/** How long a session is remembered from its start: longer than an incident takes signals, and stays open after the last. */
+export const SESSION_US = 45 * 24 * HOUR_US
 /** Most requests, and most processes, remembered per pod; then the oldest are let go. */
 export const MAX_PER_POD = 256
 
@@ -47,8 +47,9 @@ function containerSessions(pod: string, requests: readonly SessionRequest[]): re
 const outlineOf = ({ sessions, starts }: PodSessions): string =>
   JSON.stringify([
     sessions.some(({ start }) => start === null) ? starts.map(({ id }) => id) : [],
-    sessions.map(({ key, request: { id, ended, events, containers }, others }) => [
+    sessions.map(({ key, start, request: { id, ended, events, containers }, others }) => [
       key,
+      start?.later.map((one) => one.id) ?? [],
       id,
       ended,
       events,
@@ -73,7 +74,8 @@ export function readSessions(state: SessionState, pod: PodSessions): boolean {
     a.time - b.time || (a.id < b.id ? -1 : 1)
   pod.requests = [...pod.requestSignals.values()].flatMap((signals) => requestFrom(signals, pod.pod) ?? []).sort(byTime)
   pod.starts = [...pod.startSignals.values()].flatMap((signal) => startFrom(signal, pod.pod) ?? []).sort(byTime)
-  const matches = matchSessions(pod.requests, pod.starts)
+  pod.joined = joinedStarts(pod.starts)
+  const matches = matchSessions(pod.requests, pod.joined)
   pod.sessions = [
     ...matches.map(({ request, start, others }) => ({
       ...{ id: request.id, key: start.id, pod: pod.pod },
@@ -83,7 +85,8 @@ export function readSessions(state: SessionState, pod: PodSessions): boolean {
   ].sort((a, b) => byTime(a.request, b.request))
   for (const { id } of pod.starts) state.byProcess.set(id, null)
   for (const session of pod.sessions) {
-    if (session.start !== null) state.byProcess.set(session.start.id, session)
+    if (session.start !== null)
+      for (const { id } of [session.start, ...session.start.later]) state.byProcess.set(id, session)
     for (const event of session.request.events) state.byEvent.set(event, session)
   }
   return outlineOf(pod) !== before
@@ -98,6 +101,11 @@ function forget(state: SessionState, pod: PodSessions, { request, start }: Item)
   else pod.startSignals.delete(id)
   pod.judged.delete(id)
 }
+
+const idsInSessions = ({ sessions }: PodSessions): ReadonlySet<string> =>
+  new Set(
+    sessions.flatMap(({ id, start }) => [id, ...(start === null ? [] : [start, ...start.later].map((one) => one.id))])
+  )
 
 /** Requests and processes that could have to do with each other, over any number of others between them. */
 function clustersOf(items: readonly Item[]): readonly Item[][] {
@@ -117,7 +125,7 @@ function clustersOf(items: readonly Item[]): readonly Item[][] {
  * @returns when to look again, microseconds since the epoch; null when nothing is left
  */
 export function expirePod(state: SessionState, pod: PodSessions): number | null {
-  const inSession = new Set(pod.sessions.flatMap(({ id, start }) => (start === null ? [id] : [id, start.id])))
+  const inSession = idsInSessions(pod)
   let due: number | null = null
   let isChanged = false
   for (const cluster of clustersOf(itemsOf(pod))) {
@@ -134,7 +142,7 @@ export function expirePod(state: SessionState, pod: PodSessions): number | null 
 
 /** Lets go of the oldest of too many, what is no session first. @returns how many */
 export function shrinkPod(state: SessionState, pod: PodSessions): number {
-  const inSession = new Set(pod.sessions.flatMap(({ id, start }) => (start === null ? [id] : [id, start.id])))
+  const inSession = idsInSessions(pod)
   const gone: Item[] = []
   for (const items of [itemsOf({ ...pod, starts: [] }), itemsOf({ ...pod, requests: [] })]) {
     const rank = ({ request, start }: Item) => (inSession.has(request?.id ?? start?.id ?? '') ? 1 : 0)

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { CorrelatorState, Signal } from '../../../schemas/generated/types.ts'
 import { boundedSignal } from '../correlate/bounded-signal.ts'
 import { note, takeDue } from '../windows/agenda.ts'
@@ -21,7 +22,7 @@ import {
 } from './state.ts'
 
 /** Most signals of requests and processes remembered per cluster; then the pods of which nothing was heard for longest are let go. */
-const MAX_SIGNALS = 50_000
+const MAX_SIGNALS = 20_000
 /** Most events of one request: there are two, and more only where several API servers log it. */
 const MAX_SIGNALS_PER_REQUEST = 4
 /** How long what was heard of sensors is remembered. */
@@ -155,7 +156,7 @@ function judge(state: SessionState, index: SessionIndex, pod: PodSessions): Judg
           decide(rule, request.id, (id) => unansweredSignal(rule, id, pod.pod, request))
       }
     } else if (find === 'unasked') {
-      for (const start of pod.starts) {
+      for (const start of pod.joined) {
         if (pod.judged.has(start.id) || !isDue(start.time, rule, state.closed_before)) continue
         pod.judged.add(start.id)
         if (isUnasked(state, rule, pod, start)) decide(rule, start.id, (id) => unaskedSignal(rule, id, pod.pod, start))
@@ -296,8 +297,8 @@ export function tellSessions(
         results.push(...withdrawnResult(known, index, anySignal(pod)))
         continue
       }
-      const content = `${signal.severity} ${signal.title}`
-      if (known?.content === content && known.parts.join() === signal.parts.join()) continue
+      const content = hash('sha256', JSON.stringify(signal), 'hex').slice(0, 32)
+      if (known?.content === content) continue
       pod.told.set(id, { id, rule: rule.id, about: session.key, content, parts: signal.parts })
       noteTold(state, pod)
       results.push({ change: known === undefined ? 'new' : 'updated', signal })
@@ -351,7 +352,7 @@ export function restoreSessions(
       if (rule.correlation.find === 'unanswered') {
         for (const { id, time } of pod.requests) if (isDue(time, rule, closed_before)) pod.judged.add(id)
       } else if (rule.correlation.find === 'unasked') {
-        for (const { id, time } of pod.starts) if (isDue(time, rule, closed_before)) pod.judged.add(id)
+        for (const { id, time } of pod.joined) if (isDue(time, rule, closed_before)) pod.judged.add(id)
       }
     }
   }

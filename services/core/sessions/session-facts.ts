@@ -48,6 +48,11 @@ export interface ProcessStart {
   readonly command: string | null
   /** Which sensor saw it: tetragon, falco or weir. */
   readonly provider: string | null
+  readonly pid: string | null
+  /** Whether it is a process that was there before and runs another program now, without a fork between. */
+  readonly isReplacement: boolean
+  /** What the same process ran afterwards, by time. */
+  readonly later: readonly ProcessStart[]
   readonly signal: Signal
 }
 
@@ -56,6 +61,23 @@ function valuesOf({ correlation_fields }: Signal, name: SessionField): readonly 
 }
 
 const textOf = (signal: Signal, name: SessionField): string | null => valuesOf(signal, name)[0] ?? null
+
+/** Puts what a process ran one after another together. @param starts by time */
+export function joinedStarts(starts: readonly ProcessStart[]): readonly ProcessStart[] {
+  const latest = new Map<string, ProcessStart>()
+  const later = new Map<ProcessStart, ProcessStart[]>()
+  const first: ProcessStart[] = []
+  for (const start of starts) {
+    const key = JSON.stringify([start.node, start.pid, start.container])
+    const before = start.isReplacement && start.pid !== null ? latest.get(key) : undefined
+    if (before !== undefined) later.set(before, [...(later.get(before) ?? []), start])
+    else {
+      latest.set(key, start)
+      first.push(start)
+    }
+  }
+  return first.map((start) => ({ ...start, later: later.get(start) ?? [] }))
+}
 
 /** The pod by namespace and name: requests know no more, and sensors give both or are helped by the inventory. */
 export function podKeyOf(signal: Signal): string | null {
@@ -137,6 +159,13 @@ export function requestFrom(signals: readonly Signal[], pod: string): SessionReq
   }
 }
 
+/**
+ * Tetragon gives a process a new identity with each program, and the parent of the process, not the program before, as its parent. It
+ * says `clone` of the first program after a fork only (bpf/process/bpf_execve_event.c).
+ */
+const replaces = (flags: string | null): boolean =>
+  flags !== null && /\bexecve\b/.test(flags) && !/\bclone\b/.test(flags)
+
 /** @returns null when the signal names no process */
 export function startFrom(signal: Signal, pod: string): ProcessStart | null {
   const [process] = signal.ancestry
@@ -149,6 +178,9 @@ export function startFrom(signal: Signal, pod: string): ProcessStart | null {
     container: textOf(signal, 'container.name'),
     command: textOf(signal, 'process.command_line'),
     provider: textOf(signal, 'source.provider'),
+    pid: textOf(signal, 'process.pid'),
+    isReplacement: replaces(textOf(signal, 'attributes.flags')),
+    later: [],
     signal
   }
 }

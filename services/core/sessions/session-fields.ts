@@ -23,6 +23,8 @@ export const START_FIELDS = [
   'container.name',
   'process.command_line',
   'process.entry',
+  'process.pid',
+  'attributes.flags',
   'source.provider'
 ] as const
 

@@ -182,6 +182,21 @@ describe('what runs in a session', () => {
     expect(open(world)[0]?.title).toBe('The token was read')
   })
 
+  it('goes on in what its first process runs instead, whose parent is that of the process', () => {
+    const world = newWorld()
+    const instead = started({ second: 5, id: 'p1b', command: '/bin/bash', flags: 'execve rootcwd', pid: '77' })
+    const other = started({ second: 6, id: 'q1', command: '/bin/bash', flags: 'execve rootcwd clone', pid: '78' })
+    const first = started({ ...START, flags: 'execve clone', pid: '77' })
+    const finding = found({ ...FINDING, processes: ['p2', 'p1b'] })
+    const elsewhere = found({ ...FINDING, id: 'else', processes: ['p3', 'q1'] })
+    feed(world, other, instead, finding, elsewhere, first)
+    feed(world, requested(REQUEST))
+    expect([...world.told.values()].map(({ parts }) => parts)).toEqual([['read']])
+    restart(world)
+    feed(world, found({ ...FINDING, id: 'again', processes: ['p4', 'p1b'] }))
+    expect([...world.told.values()].map(({ parts }) => parts)).toEqual([['again', 'read']])
+  })
+
   it('is still somebody’s two weeks later, and after a restart', () => {
     const world = newWorld()
     feed(world, requested(REQUEST), started(START))
@@ -359,7 +374,7 @@ describe('what is remembered', () => {
     feed(world, requested(REQUEST), started(START), started({ second: HOUR, id: 'lonely' }))
     feed(world, later(26 * HOUR))
     expect(world.memory.sessions.signals).toBe(2)
-    feed(world, later(15 * 24 * HOUR))
+    feed(world, later(46 * 24 * HOUR))
     expect(world.memory.sessions.signals).toBe(0)
     expect([...world.memory.sessions.pods.keys()]).toEqual([])
     expect(

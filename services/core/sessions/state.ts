@@ -26,7 +26,7 @@ export interface ToldSession {
   readonly rule: string
   /** What it is about: a session's key, a request or a process. */
   readonly about: string
-  /** Its content, in short: it is told again when that changes. */
+  /** Hash of what was told: it is told again when that changes. */
   readonly content: string
   /** Ids of the signals it was told of; none for what is told of a request or process. */
   readonly parts: readonly string[]
@@ -42,6 +42,8 @@ export interface PodSessions {
   /** By time. */
   requests: readonly SessionRequest[]
   starts: readonly ProcessStart[]
+  /** The same, what one process ran one after another being one. */
+  joined: readonly ProcessStart[]
   sessions: readonly Session[]
   /** Requests and processes of which it was decided whether they are told of. */
   readonly judged: Set<string>
@@ -108,6 +110,7 @@ export function emptyPod(pod: string): PodSessions {
     startSignals: new Map(),
     requests: [],
     starts: [],
+    joined: [],
     sessions: [],
     judged: new Set(),
     told: new Map()
