@@ -72,7 +72,7 @@ export function isUnasked(
   { requests, joined, sessions }: PodSessions,
   start: ProcessStart
 ): boolean {
-  if (sessions.some((session) => session.start?.id === start.id)) return false
+  if (!start.isExec || sessions.some((session) => session.start?.id === start.id)) return false
   const isNear = (time: number) => Math.abs(time - start.time) <= timespan_us
   const isFree = ({ id, kind, time }: SessionRequest) =>
     kind === 'exec' && isNear(time) && !sessions.some((session) => session.id === id)

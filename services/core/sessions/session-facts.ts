@@ -48,6 +48,8 @@ export interface ProcessStart {
   readonly command: string | null
   /** Which sensor saw it: tetragon, falco or weir. */
   readonly provider: string | null
+  /** Whether it is known to be neither probe nor hook: the sensor says so, or it has a terminal. */
+  readonly isExec: boolean
   readonly pid: string | null
   /** Whether it is a process that was there before and runs another program now, without a fork between. */
   readonly isReplacement: boolean
@@ -178,6 +180,7 @@ export function startFrom(signal: Signal, pod: string): ProcessStart | null {
     container: textOf(signal, 'container.name'),
     command: textOf(signal, 'process.command_line'),
     provider: textOf(signal, 'source.provider'),
+    isExec: textOf(signal, 'process.entry') === 'exec' || textOf(signal, 'process.interactive') === 'true',
     pid: textOf(signal, 'process.pid'),
     isReplacement: replaces(textOf(signal, 'attributes.flags')),
     later: [],

@@ -23,6 +23,7 @@ export const START_FIELDS = [
   'container.name',
   'process.command_line',
   'process.entry',
+  'process.interactive',
   'process.pid',
   'attributes.flags',
   'source.provider'
