@@ -238,7 +238,7 @@ export function parseCorrelation(section: SourceMap, problems: Problems): Correl
       findEntry?.value.at ?? section.at,
       'RULE_VALUE',
       `session has find, one of ${FINDS.join(', ')}; other correlations have none`,
-      nearest(findText ?? '', FINDS)
+      find === null ? nearest(findText ?? '', FINDS) : null
     )
   }
   if (type === 'absence' && references.length < 2) {
