@@ -414,11 +414,11 @@ export interface ContainerState {
 
 /** One entry of the correlator's state. Value of weir.state.v1, the latest per key counts; a tombstone forgets the key. Which signals belong together is not stored: it follows from the signals. */
 export interface CorrelatorState {
-  /** Key within the cluster, also the tail of the message key: signal/ID, incident/ID, clock, part/ID, window/RULE/GROUP, profile/RULE/KEY, verdict/SIGNAL. */
+  /** Key within the cluster, also the tail of the message key: signal/ID, incident/ID, clock, part/ID, window/RULE/GROUP, profile/RULE/KEY, verdict/SIGNAL, session/ID. */
   readonly key: string
   /** The cluster, empty for markers. */
   readonly cluster_id: string
-  /** signal: a signal that is remembered; incident: what was last published of an incident; clock: the watermark of a cluster; marker: end of a restore; part: a signal that counts towards correlations; window: what a correlation has told of a group; profile: what is known of an identity, namespace or cluster; verdict: what analysts said of the incident that began with a signal. */
+  /** signal: a signal that is remembered; incident: what was last published of an incident; clock: the watermark of a cluster; marker: end of a restore; part: a signal that counts towards correlations; window: what a correlation has told of a group; profile: what is known of an identity, namespace or cluster; verdict: what analysts said of the incident that began with a signal; session: a signal that tells of a session or of a process that begins one, or what was told of the sessions of a pod. */
   readonly kind: StateKind
   /** The signal, its texts cut to the correlator's bounds. */
   readonly signal: Signal | null
@@ -513,7 +513,7 @@ export interface Entity {
 export type EntityRole = 'actor' | 'target' | 'context'
 
 /** What it is. */
-export type EntityType = 'process' | 'container' | 'pod' | 'workload' | 'service_account' | 'credential' | 'user' | 'source_address' | 'node' | 'image' | 'secret' | 'role_binding' | 'indicator' | 'cloud_identity' | 'object'
+export type EntityType = 'process' | 'container' | 'pod' | 'workload' | 'service_account' | 'credential' | 'user' | 'source_address' | 'node' | 'image' | 'secret' | 'role_binding' | 'indicator' | 'cloud_identity' | 'object' | 'exec_session'
 
 /** Which part of Weir an event came through. */
 export interface EventSource {
@@ -968,7 +968,7 @@ export interface SignalRule {
 export type SourceType = 'audit' | 'runtime' | 'cloud'
 
 /** What an entry holds. */
-export type StateKind = 'signal' | 'incident' | 'clock' | 'marker' | 'part' | 'window' | 'profile' | 'verdict'
+export type StateKind = 'signal' | 'incident' | 'clock' | 'marker' | 'part' | 'window' | 'profile' | 'verdict' | 'session'
 
 /** What became of a step. */
 export interface StepResult {

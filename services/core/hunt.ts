@@ -3,7 +3,7 @@ import { type Bodies, eventBodies } from './bodies.ts'
 import { boundedSignal } from './correlate/bounded-signal.ts'
 import { correlate } from './correlate/reducer.ts'
 import type { CorrelateSettings } from './correlate/settings.ts'
-import { type ClusterState, emptyState } from './correlate/state.ts'
+import { type Annotate, type ClusterState, emptyState } from './correlate/state.ts'
 import type { RuleSet } from './detect/rule-set.ts'
 import { factChanges } from './enrich/fact-changes.ts'
 import { inventoryFromAudit } from './enrich/inventory.ts'
@@ -17,6 +17,8 @@ import type { ProfileRule } from './profiles/profile-rule.ts'
 import { advanceProfiles, profileIndexOf } from './profiles/reducer.ts'
 import { emptyProfileState } from './profiles/state.ts'
 import { createRecentIds } from './recent-ids.ts'
+import { applySessions } from './sessions/apply-sessions.ts'
+import { emptySessionState, sessionIndexOf } from './sessions/state.ts'
 import { severityRank } from './severity.ts'
 import { advanceWindows, windowIndexOf } from './windows/reducer.ts'
 import { emptyWindowState } from './windows/state.ts'
@@ -102,6 +104,9 @@ export function createHunt({
   let parts: Signal[] = []
   const index = windowIndexOf(windows)
   const learning = profileIndexOf(profiles)
+  const sessionIndex = sessionIndexOf(windows)
+  /** Who is behind signals, by cluster, once correlations were evaluated. */
+  const annotations = new Map<string, Annotate>()
   const latest = new Map<string, Incident>()
 
   const factOf = (key: string): PodFacts | null => pods.get(key) ?? null
@@ -117,7 +122,8 @@ export function createHunt({
     for (const [id, signals] of Map.groupBy(pending, (signal) => signal.cluster.id)) {
       const state = states.get(id) ?? emptyState(id)
       states.set(id, state)
-      for (const incident of correlate(state, signals, now, settings).incidents) latest.set(incident.id, incident)
+      const { incidents } = correlate(state, signals, now, settings, [], annotations.get(id))
+      for (const incident of incidents) latest.set(incident.id, incident)
     }
     pending = []
   }
@@ -131,7 +137,8 @@ export function createHunt({
     if (event.audit !== null) learn(inventoryFromAudit(event.audit, event.cluster, bodies))
     const matched = rules.match(join(event, factOf, bodies), bodies)
     for (const signal of matched) {
-      if (index.uses.has(signal.rule.id) || learning.uses.has(signal.rule.id)) parts.push(boundedSignal(signal))
+      const { id } = signal.rule
+      if (index.uses.has(id) || learning.uses.has(id) || sessionIndex.parts.has(id)) parts.push(boundedSignal(signal))
     }
     return matched.filter(({ role }) => role === 'alert')
   }
@@ -186,8 +193,27 @@ export function createHunt({
         for (const { signal } of advanceProfiles(emptyProfileState(id), learning, inOrder, clock).results)
           found.push(signal)
       }
-      parts = []
       pending.push(...found)
+      for (const [id, alerts] of Map.groupBy(pending, (signal) => signal.cluster.id)) {
+        const own = parts.filter((signal) => signal.cluster.id === id)
+        const batch = {
+          parts: [...own, ...alerts],
+          alerts,
+          gone: new Set<string>(),
+          closed_before: Number.POSITIVE_INFINITY
+        }
+        const { results, annotate } = applySessions(
+          emptySessionState(id),
+          sessionIndex,
+          emptyState(id),
+          batch,
+          settings
+        )
+        annotations.set(id, annotate)
+        found.push(...results.map(({ signal }) => signal))
+        pending.push(...results.map(({ signal }) => signal))
+      }
+      parts = []
       return found.sort(byTime)
     },
     incidents: (now) => {

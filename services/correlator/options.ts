@@ -29,7 +29,8 @@ export const correlatorOptions = z
           windows.node,
           'A way out of a container to its node, and requests with the credential of the node.'
         ),
-        indicator: duration(windows.indicator, 'Pods that talk to the same server of an attacker.')
+        indicator: duration(windows.indicator, 'Pods that talk to the same server of an attacker.'),
+        session: duration(windows.session, 'What ran in one exec session, and the request that opened it.')
       })
       .prefault({})
       .describe('How far apart two signals that share a key may be and still belong to one attack.'),

@@ -5,6 +5,7 @@ import {
   type ClusterMemory,
   type ClusterOutputs,
   type CorrelateContent,
+  contentOf,
   createMemoryRestorer,
   emptyMemory,
   isKnown
@@ -12,8 +13,6 @@ import {
 import type { StateEntry } from '../core/correlate/state.ts'
 import { messageOf, WeirError } from '../core/errors.ts'
 import type { ProfileRule } from '../core/profiles/profile-rule.ts'
-import { profileIndexOf } from '../core/profiles/reducer.ts'
-import { windowIndexOf } from '../core/windows/reducer.ts'
 import type { WindowRule } from '../core/windows/window-rule.ts'
 import { toDeadLetter } from '../platform/dead-letter.ts'
 import { correlatedSignals, correlatorLimits, correlatorMemory, incidentRevisions } from '../platform/metrics.ts'
@@ -28,7 +27,7 @@ const CORRELATED = 'weir.correlated.v1'
 /** Clusters worked through between two heartbeats. */
 const HEARTBEAT_EVERY = 8
 
-function count({ counts, windowCounts, profileCounts, refused, incidents }: ClusterOutputs): void {
+function count({ counts, windowCounts, profileCounts, sessionCounts, refused, incidents }: ClusterOutputs): void {
   correlatedSignals.inc({ result: 'accepted' }, counts.accepted)
   correlatedSignals.inc({ result: 'duplicate' }, counts.duplicates)
   correlatedSignals.inc({ result: 'ahead_of_clock' }, counts.ahead_of_clock)
@@ -38,6 +37,8 @@ function count({ counts, windowCounts, profileCounts, refused, incidents }: Clus
   correlatorLimits.inc({ limit: 'evicted_signals' }, counts.evicted_signals)
   correlatorLimits.inc({ limit: 'late_parts' }, windowCounts.late)
   correlatorLimits.inc({ limit: 'dropped_parts' }, windowCounts.dropped)
+  correlatorLimits.inc({ limit: 'late_sessions' }, sessionCounts.late)
+  correlatorLimits.inc({ limit: 'dropped_sessions' }, sessionCounts.dropped)
   correlatorLimits.inc({ limit: 'evicted_windows' }, windowCounts.evicted)
   for (const [limit, times] of Object.entries(profileCounts)) correlatorLimits.inc({ limit }, times)
   for (const { severity, status } of incidents) incidentRevisions.inc({ severity, status })
@@ -62,7 +63,7 @@ export interface CorrelatorPorts {
 export function createCorrelatorStage({ codec, options, windows = [], profiles = [], now_ms }: CorrelatorPorts): Stage {
   /** By partition, then cluster. */
   const partitions = new Map<number, Map<string, ClusterMemory>>()
-  const content: CorrelateContent = { windows: windowIndexOf(windows), profiles: profileIndexOf(profiles) }
+  const content: CorrelateContent = contentOf(windows, profiles)
 
   function deadLetter(message: Message, code: string, text: string): OutgoingMessage {
     const reason = {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Incident, Signal } from '../../schemas/generated/types.ts'
 import { loadTexts, ruleText } from '../../test/support/rule-text.ts'
+import { found, requested, SESSION_RULES, started } from '../../test/support/sessions.ts'
 import { entityOf, signalOf } from '../../test/support/signals.ts'
 import { createCodec, localSchemas } from '../core/avro/codec.ts'
 import { createMemoryBus } from '../platform/memory/bus.ts'
@@ -21,7 +22,10 @@ const { windows, loaded, errors } = loadTexts([part, burst])
 const readId = loaded[0]?.document.id ?? ''
 
 const newStage = (): Stage =>
-  createCorrelatorStage({ codec, options: correlatorOptions.parse({}), windows, now_ms: () => NOW_MS })
+  createCorrelatorStage({
+    ...{ codec, options: correlatorOptions.parse({}), now_ms: () => NOW_MS },
+    windows: [...windows, ...SESSION_RULES]
+  })
 const newBus = () => createMemoryBus({ topics: loadTopics(), now_ms: () => NOW_MS, batch_max_messages: 2 })
 type Bus = ReturnType<typeof newBus>
 
@@ -97,5 +101,22 @@ describe('correlations in the correlator', () => {
     const { alerts, incidents } = await standing(bus)
     expect(alerts).toMatchObject([{ parts: ['a', 'b', 'c'] }])
     expect(incidents.map(({ timeline }) => timeline.flatMap(({ signals }) => signals))).toEqual([[alerts[0]?.id]])
+  })
+})
+
+describe('sessions in the correlator', () => {
+  it('started again before the request is logged, tells who it was', async () => {
+    const bus = newBus()
+    const first = bus.run(newStage())
+    await feed(bus, [started({ second: 0.5, id: 'p1' }), found({ second: 60, id: 'theft', processes: ['p2', 'p1'] })])
+    const before = await standing(bus)
+    expect(before.alerts).toEqual([])
+    await first.stop()
+    bus.run(newStage())
+    await feed(bus, [requested({ second: 0, id: 'audit-1' })])
+    const { alerts, incidents } = await standing(bus)
+    expect(alerts).toMatchObject([{ parts: ['theft'], evidence: { 'session.actor': 'alice' } }])
+    expect(incidents.map(({ id }) => id)).toEqual(before.incidents.map(({ id }) => id))
+    expect(incidents[0]?.narrative).toContain('alice (10.0.0.5) opened a session in pod shop/web-1')
   })
 })

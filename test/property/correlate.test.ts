@@ -23,7 +23,8 @@ const SMALL: CorrelateSettings = {
     user: 20 * MINUTE_MS,
     address: 20 * MINUTE_MS,
     node: 10 * MINUTE_MS,
-    indicator: 20 * MINUTE_MS
+    indicator: 20 * MINUTE_MS,
+    session: 60 * MINUTE_MS
   },
   hub_signals: 6,
   hub_workloads: 2,

@@ -1,8 +1,11 @@
 import type { EnrichedEvent, Signal } from '../../../schemas/generated/types.ts'
+import { advanceCluster, contentOf, emptyMemory } from '../../core/correlate/cluster-memory.ts'
+import { DEFAULT_CORRELATE_SETTINGS } from '../../core/correlate/settings.ts'
 import type { LoadResult } from '../../core/detect/load-rule-set.ts'
 import type { ProfileRule } from '../../core/profiles/profile-rule.ts'
 import { advanceProfiles, profileIndexOf } from '../../core/profiles/reducer.ts'
 import { emptyProfileState } from '../../core/profiles/state.ts'
+import { applySessions } from '../../core/sessions/apply-sessions.ts'
 import { advanceWindows, windowIndexOf } from '../../core/windows/reducer.ts'
 import { emptyWindowState } from '../../core/windows/state.ts'
 
@@ -19,7 +22,42 @@ const LATENESS_US = 600_000_000
 
 const byTime = (a: Signal, b: Signal) => a.time - b.time || (a.id < b.id ? -1 : 1)
 
+interface Told {
+  readonly change: 'new' | 'updated' | 'withdrawn'
+  readonly signal: Signal
+}
+
+/** Longer than any sequence, so that one in reverse is not too late. */
+const PATIENT = { ...DEFAULT_CORRELATE_SETTINGS, allowed_lateness_ms: 13 * 86_400_000 }
+
+/** Alerts about sessions, which hang on what else was detected. */
+function standingSessions(result: LoadResult, id: string, batches: readonly (readonly Signal[])[]): readonly Signal[] {
+  const content = contentOf(result.windows)
+  const now = Math.max(0, ...batches.flat().map(({ time }) => time))
+  const alerts = new Map<string, Signal>()
+  for (const cluster of new Set(batches.flat().map((signal) => signal.cluster.id))) {
+    const memory = emptyMemory(cluster)
+    const note = (results: readonly Told[]) => {
+      for (const { change, signal } of results) {
+        if (signal.rule.id !== id) continue
+        if (change === 'withdrawn') alerts.delete(signal.id)
+        else alerts.set(signal.id, signal)
+      }
+    }
+    for (const signals of batches) {
+      const own = signals.filter((signal) => signal.cluster.id === cluster)
+      const { correlated } = advanceCluster(memory, content, own, now, PATIENT)
+      note(correlated.map((signal) => ({ change: signal.role === 'withdrawn' ? 'withdrawn' : 'new', signal })))
+    }
+    const end = { parts: [], alerts: [], gone: new Set<string>(), closed_before: Number.POSITIVE_INFINITY }
+    note(applySessions(memory.sessions, content.sessions, memory.stitching, end, PATIENT).results)
+  }
+  return [...alerts.values()].sort(byTime)
+}
+
 function standing(result: LoadResult, id: string, batches: readonly (readonly Signal[])[]): readonly Signal[] {
+  if (result.windows.some((window) => window.id === id && window.mode === 'session'))
+    return standingSessions(result, id, batches)
   const index = windowIndexOf(result.windows)
   const alerts = new Map<string, Signal>()
   const states = new Map<string, ReturnType<typeof emptyWindowState>>()

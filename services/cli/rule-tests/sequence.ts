@@ -52,7 +52,13 @@ export function eventsOfSteps<Event>(
     for (let index = 0; index < repeat.times; index += 1) {
       if (events.length >= MAX_EVENTS) throw new RangeError(`a case has more than ${MAX_EVENTS} events`)
       const made = make(numbered(event, index + 1) as Event)
-      events.push({ ...made, id: `event-${events.length + 1}`, time: made.time + at + index * repeat.every })
+      const later = at + index * repeat.every
+      const received = made.audit?.requestReceivedTimestamp ?? null
+      const audit =
+        made.audit === null || received === null
+          ? made.audit
+          : { ...made.audit, requestReceivedTimestamp: received + later }
+      events.push({ ...made, audit, id: `event-${events.length + 1}`, time: made.time + later })
     }
   }
   return events

@@ -135,6 +135,8 @@ function addRuntime(forest: Forest, signal: Signal, canonical: Canonical): void 
   const isBare = workload !== undefined && (workload.id === pod?.id || workload.name.startsWith('Pod/'))
   const owner = isBare ? undefined : workload
   let cause = below(below(below(null, owner), pod), container)
+  // Between the container and the process tree stands whoever came in.
+  cause = below(cause, first(signal, 'exec_session'))
   const known = pod === undefined ? undefined : forest.nodes.get(idOf(pod))
   if (known !== undefined) {
     known.node ??= first(signal, 'node')?.name ?? null
@@ -169,7 +171,7 @@ export interface Causality {
 }
 
 /**
- * Who caused what: identity → request → object → workload → pod → container → process tree → address or file; and from a
+ * Who caused what: identity → request → object → workload → pod → container → session → process tree → address or file; and from a
  * process that read a token on to the service account and its requests.
  * @param signals by time, then id
  * @param canonical gives entities their id within the incident

@@ -1,11 +1,16 @@
 import type { CorrelatorState, Incident, Signal } from '../../../schemas/generated/types.ts'
-import { advanceProfiles, type ProfileCounts, type ProfileIndex } from '../profiles/reducer.ts'
+import type { ProfileRule } from '../profiles/profile-rule.ts'
+import { advanceProfiles, type ProfileCounts, type ProfileIndex, profileIndexOf } from '../profiles/reducer.ts'
 import { restoreProfiles } from '../profiles/restore.ts'
 import { emptyProfileState, type ProfileState } from '../profiles/state.ts'
+import { annotateWith, applySessions } from '../sessions/apply-sessions.ts'
+import { restoreSessions, type SessionCounts } from '../sessions/reducer.ts'
+import { emptySessionState, type SessionIndex, type SessionState, sessionIndexOf } from '../sessions/state.ts'
 import { inTurn } from '../windows/in-turn.ts'
-import { advanceWindows, type WindowCounts, type WindowIndex } from '../windows/reducer.ts'
+import { advanceWindows, type WindowCounts, type WindowIndex, windowIndexOf } from '../windows/reducer.ts'
 import { createWindowsRestorer, type WindowsRestorer } from '../windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../windows/state.ts'
+import type { WindowRule } from '../windows/window-rule.ts'
 import { boundedSignal, defectOf } from './bounded-signal.ts'
 import { type CorrelateCounts, correlate, type RefusedSignal } from './reducer.ts'
 import { restore } from './restore.ts'
@@ -18,12 +23,22 @@ export interface ClusterMemory {
   readonly stitching: ClusterState
   readonly windows: WindowState
   readonly profiles: ProfileState
+  readonly sessions: SessionState
 }
 
 /** What signals are judged by. */
 export interface CorrelateContent {
   readonly windows: WindowIndex
   readonly profiles: ProfileIndex
+  readonly sessions: SessionIndex
+}
+
+/**
+ * @param rules all correlations; what one refers to stands before it
+ * @param profiles none unless given
+ */
+export function contentOf(rules: readonly WindowRule[], profiles: readonly ProfileRule[] = []): CorrelateContent {
+  return { windows: windowIndexOf(rules), profiles: profileIndexOf(profiles), sessions: sessionIndexOf(rules) }
 }
 
 export interface ClusterOutputs {
@@ -37,6 +52,7 @@ export interface ClusterOutputs {
   readonly counts: CorrelateCounts
   readonly windowCounts: WindowCounts
   readonly profileCounts: ProfileCounts
+  readonly sessionCounts: SessionCounts
 }
 
 export function emptyMemory(cluster_id: string): ClusterMemory {
@@ -44,7 +60,8 @@ export function emptyMemory(cluster_id: string): ClusterMemory {
     cluster_id,
     stitching: emptyState(cluster_id),
     windows: emptyWindowState(cluster_id),
-    profiles: emptyProfileState(cluster_id)
+    profiles: emptyProfileState(cluster_id),
+    sessions: emptySessionState(cluster_id)
   }
 }
 
@@ -59,13 +76,14 @@ export function isKnown({ stitching }: ClusterMemory): boolean {
 }
 
 /**
- * One step of everything that needs more than one event: correlations and profiles over the signals, then stitching of all.
+ * One step of everything that needs more than one event: correlations and profiles over the signals, whose session they were in, then
+ * stitching of all.
  * @param memory of the cluster; it is changed in place and must be used by nobody else
  * @param signals of the cluster, a batch in any order
  * @param now microseconds since the epoch; bounds how far signals can move event time on
  */
 export function advanceCluster(
-  { stitching, windows, profiles }: ClusterMemory,
+  { stitching, windows, profiles, sessions }: ClusterMemory,
   content: CorrelateContent,
   signals: readonly Signal[],
   now: number,
@@ -76,24 +94,40 @@ export function advanceCluster(
   const usable = signals.filter((signal) => signal.role !== 'verdict' && defectOf(signal) === null)
   const time = usable.reduce((most, signal) => Math.max(most, Math.min(signal.time, latest)), stitching.watermark)
   const parts = usable.filter(({ rule }) => content.windows.uses.has(rule.id)).map(boundedSignal)
-  const ofWindows = advanceWindows(windows, content.windows, parts, closedBefore(time, settings))
+  const closed_before = closedBefore(time, settings)
+  const ofWindows = advanceWindows(windows, content.windows, parts, closed_before)
   const clock = { latest, lateness_us: settings.allowed_lateness_ms * 1000 }
   const ofProfiles = advanceProfiles(profiles, content.profiles, usable, clock)
   const results = [...ofWindows.results, ...ofProfiles.results]
-  const told = results.filter(({ change }) => change !== 'withdrawn').map(({ signal }) => signal)
-  const withdrawn = results.filter(({ change }) => change !== 'new').map(({ signal }) => signal.id)
-  const stitched = correlate(stitching, inTurn(signals, told), now, settings, withdrawn)
-  const changes = [...windows.changes, ...profiles.changes].map(([key, value]) => ({ key, value }))
-  windows.changes.clear()
-  profiles.changes.clear()
+  const told = standing(results)
+  const gone = changedIds(results)
+  const batch = { parts: usable, alerts: [...usable, ...told], gone: new Set(gone), closed_before }
+  const ofSessions = applySessions(sessions, content.sessions, stitching, batch, settings)
+  const given = [...ofSessions.again, ...inTurn(signals, [...told, ...standing(ofSessions.results)])]
+  const withdrawn = [...gone, ...ofSessions.again.map(({ id }) => id), ...changedIds(ofSessions.results)]
+  const stitched = correlate(stitching, given, now, settings, withdrawn, ofSessions.annotate)
+  const changes = [...windows.changes, ...profiles.changes, ...sessions.changes]
+  for (const state of [windows, profiles, sessions]) state.changes.clear()
   return {
     ...stitched,
-    entries: [...changes, ...stitched.entries],
-    correlated: results.map(({ signal }) => signal),
+    entries: [...changes.map(([key, value]) => ({ key, value })), ...stitched.entries],
+    correlated: [...results, ...ofSessions.results].map(({ signal }) => signal),
     windowCounts: ofWindows.counts,
-    profileCounts: ofProfiles.counts
+    profileCounts: ofProfiles.counts,
+    sessionCounts: ofSessions.counts
   }
 }
+
+interface Result {
+  readonly change: 'new' | 'updated' | 'withdrawn'
+  readonly signal: Signal
+}
+
+const standing = (results: readonly Result[]): readonly Signal[] =>
+  results.filter(({ change }) => change !== 'withdrawn').map(({ signal }) => signal)
+
+const changedIds = (results: readonly Result[]): readonly string[] =>
+  results.filter(({ change }) => change !== 'new').map(({ signal }) => signal.id)
 
 /** Builds the memories of clusters out of a changelog as it is read. */
 export interface MemoryRestorer {
@@ -111,8 +145,9 @@ export interface MemoryRestorer {
 
 interface Restoring {
   readonly windows: WindowsRestorer
-  /** Of profiles and of stitching, the latest of each key. */
+  /** Of profiles, sessions and stitching, the latest of each key. */
   readonly profiles: Map<string, CorrelatorState>
+  readonly sessions: Map<string, CorrelatorState>
   readonly others: Map<string, CorrelatorState>
 }
 
@@ -120,11 +155,12 @@ export function createMemoryRestorer(content: CorrelateContent, settings: Correl
   const clusters = new Map<string, Restoring>()
 
   function forget(name: string): void {
-    for (const [cluster_id, { windows, profiles, others }] of clusters) {
+    for (const [cluster_id, { windows, profiles, sessions, others }] of clusters) {
       if (!name.startsWith(`${cluster_id}/`)) continue
       const key = name.slice(cluster_id.length + 1)
       others.delete(key)
       profiles.delete(key)
+      sessions.delete(key)
       windows.forget(key)
     }
   }
@@ -139,31 +175,36 @@ export function createMemoryRestorer(content: CorrelateContent, settings: Correl
         cluster = {
           windows: createWindowsRestorer(cluster_id, content.windows),
           profiles: new Map(),
+          sessions: new Map(),
           others: new Map()
         }
         clusters.set(cluster_id, cluster)
       }
       if (kind === 'part' || kind === 'window') cluster.windows.take(entry)
       else if (kind === 'profile') cluster.profiles.set(key, entry)
+      else if (kind === 'session') cluster.sessions.set(key, entry)
       else cluster.others.set(key, entry)
     },
 
     finish() {
       return new Map(
-        [...clusters].map(([cluster_id, { windows, profiles, others }]) => {
-          const stitching = restore(
+        [...clusters].map(([cluster_id, { windows, profiles, sessions, others }]) => {
+          const watermark = others.get('clock')?.watermark ?? 0
+          const closed = closedBefore(watermark, settings)
+          const restored = restoreSessions(cluster_id, content.sessions, [...sessions.values()], closed)
+          const memory: ClusterMemory = {
             cluster_id,
-            [...others].map(([key, value]) => ({ key, value })),
-            settings
-          )
-          const closed = closedBefore(stitching.watermark, settings)
-          const restored = {
-            cluster_id,
-            stitching,
+            stitching: restore(
+              cluster_id,
+              [...others].map(([key, value]) => ({ key, value })),
+              settings,
+              annotateWith(restored, content.sessions)
+            ),
             windows: windows.finish(closed),
-            profiles: restoreProfiles(cluster_id, content.profiles, [...profiles.values()], closed)
+            profiles: restoreProfiles(cluster_id, content.profiles, [...profiles.values()], closed),
+            sessions: restored
           }
-          return [cluster_id, restored] as const
+          return [cluster_id, memory] as const
         })
       )
     }

@@ -11,6 +11,7 @@ const TYPE_ORDER: readonly EntityType[] = [
   'workload',
   'pod',
   'container',
+  'exec_session',
   'process',
   'secret',
   'role_binding',
@@ -77,6 +78,8 @@ export function phrase({ type, name }: Pick<Entity, 'type' | 'name'>): string {
     case 'secret':
       if (name === '*') return 'secrets of all namespaces'
       return name.endsWith('/*') ? `secrets of namespace ${name.slice(0, -2)}` : `secret ${name}`
+    case 'exec_session':
+      return `session of ${name}`
     case 'source_address':
       return `address ${name}`
     case 'object':

@@ -120,6 +120,9 @@ export function linksOf(
         if (entity.role === 'target') add('service_account', entity.id, isLow)
         else if (!actor.hasPod) add('service_account', entity.id, isMedium)
         break
+      case 'exec_session':
+        add('session', entity.id, isLow)
+        break
       case 'credential':
         // A person's certificate says no more than the name; an access key of a cloud is its own.
         if (entity.role !== 'actor' || actor.hasPod || actor.actsForEverybody) break

@@ -10,6 +10,10 @@ const MAX_NARRATIVE_BYTES = 6000
 /** Most steps told one by one. */
 const MAX_STEPS = 12
 const MAX_STEP_BYTES = 140
+/** Most sessions told of, and commands of each. */
+const MAX_SESSIONS = 5
+const MAX_COMMANDS = 6
+const MAX_COMMAND_BYTES = 80
 
 /** What an incident's words are made from. */
 export interface Facts {
@@ -83,6 +87,29 @@ function stepText({ time, source, title, signals }: TimelineEntry): string {
   return `${clockText(time).slice(11)} ${plainText(title, MAX_STEP_BYTES).replace(/[.;\s]+$/, '')}${times} [${source}]`
 }
 
+/** Who came into which pod, and what was run that was detected, in the order of the first signals. */
+function sessionSentences(signals: readonly Signal[]): readonly string[] {
+  const sessions = new Map<string, { readonly name: string; readonly commands: Set<string> }>()
+  for (const { entities, ancestry } of signals) {
+    const session = entities.find(({ type }) => type === 'exec_session')
+    if (session === undefined) continue
+    const known = sessions.get(session.id) ?? { name: session.name, commands: new Set<string>() }
+    sessions.set(session.id, known)
+    const [process] = ancestry
+    if (process !== undefined) known.commands.add(plainText(process.name, MAX_COMMAND_BYTES))
+  }
+  const seen = [...sessions.values()].filter(({ commands }) => commands.size > 0)
+  const told = seen.slice(0, MAX_SESSIONS).map(({ name, commands }) => {
+    // Names of pods have no blanks.
+    const at = name.lastIndexOf(' in ')
+    const more = commands.size - MAX_COMMANDS
+    const ran = [...commands].slice(0, MAX_COMMANDS).join('; ')
+    return `${name.slice(0, at)} opened a session in pod ${name.slice(at + 4)} and ran ${ran}${more > 0 ? `; and ${more} more` : ''}.`
+  })
+  const more = seen.length - told.length
+  return more > 0 ? [...told, `There were ${counted(more, 'further session')}.`] : told
+}
+
 /** What happened, in sentences, from nothing but the facts. `notes` are sentences to end with. */
 export function narrativeOf(facts: Facts, notes: readonly string[] = []): string {
   const { signals, timeline, entities, sources, tactics, score } = facts
@@ -112,6 +139,7 @@ export function narrativeOf(facts: Facts, notes: readonly string[] = []): string
   }
   const places = phrases(entities, ['workload', 'pod', 'image', 'node'], ['actor', 'context', 'target'])
   if (places.length > 0) sentences.push(`It took place in ${listed(places, 8)}.`)
+  sentences.push(...sessionSentences(signals))
 
   const steps = toldSteps(timeline, tactics)
   const untold = timeline.length - steps.length

@@ -7,6 +7,8 @@ import { dissolve, dueAt, evict, expire, forgetRecords } from './lifetimes.ts'
 import { publish } from './publish.ts'
 import type { CorrelateSettings } from './settings.ts'
 import {
+  type Annotate,
+  asItIs,
   type ClusterState,
   type Group,
   noteClock,
@@ -56,7 +58,13 @@ interface Intake {
   ahead_of_clock: number
 }
 
-function take(state: ClusterState, signals: readonly Signal[], now: number, settings: CorrelateSettings): Intake {
+function take(
+  state: ClusterState,
+  signals: readonly Signal[],
+  now: number,
+  settings: CorrelateSettings,
+  annotate: Annotate
+): Intake {
   const intake: Intake = { seeds: new Set(), verdicts: [], refused: [], accepted: 0, duplicates: 0, ahead_of_clock: 0 }
   const memory_us = (settings.close_idle_ms + settings.reopen_ms + settings.allowed_lateness_ms) * 1000
   const latest = now + settings.clock_tolerance_ms * 1000
@@ -89,7 +97,7 @@ function take(state: ClusterState, signals: readonly Signal[], now: number, sett
       intake.refused.push({ signal, code: 'CORRELATE_SIGNAL_TOO_LATE', reason })
       continue
     }
-    const stored = storedSignal(boundedSignal(signal))
+    const stored = storedSignal(boundedSignal(signal), [], annotate)
     state.signals.set(signal.id, stored)
     noteSignal(state, stored)
     intake.seeds.add(stored)
@@ -132,17 +140,19 @@ function judge(state: ClusterState, { verdicts, refused }: Intake): ReadonlySet<
  * @param signals a batch
  * @param now the time, microseconds since the epoch; bounds how far signals can move event time on
  * @param withdrawn ids of signals that do not hold any more, or come again among `signals` in a later revision
+ * @param annotate what else is known of signals
  */
 export function correlate(
   state: ClusterState,
   signals: readonly Signal[],
   now: number,
   settings: CorrelateSettings,
-  withdrawn: readonly string[] = []
+  withdrawn: readonly string[] = [],
+  annotate: Annotate = asItIs
 ): CorrelateOutputs {
   const before = state.watermark
   const withdrawal = withdraw(state, withdrawn, settings)
-  const intake = take(state, signals, now, settings)
+  const intake = take(state, signals, now, settings, annotate)
   const regrouping = regroup(state, [...intake.seeds, ...withdrawal.seeds], settings)
   const { formed, sealed } = regrouping
   const replaced = new Set([...regrouping.replaced, ...succeeded(state, withdrawal, signals)])

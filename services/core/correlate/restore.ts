@@ -5,6 +5,8 @@ import { CORRELATE_ERRORS } from './errors.ts'
 import { formGroup, regroup } from './groups.ts'
 import type { CorrelateSettings } from './settings.ts'
 import {
+  type Annotate,
+  asItIs,
   bySignalTime,
   type ClusterState,
   emptyState,
@@ -14,12 +16,17 @@ import {
 } from './state.ts'
 import { restoreVerdicts } from './verdicts.ts'
 
-function apply(state: ClusterState, sealed: Map<string, StoredSignal[]>, entry: CorrelatorState): void {
+function apply(
+  state: ClusterState,
+  sealed: Map<string, StoredSignal[]>,
+  entry: CorrelatorState,
+  annotate: Annotate
+): void {
   if (entry.kind === 'clock') state.watermark = entry.watermark
   else if (entry.kind === 'incident' && entry.published !== null)
     state.published.set(entry.published.id, entry.published)
   else if (entry.kind === 'signal' && entry.signal !== null) {
-    const stored = storedSignal(entry.signal, entry.cut_keys)
+    const stored = storedSignal(entry.signal, entry.cut_keys, annotate)
     state.signals.set(entry.signal.id, stored)
     if (entry.sealed === null) return
     const members = sealed.get(entry.sealed)
@@ -39,9 +46,15 @@ function apply(state: ClusterState, sealed: Map<string, StoredSignal[]>, entry: 
 /**
  * The state as it was when the last of the entries was written.
  * @param entries of one cluster, in the order of writing; compacted or not
+ * @param annotate what else is known of signals
  * @throws WeirError CORRELATE_STATE_UNUSABLE when an entry does not hold what its kind says
  */
-export function restore(cluster_id: string, entries: Iterable<StateEntry>, settings: CorrelateSettings): ClusterState {
+export function restore(
+  cluster_id: string,
+  entries: Iterable<StateEntry>,
+  settings: CorrelateSettings,
+  annotate: Annotate = asItIs
+): ClusterState {
   const latest = new Map<string, CorrelatorState>()
   for (const { key, value } of entries) {
     if (value === null) latest.delete(key)
@@ -49,7 +62,7 @@ export function restore(cluster_id: string, entries: Iterable<StateEntry>, setti
   }
   const state = emptyState(cluster_id)
   const sealed = new Map<string, StoredSignal[]>()
-  for (const entry of latest.values()) apply(state, sealed, entry)
+  for (const entry of latest.values()) apply(state, sealed, entry, annotate)
 
   for (const members of sealed.values()) formGroup(state, members.sort(bySignalTime), true)
   const growing = [...state.signals.values()].filter(({ group }) => group === null).sort(bySignalTime)

@@ -13,7 +13,8 @@ export const LINK_KINDS = [
   'address',
   'node',
   'indicator',
-  'cloud_key'
+  'cloud_key',
+  'session'
 ] as const
 export type LinkKind = (typeof LINK_KINDS)[number]
 
@@ -58,7 +59,8 @@ export const DEFAULT_CORRELATE_SETTINGS: CorrelateSettings = {
     user: HOUR_MS,
     address: HOUR_MS,
     node: 10 * MINUTE_MS,
-    indicator: HOUR_MS
+    indicator: HOUR_MS,
+    session: DAY_MS
   },
   hub_signals: 50,
   hub_workloads: 10,

@@ -6,7 +6,10 @@ import type { Judged } from './verdicts.ts'
 
 /** A signal as the correlator holds it. */
 export interface StoredSignal {
+  /** As it is shown: with the person whose session it was in, where that is known. */
   readonly signal: Signal
+  /** As it came. */
+  readonly raw: Signal
   readonly links: readonly Link[]
   /** The workload it counts for when a key is judged to be a hub: that of its entities, else its pod. Empty: none. */
   readonly workload: string
@@ -88,11 +91,17 @@ export function incidentId(cluster_id: string, first_signal: string): string {
   return hash('sha256', JSON.stringify(['incident', cluster_id, first_signal])).slice(0, 32)
 }
 
-/** @param signal within bounds */
-export function storedSignal(signal: Signal, cutKeys: readonly string[] = []): StoredSignal {
+/** Says what else is known of a signal: who is behind it. The same until the reducer is told that signals come again. */
+export type Annotate = (signal: Signal) => Signal
+
+export const asItIs: Annotate = (signal) => signal
+
+/** @param raw within bounds */
+export function storedSignal(raw: Signal, cutKeys: readonly string[] = [], annotate = asItIs): StoredSignal {
+  const signal = annotate(raw)
   const owner =
     signal.entities.find(({ type }) => type === 'workload') ?? signal.entities.find(({ type }) => type === 'pod')
-  return { signal, links: linksOf(signal), workload: owner?.id ?? '', cutKeys, group: null }
+  return { signal, raw, links: linksOf(signal), workload: owner?.id ?? '', cutKeys, group: null }
 }
 
 const BLANK = { signal: null, sealed: null, cut_keys: [], published: null, watermark: 0, document: null } as const
@@ -104,9 +113,7 @@ export function noteSignal(state: ClusterState, stored: StoredSignal, forget = f
   const { cluster_id } = state
   state.changes.set(
     key,
-    forget
-      ? null
-      : { ...BLANK, key, cluster_id, kind: 'signal', signal: stored.signal, sealed, cut_keys: stored.cutKeys }
+    forget ? null : { ...BLANK, key, cluster_id, kind: 'signal', signal: stored.raw, sealed, cut_keys: stored.cutKeys }
   )
 }
 

@@ -41,7 +41,8 @@ export function withdraw(state: ClusterState, ids: Iterable<string>, settings: C
  */
 export function succeeded(state: ClusterState, { groups }: Withdrawal, signals: readonly Signal[]): readonly Group[] {
   return groups.flatMap(({ group, withdrawn }) => {
-    const left = group.members.filter(({ signal }) => state.signals.has(signal.id))
+    // Those that were taken out and came again are others by now.
+    const left = group.members.flatMap(({ signal }) => state.signals.get(signal.id) ?? [])
     if (left.length > 0) return [{ ...group, members: left }]
     const successor = signals.find(({ dedup_key }) => dedup_key === withdrawn.dedup_key)
     const stored = successor === undefined ? undefined : state.signals.get(successor.id)

@@ -6,7 +6,7 @@ import { nearest } from './suggest.ts'
 import type { Placed } from './weir-extension.ts'
 import { entryOf, mapOf, type SourceEntry, type SourceMap, textOf, textsOf } from './yaml-source.ts'
 
-/** Types of correlations. Source: sigma-correlation-rules-specification 2.1; absence is Weir's own. */
+/** Types of correlations. Source: sigma-correlation-rules-specification 2.1; absence and session are Weir's own. */
 const TYPES = [
   'event_count',
   'value_count',
@@ -15,13 +15,15 @@ const TYPES = [
   'value_sum',
   'value_avg',
   'value_percentile',
-  'absence'
+  'absence',
+  'session'
 ] as const
 export type CorrelationType = (typeof TYPES)[number]
 
 const COUNTED: ReadonlySet<string> = new Set(['value_count', 'value_sum', 'value_avg', 'value_percentile'])
-const KEYS = ['type', 'rules', 'group-by', 'timespan', 'condition', 'aliases', 'generate', 'field', 'direction']
+const KEYS = ['type', 'rules', 'group-by', 'timespan', 'condition', 'aliases', 'generate', 'field', 'direction', 'find']
 const DIRECTIONS = ['after', 'before', 'around'] as const
+const FINDS = ['attributed', 'unanswered', 'unasked'] as const
 const CRITERIA = ['gt', 'gte', 'lt', 'lte', 'eq', 'neq'] as const
 
 /** The correlation section of a document. */
@@ -41,6 +43,11 @@ export interface Correlation {
   readonly generate: boolean
   /** Of absence: where the events of the other rules are looked for, from an event of the first rule. */
   readonly direction: (typeof DIRECTIONS)[number]
+  /**
+   * Of session: which sessions are told of. attributed: somebody's, in which something was detected; unanswered: asked of the API
+   * and seen by no sensor; unasked: seen by a sensor and asked by nobody.
+   */
+  readonly find: (typeof FINDS)[number] | null
 }
 
 /** Which parts have to be there; leaves are items labelled with the rules as the correlation refers to them. */
@@ -109,12 +116,9 @@ function parseCondition(
   rules: readonly string[],
   problems: Problems
 ): Condition | null {
-  if (type === 'absence') {
-    return problems.report(
-      entry.keyAt,
-      'RULE_UNSUPPORTED',
-      'absence has no condition: it tells of each event without answer'
-    )
+  if (type === 'absence' || type === 'session') {
+    const message = `${type} has no condition: it tells of each ${type === 'absence' ? 'event without answer' : 'session that it finds'}`
+    return problems.report(entry.keyAt, 'RULE_UNSUPPORTED', message)
   }
   if (entry.value.kind === 'scalar' && type === 'temporal') {
     const text = textOf(entry, problems, 4096)
@@ -214,7 +218,7 @@ export function parseCorrelation(section: SourceMap, problems: Problems): Correl
     problems.report(generateEntry?.value.at ?? section.at, 'RULE_VALUE', 'generate has to be true or false')
   }
   const conditionEntry = entryOf(section, 'condition')
-  const optional = type === 'temporal' || type === 'temporal_ordered' || type === 'absence'
+  const optional = type === 'temporal' || type === 'temporal_ordered' || type === 'absence' || type === 'session'
   const directionEntry = entryOf(section, 'direction')
   const directionText = directionEntry === undefined ? 'after' : textOf(directionEntry, problems)
   const direction = DIRECTIONS.find((known) => known === directionText) ?? null
@@ -224,6 +228,17 @@ export function parseCorrelation(section: SourceMap, problems: Problems): Correl
       'RULE_VALUE',
       `direction belongs to absence and is one of ${DIRECTIONS.join(', ')}`,
       nearest(directionText ?? '', DIRECTIONS)
+    )
+  }
+  const findEntry = entryOf(section, 'find')
+  const findText = findEntry === undefined ? null : textOf(findEntry, problems)
+  const find = FINDS.find((known) => known === findText) ?? null
+  if ((find === null) === (type === 'session') || (findEntry !== undefined && find === null)) {
+    problems.report(
+      findEntry?.value.at ?? section.at,
+      'RULE_VALUE',
+      `session has find, one of ${FINDS.join(', ')}; other correlations have none`,
+      find === null ? nearest(findText ?? '', FINDS) : null
     )
   }
   if (type === 'absence' && references.length < 2) {
@@ -256,6 +271,7 @@ export function parseCorrelation(section: SourceMap, problems: Problems): Correl
     ...condition,
     aliases,
     generate: generate === true,
-    direction
+    direction,
+    find
   }
 }

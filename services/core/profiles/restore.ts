@@ -1,5 +1,5 @@
 import type { CorrelatorState } from '../../../schemas/generated/types.ts'
-import { note } from './agenda.ts'
+import { note } from '../key-agenda.ts'
 import {
   recentOf,
   type Stored,

@@ -2,6 +2,7 @@ import type { Problems } from '../detect/errors.ts'
 import type { Library, Parsed } from '../detect/rule-library.ts'
 import { attackOf, type CorrelationDocument } from '../detect/sigma-document.ts'
 import { nearest } from '../detect/suggest.ts'
+import { REQUEST_FIELDS, START_FIELDS } from '../sessions/session-fields.ts'
 import { MAX_ITEMS_PER_PART, modeOf, type WindowRule } from './window-rule.ts'
 
 /** A field that a correlation needs of a rule's events, and who needs it. */
@@ -22,6 +23,7 @@ export interface Linked {
 }
 
 const PLACEHOLDERS = ['count', 'value', 'values']
+const SESSION_PLACEHOLDERS = ['who', 'where', 'command', 'ran']
 
 /** Names a part's values go by: its alias, else the field itself. */
 function fieldFor({ document }: Parsed<CorrelationDocument>, reference: string, id: string, field: string): string {
@@ -77,13 +79,14 @@ function checkBounds({ document, problems }: Parsed<CorrelationDocument>): void 
 function templateOf({ document, problems }: Parsed<CorrelationDocument>): string {
   const { title } = document.weir
   if (title === null) return document.title
-  const known = [...document.correlation.group_by, ...PLACEHOLDERS]
+  const isSession = document.correlation.type === 'session'
+  const known = isSession ? SESSION_PLACEHOLDERS : [...document.correlation.group_by, ...PLACEHOLDERS]
   for (const [, name = ''] of title.text.matchAll(/\{([^}]*)\}/g)) {
     if (!known.includes(name)) {
       problems.report(
         title.at,
         'RULE_FIELD_UNKNOWN',
-        `the title of a correlation may name its group-by fields, count, value and values, not ${name}`,
+        `the title of a correlation may name ${isSession ? known.join(', ') : 'its group-by fields, count, value and values'}, not ${name}`,
         nearest(name, known)
       )
     }
@@ -144,6 +147,13 @@ export function linkCorrelations(library: Library): Linked {
     const fields = correlation.rules.map(({ text, at }) => {
       const id = targets.get(text) ?? ''
       const inner = byId.get(id)?.document.correlation
+      if (correlation.type === 'session') {
+        const source = library.rules.find((rule) => rule.document.id === id)?.document.logsource
+        const wanted = source?.service === 'audit' ? REQUEST_FIELDS : START_FIELDS
+        const before = carried.get(id) ?? []
+        carried.set(id, [...before, ...wanted.map((name) => ({ name, correlation: document.id, at, problems }))])
+        return { group: [], counted: [] }
+      }
       const named = (field: string): string => {
         const name = fieldFor(parsed, text, id, field)
         if (inner === undefined) {

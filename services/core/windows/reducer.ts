@@ -14,6 +14,8 @@ export interface WindowIndex {
 export function windowIndexOf(rules: readonly WindowRule[]): WindowIndex {
   const uses = new Map<string, Use[]>()
   for (const rule of rules) {
+    // Those over sessions are evaluated by what knows sessions.
+    if (rule.mode === 'session') continue
     for (const [part, id] of rule.parts.entries()) uses.set(id, [...(uses.get(id) ?? []), { rule, part }])
   }
   return { rules, uses }

@@ -23,9 +23,10 @@ export interface WindowRule {
   readonly timespan_us: number
   /**
    * sliding: told as soon as the criteria hold for the timespan before an event, since more events do not undo it;
-   * complete: only told when a whole timespan has passed, since more events may undo it.
+   * complete: only told when a whole timespan has passed, since more events may undo it;
+   * session: no window at all, see core/sessions.
    */
-  readonly mode: 'sliding' | 'complete' | 'absence'
+  readonly mode: 'sliding' | 'complete' | 'absence' | 'session'
   /** Per part: the names under which its group-by values and the counted field are carried. */
   readonly fields: ReadonlyArray<{ readonly group: readonly string[]; readonly counted: readonly string[] }>
   /** Over how many correlations it stands: those with 0 only refer to rules. */
@@ -45,7 +46,7 @@ export function horizonOf({ mode, timespan_us }: WindowRule, part: number): numb
 
 /** How windows of a correlation are evaluated, see `WindowRule.mode`. */
 export function modeOf({ type, criteria, expression }: Correlation): WindowRule['mode'] {
-  if (type === 'absence') return 'absence'
+  if (type === 'absence' || type === 'session') return type
   if (type === 'value_avg' || type === 'value_percentile') return 'complete'
   if (expression !== null && /\bnot\b/i.test(expression.text)) return 'complete'
   return [...criteria.keys()].some((criterion) => criterion !== 'gt' && criterion !== 'gte') ? 'complete' : 'sliding'
