@@ -80,6 +80,18 @@ const signals: fc.Arbitrary<readonly Signal[]> = fc
   .map((sketches) => sketches.map((one, place) => signalOf({ ...one, id: `s${place}` })))
   .map((list) => list.toSorted((a, b) => a.time - b.time || (a.id < b.id ? -1 : 1)))
 
+/**
+ * Without the ties that a later signal may undo: of what could have taken a credential only the last is tied to its use, and of
+ * the pods that had an address only the nearest to a request.
+ */
+function lasting(list: readonly Signal[]): readonly Signal[] {
+  const isLasting = ({ type, role, id }: Entity) =>
+    type !== 'node' &&
+    !(type === 'service_account' && role === 'target') &&
+    !(type === 'source_address' && id.startsWith('10.'))
+  return list.map((signal) => ({ ...signal, entities: signal.entities.filter(isLasting) }))
+}
+
 /** Delays of arrival within the allowed lateness, and repetitions, per signal. */
 const delivery = fc.record({
   delays: fc.array(fc.integer({ min: 0, max: SMALL.allowed_lateness_ms * 1000 }), {
@@ -166,11 +178,11 @@ describe('correlating', { timeout: 60_000 }, () => {
     )
   })
 
-  it('and in the same closed ones, where no key is a hub', () => {
+  it('and in the same closed ones, where no key is a hub and no tie is undone', () => {
     fc.assert(
       fc.property(signals, delivery, (list, how) => {
-        const ordered = run([list], WITHOUT_HUBS)
-        const other = run(batchesOf(delivered(list, how), how.sizes), WITHOUT_HUBS)
+        const ordered = run([lasting(list)], WITHOUT_HUBS)
+        const other = run(batchesOf(delivered(lasting(list), how), how.sizes), WITHOUT_HUBS)
         expect(surviving(other, ['open', 'closed'])).toEqual(surviving(ordered, ['open', 'closed']))
       }),
       { numRuns: RUNS }
@@ -181,7 +193,7 @@ describe('correlating', { timeout: 60_000 }, () => {
     fc.assert(
       fc.property(signals, delivery, (list, how) => {
         const forever = { ...WITHOUT_HUBS, close_idle_ms: 1e12 }
-        const { last } = run(batchesOf(delivered(list, how), how.sizes), forever)
+        const { last } = run(batchesOf(delivered(lasting(list), how), how.sizes), forever)
         for (const { status, revision, timeline } of last.values()) {
           if (status === 'open') expect(revision).toBe(timeline.flatMap((entry) => entry.signals).length)
         }

