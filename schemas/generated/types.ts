@@ -24,6 +24,12 @@ export interface Action {
   readonly steps: ReadonlyArray<ActionStep>
   /** What the plan leaves alone or cannot do, and why. */
   readonly notes: ReadonlyArray<string>
+  /** Who had the plan carried out or taken back; null for plans, and for automatic ones. */
+  readonly approval: Approval | null
+  /** Why it was refused or failed: error code, colon, message. */
+  readonly reason: string | null
+  /** What became of the steps so far, in the order in which it did. */
+  readonly results: ReadonlyArray<StepResult>
 }
 
 /** How a plan is carried out. */
@@ -42,6 +48,14 @@ export interface ActionStep {
   readonly target: Entity
   /** The exact API requests. */
   readonly requests: ReadonlyArray<ApiRequest>
+  /** Identity, from the plan's and its place: a step is done once, however often it is delivered. */
+  readonly id: string
+  /** What the requests to the API server and those of the undo need, and nothing else. */
+  readonly permissions: ReadonlyArray<Permission>
+  /** What could break. */
+  readonly risks: ReadonlyArray<string>
+  /** The exact API requests of the undo, in order; empty where it takes people. */
+  readonly undo_requests: ReadonlyArray<ApiRequest>
   /** What else it affects. */
   readonly blast_radius: string
   /** How to take it back; null when it cannot be. */
@@ -101,6 +115,30 @@ export interface ApiRequest {
   readonly body: string | null
   /** Content type of the body, which tells the API server the kind of a patch. */
   readonly content_type: string | null
+}
+
+/** Answer to a request. */
+export interface ApiResponse {
+  /** HTTP method. */
+  readonly method: string
+  /** Path. */
+  readonly path: string
+  /** HTTP status; 0 without an answer. */
+  readonly status: number
+  /** The answer, cut short, where it is evidence. */
+  readonly body: string | null
+}
+
+/** The word of a person for exactly one plan. */
+export interface Approval {
+  /** approve or undo. */
+  readonly verb: string
+  /** Name of the key, which is the name of who holds it. */
+  readonly by: string
+  /** When, microseconds since the epoch. */
+  readonly signed_at: number
+  /** Ed25519 over verb, cluster id, plan id, name and time; base64. */
+  readonly signature: string
 }
 
 /** Audit events that one collector received together. Value of weir.audit.v1. */
@@ -360,13 +398,27 @@ export interface Container {
   readonly privileged: boolean | null
 }
 
+/** How a container is. */
+export interface ContainerState {
+  /** Name of the container in its pod. */
+  readonly name: string
+  /** created, waiting, running or terminated. */
+  readonly state: string
+  /** Why it waits or ended, in the API's word, such as CrashLoopBackOff. */
+  readonly reason: string | null
+  /** Start of its process, microseconds since the epoch. */
+  readonly started: number | null
+  /** How often it was started again. */
+  readonly restarts: number
+}
+
 /** One entry of the correlator's state. Value of weir.state.v1, the latest per key counts; a tombstone forgets the key. Which signals belong together is not stored: it follows from the signals. */
 export interface CorrelatorState {
-  /** Key within the cluster, also the tail of the message key: signal/ID, incident/ID, clock, part/ID, window/RULE/GROUP, profile/RULE/KEY. */
+  /** Key within the cluster, also the tail of the message key: signal/ID, incident/ID, clock, part/ID, window/RULE/GROUP, profile/RULE/KEY, verdict/SIGNAL. */
   readonly key: string
   /** The cluster, empty for markers. */
   readonly cluster_id: string
-  /** signal: a signal that is remembered; incident: what was last published of an incident; clock: the watermark of a cluster; marker: end of a restore; part: a signal that counts towards correlations; window: what a correlation has told of a group; profile: what is known of an identity, namespace or cluster. */
+  /** signal: a signal that is remembered; incident: what was last published of an incident; clock: the watermark of a cluster; marker: end of a restore; part: a signal that counts towards correlations; window: what a correlation has told of a group; profile: what is known of an identity, namespace or cluster; verdict: what analysts said of the incident that began with a signal. */
   readonly kind: StateKind
   /** The signal, its texts cut to the correlator's bounds. */
   readonly signal: Signal | null
@@ -376,7 +428,7 @@ export interface CorrelatorState {
   readonly cut_keys: ReadonlyArray<string>
   /** What was last published of an incident. */
   readonly published: PublishedIncident | null
-  /** Of windows and profiles: what is known, as JSON. */
+  /** Of windows, profiles and verdicts: what is known, as JSON. */
   readonly document: string | null
   /** Latest event time seen, microseconds since the epoch. */
   readonly watermark: number
@@ -521,6 +573,10 @@ export interface Incident {
   readonly causality: ReadonlyArray<CausalityNode>
   /** Recommended playbook. */
   readonly playbook: string | null
+  /** The latest verdict about its status. */
+  readonly verdict: Verdict | null
+  /** Who looks into it. */
+  readonly assignee: string | null
 }
 
 /** State of an incident. */
@@ -530,9 +586,9 @@ export type IncidentStatus = 'open' | 'closed' | 'merged'
 export interface InventoryRecord {
   /** The object's cluster. */
   readonly cluster: Cluster
-  /** API kind: Pod, Node, Deployment, ReplicaSet, Service, ServiceAccount, … */
+  /** API kind: Pod, Node, Deployment, ReplicaSet, Service, ServiceAccount, …; Container for what a node agent says of one container of the pod that owns it; Image for an image that containers run. */
   readonly kind: string
-  /** Object UID. */
+  /** Object UID; the runtime's id of a Container, the digest or id of an Image. */
   readonly uid: string
   /** Object name. */
   readonly name: string
@@ -548,10 +604,28 @@ export interface InventoryRecord {
   readonly labels: Readonly<Record<string, string>>
   /** Owner chain as far as the writer knows it, the controller first and the top last. */
   readonly owners: ReadonlyArray<Workload>
-  /** IP addresses that mean this object: of a pod, a node, a service. */
+  /** IP addresses that mean this object: of a pod, a node, a service, the endpoints of a slice. */
   readonly addresses: ReadonlyArray<string>
-  /** For pods: the part of spec and status that detections and responses need. */
+  /** Other objects it names: role and subjects of a binding, the pods of an endpoint slice, the service of a webhook. */
+  readonly references: ReadonlyArray<InventoryReference>
+  /** What else is kept of its kind: phase of a pod; selector and type of a service or network policy; url, resources and failure policy of a webhook; cloud identity of a service account; kubelet, runtime and image of a node; digest and repository of an image; state and times of a container. */
+  readonly attributes: Readonly<Record<string, string>>
+  /** For pods, and for containers with themselves alone: the part of spec and status that detections and responses need. */
   readonly pod: PodState | null
+}
+
+/** An object that another one names. */
+export interface InventoryReference {
+  /** What it is to the other: role, subject, endpoint, service. */
+  readonly relation: string
+  /** API kind; User and Group for subjects that are no objects. */
+  readonly kind: string
+  /** Name. */
+  readonly name: string
+  /** Namespace. */
+  readonly namespace: string | null
+  /** Object UID, where the naming object has it. */
+  readonly uid: string | null
 }
 
 /** A step for an analyst. */
@@ -602,6 +676,20 @@ export interface ObjectReference {
 
 /** Whether an attempt had its effect. */
 export type Outcome = 'success' | 'failure' | 'unknown'
+
+/** One right in the terms of Kubernetes RBAC. */
+export interface Permission {
+  /** Where; null for what is in no namespace. */
+  readonly namespace: string | null
+  /** API group, empty for the core API. */
+  readonly api_group: string
+  /** Resource, with /subresource. */
+  readonly resource: string
+  /** Verb. */
+  readonly verb: string
+  /** The one object; null where it has no name yet, or for a list. */
+  readonly name: string | null
+}
 
 /** A pod with its place in the cluster. */
 export interface Pod {
@@ -675,6 +763,8 @@ export interface PodState {
   readonly host_ipc: boolean
   /** Containers of all kinds; id is empty until the runtime has given one. */
   readonly containers: ReadonlyArray<Container>
+  /** How the containers are, by name; missing where nobody has said so yet. */
+  readonly statuses: ReadonlyArray<ContainerState>
 }
 
 /** A process with what is known of its ancestry. */
@@ -845,7 +935,7 @@ export interface Signal {
   readonly playbook: string | null
   /** What to look at next, in order. */
   readonly investigation: ReadonlyArray<InvestigationStep>
-  /** alert: tells something by itself; part: only counts towards correlations, is not shown and makes no incident; withdrawn: late events showed that it does not hold. */
+  /** alert: tells something by itself; part: only counts towards correlations, is not shown and makes no incident; withdrawn: late events showed that it does not hold; verdict: no detection, but what an analyst says of an incident. */
   readonly role: SignalRole
   /** Of correlations: all halves of the product that saw a part of it. Empty: source alone. */
   readonly sources: ReadonlyArray<SourceType>
@@ -855,10 +945,12 @@ export interface Signal {
   readonly count: number
   /** Values of the fields that correlations of this rule group by or count, by the names they use. */
   readonly correlation_fields: Readonly<Record<string, ReadonlyArray<string>>>
+  /** What an analyst says of an incident; on this topic so that it is in order with the signals. */
+  readonly verdict: Verdict | null
 }
 
 /** What a signal is for. */
-export type SignalRole = 'alert' | 'part' | 'withdrawn'
+export type SignalRole = 'alert' | 'part' | 'withdrawn' | 'verdict'
 
 /** A rule, as a signal names it. */
 export interface SignalRule {
@@ -876,7 +968,21 @@ export interface SignalRule {
 export type SourceType = 'audit' | 'runtime' | 'cloud'
 
 /** What an entry holds. */
-export type StateKind = 'signal' | 'incident' | 'clock' | 'marker' | 'part' | 'window' | 'profile'
+export type StateKind = 'signal' | 'incident' | 'clock' | 'marker' | 'part' | 'window' | 'profile' | 'verdict'
+
+/** What became of a step. */
+export interface StepResult {
+  /** The step; empty for the plan as a whole. */
+  readonly step_id: string
+  /** intended (about to be done), done, already (it was so before), failed, skipped, undone, held (nothing came back), recreated (something did). */
+  readonly outcome: string
+  /** When, microseconds since the epoch. */
+  readonly time: number
+  /** In one line, for people. */
+  readonly message: string
+  /** What the API server answered. */
+  readonly responses: ReadonlyArray<ApiResponse>
+}
 
 /** A signal, or several that tell the same thing. */
 export interface TimelineEntry {
@@ -899,6 +1005,29 @@ export interface TimelineEntry {
   /** Ids of the events. */
   readonly events: ReadonlyArray<string>
 }
+
+/** What an analyst says of an incident. */
+export interface Verdict {
+  /** Identity: a verdict that comes twice counts once. */
+  readonly id: string
+  /** When it was given, microseconds since the epoch. */
+  readonly time: number
+  /** The incident, by its id at that time. */
+  readonly incident: string
+  /** close: it is dealt with; reopen: it is not; assign: who looks into it; suppress: close it, and keep it closed whatever joins it until a time. */
+  readonly action: VerdictAction
+  /** Who says so. */
+  readonly by: string
+  /** Of assign: who looks into it; null for nobody. */
+  readonly assignee: string | null
+  /** Of suppress: until when, microseconds since the epoch. */
+  readonly until: number | null
+  /** Why, in the analyst's words. */
+  readonly reason: string | null
+}
+
+/** What to do about an incident. */
+export type VerdictAction = 'close' | 'reopen' | 'assign' | 'suppress'
 
 /** A workload object, such as a Deployment: for a pod the top of its owner chain. */
 export interface Workload {

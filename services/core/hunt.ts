@@ -13,8 +13,9 @@ import type { PodFacts } from './enrich/pod-facts.ts'
 import { auditEventFromText } from './events/audit-text.ts'
 import { decodeRecords, type TrailClusters } from './events/format.ts'
 import { eventId, type SourcedEvent } from './events/sourced-event.ts'
-import { learnValue, type ProfileState } from './profiles/new-values.ts'
 import type { ProfileRule } from './profiles/profile-rule.ts'
+import { advanceProfiles, profileIndexOf } from './profiles/reducer.ts'
+import { emptyProfileState } from './profiles/state.ts'
 import { createRecentIds } from './recent-ids.ts'
 import { severityRank } from './severity.ts'
 import { advanceWindows, windowIndexOf } from './windows/reducer.ts'
@@ -100,7 +101,7 @@ export function createHunt({
   /** Signals that count towards correlations. Files are read one after another, so that all wait until the end. */
   let parts: Signal[] = []
   const index = windowIndexOf(windows)
-  const fed = new Set(profiles.flatMap((profile) => profile.parts))
+  const learning = profileIndexOf(profiles)
   const latest = new Map<string, Incident>()
 
   const factOf = (key: string): PodFacts | null => pods.get(key) ?? null
@@ -130,7 +131,7 @@ export function createHunt({
     if (event.audit !== null) learn(inventoryFromAudit(event.audit, event.cluster, bodies))
     const matched = rules.match(join(event, factOf, bodies), bodies)
     for (const signal of matched) {
-      if (index.uses.has(signal.rule.id) || fed.has(signal.rule.id)) parts.push(boundedSignal(signal))
+      if (index.uses.has(signal.rule.id) || learning.uses.has(signal.rule.id)) parts.push(boundedSignal(signal))
     }
     return matched.filter(({ role }) => role === 'alert')
   }
@@ -179,13 +180,11 @@ export function createHunt({
         const state = emptyWindowState(id)
         for (const { change, signal } of advanceWindows(state, index, signals, Number.POSITIVE_INFINITY).results)
           if (change !== 'withdrawn') found.push(signal)
-        const learnt: ProfileState = new Map()
-        for (const signal of signals.toSorted(byTime)) {
-          for (const profile of profiles) {
-            const told = learnValue(learnt, profile, signal)
-            if (told !== null) found.push(told)
-          }
-        }
+        const inOrder = signals.toSorted(byTime)
+        const ever = Number.POSITIVE_INFINITY
+        const clock = { latest: ever, lateness_us: 0, closed_before: ever }
+        for (const { signal } of advanceProfiles(emptyProfileState(id), learning, inOrder, clock).results)
+          found.push(signal)
       }
       parts = []
       pending.push(...found)

@@ -11,6 +11,8 @@ import {
 } from '../core/correlate/cluster-memory.ts'
 import type { StateEntry } from '../core/correlate/state.ts'
 import { messageOf, WeirError } from '../core/errors.ts'
+import type { ProfileRule } from '../core/profiles/profile-rule.ts'
+import { profileIndexOf } from '../core/profiles/reducer.ts'
 import { windowIndexOf } from '../core/windows/reducer.ts'
 import type { WindowRule } from '../core/windows/window-rule.ts'
 import { toDeadLetter } from '../platform/dead-letter.ts'
@@ -26,7 +28,7 @@ const CORRELATED = 'weir.correlated.v1'
 /** Clusters worked through between two heartbeats. */
 const HEARTBEAT_EVERY = 8
 
-function count({ counts, windowCounts, refused, incidents }: ClusterOutputs): void {
+function count({ counts, windowCounts, profileCounts, refused, incidents }: ClusterOutputs): void {
   correlatedSignals.inc({ result: 'accepted' }, counts.accepted)
   correlatedSignals.inc({ result: 'duplicate' }, counts.duplicates)
   correlatedSignals.inc({ result: 'ahead_of_clock' }, counts.ahead_of_clock)
@@ -37,6 +39,7 @@ function count({ counts, windowCounts, refused, incidents }: ClusterOutputs): vo
   correlatorLimits.inc({ limit: 'late_parts' }, windowCounts.late)
   correlatorLimits.inc({ limit: 'dropped_parts' }, windowCounts.dropped)
   correlatorLimits.inc({ limit: 'evicted_windows' }, windowCounts.evicted)
+  for (const [limit, times] of Object.entries(profileCounts)) correlatorLimits.inc({ limit }, times)
   for (const { severity, status } of incidents) incidentRevisions.inc({ severity, status })
 }
 
@@ -45,6 +48,8 @@ export interface CorrelatorPorts {
   readonly options: CorrelatorOptions
   /** Correlations; what one refers to stands before it. None unless given. */
   readonly windows?: readonly WindowRule[]
+  /** None unless given. */
+  readonly profiles?: readonly ProfileRule[]
   /** Milliseconds since the epoch. */
   readonly now_ms: () => number
 }
@@ -54,10 +59,10 @@ export interface CorrelatorPorts {
  * per batch. The state of a partition's clusters lives in memory from assignment to revocation, and in the same partition of
  * the changelog.
  */
-export function createCorrelatorStage({ codec, options, windows = [], now_ms }: CorrelatorPorts): Stage {
+export function createCorrelatorStage({ codec, options, windows = [], profiles = [], now_ms }: CorrelatorPorts): Stage {
   /** By partition, then cluster. */
   const partitions = new Map<number, Map<string, ClusterMemory>>()
-  const content: CorrelateContent = { windows: windowIndexOf(windows) }
+  const content: CorrelateContent = { windows: windowIndexOf(windows), profiles: profileIndexOf(profiles) }
 
   function deadLetter(message: Message, code: string, text: string): OutgoingMessage {
     const reason = {
@@ -141,7 +146,7 @@ export function createCorrelatorStage({ codec, options, windows = [], now_ms }: 
     onAssigned,
     onRevoked: (_topic, partition) => {
       for (const cluster of partitions.get(partition)?.keys() ?? []) {
-        for (const kind of ['groups', 'signals']) correlatorMemory.remove({ cluster, kind })
+        for (const kind of ['groups', 'signals', 'profiles', 'values']) correlatorMemory.remove({ cluster, kind })
       }
       partitions.delete(partition)
     },
@@ -171,6 +176,9 @@ export function createCorrelatorStage({ codec, options, windows = [], now_ms }: 
         count(result)
         correlatorMemory.set({ cluster: cluster_id, kind: 'groups' }, memory.stitching.groups.size)
         correlatorMemory.set({ cluster: cluster_id, kind: 'signals' }, memory.stitching.signals.size)
+        const { groups, rates, values } = memory.profiles
+        correlatorMemory.set({ cluster: cluster_id, kind: 'profiles' }, groups.size + rates.size)
+        correlatorMemory.set({ cluster: cluster_id, kind: 'values' }, values)
       }
       return outputs
     }

@@ -8,6 +8,7 @@ import type { RuleSet } from '../core/detect/rule-set.ts'
 import { enrich, isWorthRetrying, lookupKeys } from '../core/enrich/join.ts'
 import { messageOf, WeirError } from '../core/errors.ts'
 import type { SourcedEvent } from '../core/events/sourced-event.ts'
+import { createSentParts, type NeededParts } from '../core/profiles/sent-parts.ts'
 import { toDeadLetter } from '../platform/dead-letter.ts'
 import type { Logger } from '../platform/log.ts'
 import { enrichments, eventsIn, signalsOut } from '../platform/metrics.ts'
@@ -22,8 +23,8 @@ export interface EnricherPorts {
   readonly schemas: SchemaSource
   readonly codec: Codec
   readonly rules: RuleSet
-  /** Ids of the rules whose parts the correlator counts; other parts are not sent. All unless given. */
-  readonly parts?: ReadonlySet<string>
+  /** The parts that the correlator needs; others are not sent. All unless given. */
+  readonly parts?: NeededParts
   readonly facts: CachedFacts
   readonly log: Logger
   readonly now_ms: () => number
@@ -57,6 +58,7 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
   const enrichedWriter = createRawEventWriter('enriched-event', schemas)
   const retryWriter = createRawEventWriter('retry-event', schemas)
   // Containers that stayed unknown through all attempts: without inventory, every event would wait in vain.
+  const sentParts = ports.parts === undefined ? null : createSentParts(ports.parts, options.sent_parts_max_entries)
   const givenUp = new LRUCache<string, true>({ max: GIVEN_UP_MAX_ENTRIES, ttl: GIVEN_UP_TTL_MS })
 
   function deadLetter(stage: string, message: Message, error: WeirError, attempts: number): OutgoingMessage {
@@ -106,7 +108,7 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
   function outputsOf(work: Work, enriched: EnrichedEvent, bodies: Bodies): OutgoingMessage[] {
     const signals = rules
       .match(enriched, bodies)
-      .filter(({ role, rule }) => role === 'alert' || ports.parts?.has(rule.id) !== false)
+      .filter((signal) => signal.role === 'alert' || sentParts === null || sentParts.isNeeded(signal))
     enrichments.inc({ status: enriched.enrichment.status })
     for (const { rule, severity, role } of signals)
       if (role === 'alert') signalsOut.inc({ code: rule.code ?? rule.id, severity })

@@ -58,8 +58,8 @@ export function createIndexerStage({ codec, search, options, index_prefix, versi
   type Project = (message: Message, context: DocumentContext) => Promise<Projection>
   const fromSignal: Project = async (message, context) => {
     const signal = await codec.decode('signal', message.value)
-    // What only counts towards correlations is in their signals, and in the index of events.
-    if (signal.role === 'part') return NOTHING
+    // What only counts towards correlations is in their signals, and in the index of events; verdicts are in the incidents.
+    if (signal.role === 'part' || signal.role === 'verdict') return NOTHING
     const messages =
       options.ocsf && signal.role === 'alert'
         ? [ocsfMessage(message, 'weir.ocsf.findings.v1', detectionFinding(signal, version))]

@@ -8,6 +8,7 @@ import { trailClusters } from '../../services/audit-collector/trail-clusters.ts'
 import { createTrailIntakeStage } from '../../services/audit-collector/trail-intake.ts'
 import { createCodec, localSchemas } from '../../services/core/avro/codec.ts'
 import { loadRuleSet } from '../../services/core/detect/load-rule-set.ts'
+import { neededParts } from '../../services/core/profiles/sent-parts.ts'
 import { correlatorOptions } from '../../services/correlator/options.ts'
 import { createCorrelatorStage } from '../../services/correlator/stage.ts'
 import { createCachedFacts } from '../../services/enricher/cached-facts.ts'
@@ -39,7 +40,7 @@ it('through the stages of all services, the trail in a topic of the company join
   const [model] = loadTopics().filter(({ schema }) => schema === null)
   if (model === undefined) throw new Error('there is no topic without a schema')
   const bus = createMemoryBus({ topics: [...loadTopics(), { ...model, name: COMPANY_TOPIC }], now_ms, pump: 'manual' })
-  const { rules, windows } = loadRuleSet(await readRuleFolder(RULES), { profiles: false })
+  const { rules, windows, profiles } = loadRuleSet(await readRuleFolder(RULES))
   const store = createMemoryFactsStore()
   const { trail } = auditCollectorOptions.parse({
     trail: {
@@ -61,7 +62,7 @@ it('through the stages of all services, the trail in a topic of the company join
       schemas,
       codec,
       rules,
-      parts: new Set(windows.flatMap(({ parts }) => parts)),
+      parts: neededParts(windows, profiles),
       facts: createCachedFacts(store, { max_entries: 1_000, ttl_ms: 60_000 }),
       log: silentLogger,
       now_ms,
@@ -70,7 +71,7 @@ it('through the stages of all services, the trail in a topic of the company join
     enricherOptions.parse({})
   )
   for (const stage of enrichers) bus.run(stage)
-  bus.run(createCorrelatorStage({ codec, options: correlatorOptions.parse({}), windows, now_ms }))
+  bus.run(createCorrelatorStage({ codec, options: correlatorOptions.parse({}), windows, profiles, now_ms }))
 
   const inventory = await loadInventoryFile(join(FIXTURE, 'inventory.json'), CLUSTER, START_MS * 1000)
   await bus.publish(inventory.map((record) => inventoryMessage(codec, record)))

@@ -79,6 +79,7 @@ export function boundedSignal(signal: Signal): Signal {
       Object.entries(signal.correlation_fields)
         .slice(0, MAX_CARRIED)
         .map(([name, values]) => [boundedId(name), values.slice(0, MAX_CARRIED).map(boundedId)])
-    )
+    ),
+    verdict: null
   }
 }

@@ -1,4 +1,8 @@
 import type { CorrelatorState, Incident, Signal } from '../../../schemas/generated/types.ts'
+import { advanceProfiles, type ProfileCounts, type ProfileIndex } from '../profiles/reducer.ts'
+import { restoreProfiles } from '../profiles/restore.ts'
+import { emptyProfileState, type ProfileState } from '../profiles/state.ts'
+import { inTurn } from '../windows/in-turn.ts'
 import { advanceWindows, restoreWindows, type WindowCounts, type WindowIndex } from '../windows/reducer.ts'
 import { emptyWindowState, type WindowState } from '../windows/state.ts'
 import { boundedSignal, defectOf } from './bounded-signal.ts'
@@ -12,15 +16,17 @@ export interface ClusterMemory {
   readonly cluster_id: string
   readonly stitching: ClusterState
   readonly windows: WindowState
+  readonly profiles: ProfileState
 }
 
 /** What signals are judged by. */
 export interface CorrelateContent {
   readonly windows: WindowIndex
+  readonly profiles: ProfileIndex
 }
 
 export interface ClusterOutputs {
-  /** New, changed and withdrawn signals of correlations. */
+  /** New, changed and withdrawn signals of correlations and profiles. */
   readonly correlated: readonly Signal[]
   readonly incidents: readonly Incident[]
   /** Changes of the state, one per key. */
@@ -29,10 +35,16 @@ export interface ClusterOutputs {
   readonly refused: readonly RefusedSignal[]
   readonly counts: CorrelateCounts
   readonly windowCounts: WindowCounts
+  readonly profileCounts: ProfileCounts
 }
 
 export function emptyMemory(cluster_id: string): ClusterMemory {
-  return { cluster_id, stitching: emptyState(cluster_id), windows: emptyWindowState(cluster_id) }
+  return {
+    cluster_id,
+    stitching: emptyState(cluster_id),
+    windows: emptyWindowState(cluster_id),
+    profiles: emptyProfileState(cluster_id)
+  }
 }
 
 /** No event before this is expected when an event of this time has come, both microseconds since the epoch. */
@@ -46,29 +58,40 @@ export function isKnown({ stitching }: ClusterMemory): boolean {
 }
 
 /**
- * One step of everything that needs more than one event: correlations over the signals, then stitching of both.
+ * One step of everything that needs more than one event: correlations and profiles over the signals, then stitching of all.
  * @param memory of the cluster; it is changed in place and must be used by nobody else
  * @param signals of the cluster, a batch in any order
  * @param now microseconds since the epoch; bounds how far signals can move event time on
  */
 export function advanceCluster(
-  { stitching, windows }: ClusterMemory,
+  { stitching, windows, profiles }: ClusterMemory,
   content: CorrelateContent,
   signals: readonly Signal[],
   now: number,
   settings: CorrelateSettings
 ): ClusterOutputs {
   const latest = now + settings.clock_tolerance_ms * 1000
-  const usable = signals.filter((signal) => defectOf(signal) === null)
+  // Verdicts are no events: time does not go on with them.
+  const usable = signals.filter((signal) => signal.role !== 'verdict' && defectOf(signal) === null)
   const time = usable.reduce((most, signal) => Math.max(most, Math.min(signal.time, latest)), stitching.watermark)
   const parts = usable.filter(({ rule }) => content.windows.uses.has(rule.id)).map(boundedSignal)
-  const { results, counts } = advanceWindows(windows, content.windows, parts, closedBefore(time, settings))
+  const ofWindows = advanceWindows(windows, content.windows, parts, closedBefore(time, settings))
+  const clock = { latest, lateness_us: settings.allowed_lateness_ms * 1000 }
+  const ofProfiles = advanceProfiles(profiles, content.profiles, usable, clock)
+  const results = [...ofWindows.results, ...ofProfiles.results]
   const told = results.filter(({ change }) => change !== 'withdrawn').map(({ signal }) => signal)
   const withdrawn = results.filter(({ change }) => change !== 'new').map(({ signal }) => signal.id)
-  const stitched = correlate(stitching, [...signals, ...told], now, settings, withdrawn)
-  const entries = [...[...windows.changes].map(([key, value]) => ({ key, value })), ...stitched.entries]
+  const stitched = correlate(stitching, inTurn(signals, told), now, settings, withdrawn)
+  const changes = [...windows.changes, ...profiles.changes].map(([key, value]) => ({ key, value }))
   windows.changes.clear()
-  return { ...stitched, entries, correlated: results.map(({ signal }) => signal), windowCounts: counts }
+  profiles.changes.clear()
+  return {
+    ...stitched,
+    entries: [...changes, ...stitched.entries],
+    correlated: results.map(({ signal }) => signal),
+    windowCounts: ofWindows.counts,
+    profileCounts: ofProfiles.counts
+  }
 }
 
 /**
@@ -83,12 +106,18 @@ export function restoreCluster(
   settings: CorrelateSettings
 ): ClusterMemory {
   const ofWindows = entries.filter(({ kind }) => kind === 'part' || kind === 'window')
-  const others = entries.filter(({ kind }) => kind !== 'part' && kind !== 'window')
+  const ofProfiles = entries.filter(({ kind }) => kind === 'profile')
+  const others = entries.filter(({ kind }) => kind !== 'part' && kind !== 'window' && kind !== 'profile')
   const stitching = restore(
     cluster_id,
     others.map((value) => ({ key: value.key, value })),
     settings
   )
   const closed = closedBefore(stitching.watermark, settings)
-  return { cluster_id, stitching, windows: restoreWindows(cluster_id, content.windows, ofWindows, closed) }
+  return {
+    cluster_id,
+    stitching,
+    windows: restoreWindows(cluster_id, content.windows, ofWindows, closed),
+    profiles: restoreProfiles(cluster_id, content.profiles, ofProfiles, closed)
+  }
 }

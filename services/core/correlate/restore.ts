@@ -12,6 +12,7 @@ import {
   type StoredSignal,
   storedSignal
 } from './state.ts'
+import { restoreVerdicts } from './verdicts.ts'
 
 function apply(state: ClusterState, sealed: Map<string, StoredSignal[]>, entry: CorrelatorState): void {
   if (entry.kind === 'clock') state.watermark = entry.watermark
@@ -24,6 +25,8 @@ function apply(state: ClusterState, sealed: Map<string, StoredSignal[]>, entry: 
     const members = sealed.get(entry.sealed)
     if (members === undefined) sealed.set(entry.sealed, [stored])
     else members.push(stored)
+  } else if (entry.kind === 'verdict') {
+    restoreVerdicts(state, entry.key, entry.document)
   } else if (entry.kind !== 'marker') {
     throw new WeirError(
       CORRELATE_ERRORS,

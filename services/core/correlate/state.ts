@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import type { CorrelatorState, IncidentStatus, PublishedIncident, Signal } from '../../../schemas/generated/types.ts'
 import { type Link, linksOf } from './link-keys.ts'
 import { byCodeUnits } from './text.ts'
+import type { Judged } from './verdicts.ts'
 
 /** A signal as the correlator holds it. */
 export interface StoredSignal {
@@ -44,6 +45,8 @@ export interface ClusterState {
   readonly chains: Map<string, Chain>
   readonly groups: Set<Group>
   readonly published: Map<string, PublishedIncident>
+  /** What analysts said of the incident that began with a signal, by the signal's id. */
+  readonly verdicts: Map<string, Judged>
   /** No group or record is due for closing or forgetting before this time. */
   next_due: number
   /** What was changed since the last batch, to be written to the changelog; null is a tombstone. */
@@ -66,6 +69,7 @@ export function emptyState(cluster_id: string): ClusterState {
     chains: new Map(),
     groups: new Set(),
     published: new Map(),
+    verdicts: new Map(),
     next_due: Number.POSITIVE_INFINITY,
     changes: new Map()
   }
@@ -108,6 +112,15 @@ export function noteIncident(state: ClusterState, id: string): void {
   const published = state.published.get(id)
   const { cluster_id } = state
   state.changes.set(key, published === undefined ? null : { ...BLANK, key, cluster_id, kind: 'incident', published })
+}
+
+/** Notes that the verdicts on the incident of a signal have to be written, or deleted. */
+export function noteVerdicts(state: ClusterState, signal: string): void {
+  const key = `verdict/${signal}`
+  const judged = state.verdicts.get(signal)
+  const { cluster_id } = state
+  const document = JSON.stringify({ signal, judged })
+  state.changes.set(key, judged === undefined ? null : { ...BLANK, key, cluster_id, kind: 'verdict', document })
 }
 
 export function noteClock(state: ClusterState): void {

@@ -182,10 +182,12 @@ const unknown = () => undefined
 /**
  * Sorts events by class, verb, resource and the other routed fields, and makes for each sort, when it is first met, what is left
  * of every rule that can still match: items about these fields are answered once for all events of the sort.
+ * @param places of all rules
  * @param make makes a route from the rules that are left; sorts that leave the same share one
  */
 export function router<Route>(
   rules: readonly LoadedRule[],
+  places: ReadonlyMap<LoadedRule, number>,
   make: (left: readonly RoutedRule[]) => Route
 ): (view: EventView) => Route {
   // Numbers of branches mean something else for each source, and so have routes of their own.
@@ -197,18 +199,17 @@ export function router<Route>(
   const byClass = forkByClass([...new Map(rules.map(({ events }) => [JSON.stringify(events), events])).values()])
   const shared = new Map<string, Route>()
   const numbers = new Map<ItemNode, number>()
-  const order = new Map(rules.map((rule, index) => [rule, index]))
-
   const rulesFor = (view: EventView, known: (item: ItemNode) => boolean | undefined): readonly RoutedRule[] =>
     rules.flatMap((rule): readonly RoutedRule[] => {
       if (!isOfClass(rule.events, view.event)) return []
       const { detection } = rule
       const left = simplify(detection.node, known)
       if (left === false) return []
-      return [{ rule, left, test: left === true ? always : compileNode(left, detection.items) }]
+      const test = left === true ? always : compileNode(left, detection.items)
+      return [{ rule, left, test, place: places.get(rule) ?? 0 }]
     })
   const routeOf = (left: readonly RoutedRule[]): Route => {
-    const key = left.map((rule) => `${order.get(rule.rule)}:${treeKey(rule.left, numbers)}`).join(' ')
+    const key = left.map((rule) => `${rule.place}:${treeKey(rule.left, numbers)}`).join(' ')
     const route = shared.get(key) ?? make(left)
     shared.set(key, route)
     return route

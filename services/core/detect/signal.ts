@@ -100,6 +100,7 @@ export function signalOf(rule: LoadedRule, view: EventView, table: FieldTable): 
     sources: [],
     parts: [],
     count: 1,
-    correlation_fields: carriedOf(rule, view, table)
+    correlation_fields: carriedOf(rule, view, table),
+    verdict: null
   }
 }

@@ -98,6 +98,16 @@ function mergeContainer(seen: Container, known: Container | undefined): Containe
   }
 }
 
+function enrichmentOf(facts: PodFacts, containerUnknown: boolean): Enrichment {
+  if (containerUnknown) return { status: 'partial', reason: 'container is not in the inventory of its pod' }
+  if (facts.observed === 0 && facts.gone === undefined)
+    return {
+      status: 'partial',
+      reason: 'only the container runtime knows the pod; owner and service account are missing'
+    }
+  return COMPLETE
+}
+
 function joinRuntime(event: RuntimeEvent, node: string, facts: PodFacts | null): Joined {
   const { container, pod } = event
   if (container === null && pod === null) return NOTHING
@@ -123,10 +133,7 @@ function joinRuntime(event: RuntimeEvent, node: string, facts: PodFacts | null):
     pod: facts.pod,
     container: container === null ? null : mergeContainer(container, known),
     workload: facts.workload,
-    enrichment:
-      container !== null && known === undefined
-        ? { status: 'partial', reason: 'container is not in the inventory of its pod' }
-        : COMPLETE
+    enrichment: enrichmentOf(facts, container !== null && known === undefined)
   }
 }
 

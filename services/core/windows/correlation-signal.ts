@@ -107,6 +107,7 @@ export function windowSignal(
     sources,
     parts: window.items.slice(0, MAX_PARTS).map((item) => item.id),
     count: window.items.length,
-    correlation_fields: Object.fromEntries(group)
+    correlation_fields: Object.fromEntries(group),
+    verdict: null
   }
 }

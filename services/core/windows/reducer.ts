@@ -1,5 +1,5 @@
 import type { CorrelatorState, Signal } from '../../../schemas/generated/types.ts'
-import { note, takeDue } from './agenda.ts'
+import { note, takeDue, wholeMinutes } from './agenda.ts'
 import { noteGroup, notePart } from './changelog.ts'
 import { windowId, windowSignal } from './correlation-signal.ts'
 import { type Window, windowsOf } from './evaluate.ts'
@@ -69,6 +69,11 @@ interface Run {
 /** How long after its time a signal of a rule can matter, microseconds. */
 function memoryOf(index: WindowIndex, rule_id: string): number {
   return Math.max(0, ...(index.uses.get(rule_id) ?? []).map(({ rule, part }) => horizonOf(rule, part) + rule.wait_us))
+}
+
+/** Whether an event of this time still matters to a rule. */
+function matters({ rule, part }: Use, time: number, closed_before: number): boolean {
+  return time + horizonOf(rule, part) + rule.wait_us >= closed_before
 }
 
 const groupKey = (rule: WindowRule, values: readonly (readonly string[])[]): string =>
@@ -245,7 +250,7 @@ function evaluate(run: Run, group: WindowGroup): void {
   }
   group.told = told
   group.settled = settled
-  group.items = group.items.filter(({ time, part }) => time + horizonOf(rule, part) >= closed_before)
+  group.items = group.items.filter(({ time, part }) => matters({ rule, part }, time, state.closed_before))
   state.groups.delete(group.key)
   if (group.items.length === 0) {
     if (isChanged || Number.isFinite(settled)) noteGroup(state, group, true)
@@ -334,7 +339,7 @@ export function advanceWindows(
     for (const use of uses) insert(run, use, signal)
     taken += 1
   }
-  state.closed_before = Math.max(state.closed_before, closed_before)
+  state.closed_before = Math.max(state.closed_before, wholeMinutes(closed_before))
   do {
     for (const key of takeDue(state.groupAgenda, state.closed_before)) {
       const group = state.groups.get(key)
@@ -365,7 +370,7 @@ export function restoreWindows(
   closed_before: number
 ): WindowState {
   const state = emptyWindowState(cluster_id)
-  state.closed_before = closed_before
+  state.closed_before = wholeMinutes(closed_before)
   const run: Run = { state, index, touched: new Map(), results: new Map(), dropped: 0 }
   for (const { kind, key, signal } of entries) {
     if (kind !== 'part' || signal === null) continue
@@ -375,7 +380,8 @@ export function restoreWindows(
       continue
     }
     takePart(state, index, signal)
-    for (const use of uses) insert(run, use, signal)
+    // A part may be remembered for one rule and be done with in another.
+    for (const use of uses) if (matters(use, signal.time, state.closed_before)) insert(run, use, signal)
   }
   for (const { kind, key, document } of entries) {
     if (kind !== 'window' || document === null) continue
@@ -389,7 +395,7 @@ export function restoreWindows(
     group.told = new Map(stored.told.map((told) => [told.id, told]))
   }
   for (const group of state.groups.values()) {
-    const due = nextDue(group, closed_before - group.rule.wait_us)
+    const due = nextDue(group, state.closed_before - group.rule.wait_us)
     if (due !== null) note(state.groupAgenda, due + group.rule.wait_us, group.key)
   }
   return state

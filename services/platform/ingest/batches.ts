@@ -77,7 +77,7 @@ export function toMessages(
         ? auditEncoder(cluster, source.provider, received, context)
         : source.type === 'cloud'
           ? cloudEncoder(cluster, source.provider, received, context)
-          : runtimeEncoder(cluster, source.instance, source.provider, received, next, context)
+          : runtimeEncoder(cluster, source.instance, source.provider, first.boot_id ?? null, received, next, context)
     for (const result of encodeFitting(group, encode, context.message_max_bytes)) {
       if ('rejected' in result) letters.push({ rejected: result.rejected, topic: encode.topic })
       else messages.push({ topic: encode.topic, key: encode.key, value: result.value })
@@ -127,6 +127,7 @@ function runtimeEncoder(
   cluster: Cluster,
   node: string,
   sensor: string,
+  boot_id: string | null,
   received: number,
   next: Map<string, number>,
   context: BatchContext
@@ -155,7 +156,7 @@ function runtimeEncoder(
       return context.codec.encode('runtime-batch', {
         cluster,
         node,
-        boot_id: null,
+        boot_id,
         sensor,
         first_sequence: String(first_sequence),
         received,
@@ -176,7 +177,8 @@ function groupsOf(taken: readonly Taken[]): Taken[][] {
       cluster.id,
       cluster.name,
       source.provider,
-      source.type === 'runtime' ? source.instance : ''
+      source.type === 'runtime' ? source.instance : '',
+      item.boot_id ?? ''
     ])
     const bytes = roughSize(item.event)
     const current = open.get(key)

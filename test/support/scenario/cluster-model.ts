@@ -56,6 +56,9 @@ export interface PodTemplate {
   readonly serviceAccount: string
   readonly containers: readonly ContainerTemplate[]
   readonly hostNetwork?: boolean
+  readonly hostPID?: boolean
+  /** Folders of the node, mounted below /host in the first container. */
+  readonly hostPaths?: readonly string[]
   readonly restartPolicy?: 'Always' | 'Never'
   readonly podSecurityContext?: JsonObject
 }

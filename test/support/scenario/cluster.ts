@@ -224,7 +224,8 @@ function longAgo(cluster: Cluster): number {
 
 function nextAddress(cluster: Cluster, node: Node): string {
   const last = cluster.addressesUsed.get(node.name) ?? 9
-  const address = last + cluster.random.integer(1, 3)
+  // Addresses of pods that are gone come back.
+  const address = 10 + ((last + cluster.random.integer(1, 3) - 10) % 240)
   cluster.addressesUsed.set(node.name, address)
   return `${node.podPrefix}${address}`
 }
