@@ -3,7 +3,7 @@
  * npm run bench -- kafka   the path through Kafka, on native servers started for it
  * npm run bench -- engines [--json]   rules against other engines, which are built with the cargo, go and mvn that are there
  * npm run bench -- state [--keys N]   memory, changelog and restart of the correlator's state, a broker is started for it
- * npm run bench -- windows [--json]   what windows and stitching take per signal, and windows beside Esper
+ * npm run bench -- windows   what windows and stitching take per signal, and windows beside Esper
  */
 import { cpus } from 'node:os'
 import { printFigures } from './measure.ts'
@@ -43,4 +43,8 @@ if (wanted.includes('state')) {
   await benchState(keys < 0 ? 1_000_000 : Number(wanted[keys + 1]), ({ name, value }) =>
     console.log(`  ${name.padEnd(24)} ${value}`)
   )
+}
+if (wanted.includes('windows')) {
+  const { benchWindows } = await import('./windows.ts')
+  await benchWindows(printFigures)
 }
