@@ -3,6 +3,7 @@
  * npm run bench -- kafka   the path through Kafka, on native servers started for it
  * npm run bench -- engines [--json]   rules against other engines, which are built with the cargo, go and mvn that are there
  * npm run bench -- state [--keys N]   memory, changelog and restart of the correlator's state, a broker is started for it
+ * npm run bench -- transactions      what a signal takes from and to Kafka, with transactions and without
  * npm run bench -- windows   what windows and stitching take per signal, and windows beside Esper
  */
 import { cpus } from 'node:os'
@@ -47,4 +48,8 @@ if (wanted.includes('state')) {
 if (wanted.includes('windows')) {
   const { benchWindows } = await import('./windows.ts')
   await benchWindows(printFigures)
+}
+if (wanted.includes('transactions')) {
+  const { benchTransactions } = await import('./transactions.ts')
+  printFigures('The correlator from and to Kafka', await benchTransactions())
 }
