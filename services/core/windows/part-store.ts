@@ -1,5 +1,5 @@
 import type { Entity, Signal } from '../../../schemas/generated/types.ts'
-import { packText, unpackText } from './packed-text.ts'
+import { firstText, packText, unpackText } from './packed-text.ts'
 import { createSlotIndex, grown, hashText } from './slot-index.ts'
 
 /**
@@ -242,7 +242,7 @@ export function createPartStore(most_young = MOST_YOUNG): PartStore {
 
   function idOf(slot: number): string {
     const content = contentOf(slot)
-    return typeof content === 'string' ? unpack(content)[0] : content.id
+    return typeof content === 'string' ? firstText(content) : content.id
   }
 
   return {
