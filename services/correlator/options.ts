@@ -74,7 +74,7 @@ export const correlatorOptions = z
     ),
     max_signals_per_cluster: count(
       DEFAULTS.max_signals_per_cluster,
-      'Most signals remembered per cluster; one takes some 2 KB.'
+      'Most signals remembered per cluster; one takes some 5 KB.'
     )
   })
   .refine(

@@ -4,7 +4,8 @@
  * npm run bench -- sensor  the built-in sensor and bpftrace on the running kernel, as root, after `npm run build:sensor`
  * npm run bench -- engines [--json]   rules against other engines, which are built with the cargo, go and mvn that are there
  * npm run bench -- state [--keys N]   memory, changelog and restart of the correlator's state, a broker is started for it
- * npm run bench -- windows [--json]   what windows and stitching take per signal, and windows beside Esper
+ * npm run bench -- transactions      what a signal takes from and to Kafka, with transactions and without
+ * npm run bench -- windows   what windows and stitching take per signal, and windows beside Esper
  */
 import { cpus } from 'node:os'
 import { printFigures } from './measure.ts'
@@ -52,4 +53,12 @@ if (wanted.includes('state')) {
 if (wanted.includes('sensor')) {
   const { benchSensor } = await import('./sensor.ts')
   await benchSensor(printFigures)
+}
+if (wanted.includes('windows')) {
+  const { benchWindows } = await import('./windows.ts')
+  await benchWindows(printFigures)
+}
+if (wanted.includes('transactions')) {
+  const { benchTransactions } = await import('./transactions.ts')
+  printFigures('The correlator from and to Kafka', await benchTransactions())
 }

@@ -13,7 +13,8 @@ interface Instance {
   readonly number: number
   child: ChildProcess | null
   wanted: boolean
-  killed: boolean
+  /** How long it is to be away since it was killed, milliseconds; null while nobody has killed it. */
+  away_ms: number | null
 }
 
 export interface Instances {
@@ -66,18 +67,19 @@ export function startInstances(number: number, settings_file: string, log_direct
     child.stdout?.pipe(log, { end: false })
     child.stderr?.pipe(log, { end: false })
     instance.child = child
-    instance.killed = false
+    instance.away_ms = null
     child.once('exit', (code, signal) => {
       log.end()
       instance.child = null
-      if (instance.killed || stopping || !instance.wanted) return
-      deaths.push(`instance ${instance.number} ended (${signal ?? `exit code ${code}`}): ${lastFatal(log_file)}`)
-      later(() => start(instance), RESTART_MS)
+      if (stopping || !instance.wanted) return
+      if (instance.away_ms === null)
+        deaths.push(`instance ${instance.number} ended (${signal ?? `exit code ${code}`}): ${lastFatal(log_file)}`)
+      later(() => start(instance), instance.away_ms ?? RESTART_MS)
     })
   }
 
   function join_(): void {
-    const instance: Instance = { number: instances.length, child: null, wanted: true, killed: false }
+    const instance: Instance = { number: instances.length, child: null, wanted: true, away_ms: null }
     instances.push(instance)
     start(instance)
   }
@@ -109,10 +111,9 @@ export function startInstances(number: number, settings_file: string, log_direct
     },
     kill: (which, away_ms) => {
       const instance = chosen(which)
-      if (instance === undefined) return
-      instance.killed = true
-      instance.child?.kill('SIGKILL')
-      later(() => start(instance), away_ms)
+      if (instance === undefined || instance.child === null) return
+      instance.away_ms = away_ms
+      instance.child.kill('SIGKILL')
     },
     stall: async (which, lasts_ms) => {
       const child = chosen(which)?.child

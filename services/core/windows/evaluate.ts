@@ -140,7 +140,7 @@ function absence(rule: WindowRule, items: readonly Item[], from: number, closed_
 /**
  * The windows of one group of a rule. They follow from the events alone: the earliest event with which the rule holds gives a
  * window, which begins at its first event and lasts one timespan; the next begins after that. So there is one per timespan.
- * @param items in the order of `byItemTime`
+ * @param items by time, at the same time by part, then by id, so that nothing hangs on the order of arrival
  * @param from up to this time, inclusive, all is done with already
  * @param closed_before no event of an earlier time is expected any more; infinity when all have come
  */

@@ -120,10 +120,10 @@ function remove(run: Run, use: Use, slot: number): void {
   if (group >= 0 && groups.take(group, { slot, part: use.part })) touch(run, group)
 }
 
-/** Remembers a signal. @returns its slot */
-export function takePart({ parts, partAgenda }: WindowState, index: WindowIndex, signal: Signal): number {
+/** Remembers a signal. @param memory_us how long after its time it can matter @returns its slot */
+export function takePart({ parts, partAgenda }: WindowState, signal: Signal, memory_us: number): number {
   const slot = parts.add(signal)
-  note(partAgenda, minuteOf(signal.time + memoryOf(index, signal.rule.id)), slot)
+  note(partAgenda, minuteOf(signal.time + memory_us), slot)
   return slot
 }
 
@@ -146,7 +146,7 @@ function tell(run: Run, change: WindowResult['change'], signal: Signal): void {
     notePart(state, signal.id, null)
     return
   }
-  const slot = takePart(state, index, signal)
+  const slot = takePart(state, signal, memoryOf(index, signal.rule.id))
   notePart(state, signal.id, signal)
   for (const use of uses) insert(run, use, slot, signal.correlation_fields)
 }

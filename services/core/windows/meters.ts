@@ -14,13 +14,6 @@ export interface Item {
   readonly values: readonly string[]
 }
 
-/** Order of events within everything: by time, at the same time by part and id, so that it does not depend on arrival. */
-export function byItemTime(a: Item, b: Item): number {
-  if (a.time !== b.time) return a.time - b.time
-  if (a.part !== b.part) return a.part - b.part
-  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
-}
-
 /** What a window measures, while events come in at its end and go out at its start. */
 export interface Meter {
   add(item: Item, index: number): void

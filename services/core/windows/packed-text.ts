@@ -48,3 +48,18 @@ export function unpackText(packed: string): string {
   }
   return json + packed.slice(from)
 }
+
+const QUOTE = 34
+const BACKSLASH = 92
+
+/** The first text of a packed list of JSON that begins with one. Much quicker than unpacking it all. */
+export function firstText(packed: string): string {
+  let at = 2
+  for (let code = packed.charCodeAt(at); code !== QUOTE; code = packed.charCodeAt(at)) {
+    if (at >= packed.length) throw new RangeError('the packed text does not begin with a text')
+    if (code === HEX_MARK || code === UUID_MARK) at += BYTES
+    else if (code === BACKSLASH) at += 1
+    at += 1
+  }
+  return JSON.parse(unpackText(packed.slice(1, at + 1))) as string
+}

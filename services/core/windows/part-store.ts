@@ -1,5 +1,5 @@
 import type { Entity, Signal } from '../../../schemas/generated/types.ts'
-import { packText, unpackText } from './packed-text.ts'
+import { firstText, packText, unpackText } from './packed-text.ts'
 import { createSlotIndex, grown, hashText } from './slot-index.ts'
 
 /**
@@ -25,6 +25,7 @@ export interface PartStore {
   signalOf(slot: number): Signal
 }
 
+const MOST_TURNS = 2 ** 31 - 1
 /** Most windows are over before they hold so many signals; then nothing is ever packed. */
 const MOST_YOUNG = 10_000
 
@@ -181,11 +182,15 @@ export function createPartStore(most_young = MOST_YOUNG): PartStore {
   /** Young as they are, old packed. */
   const contents: (Signal | string | undefined)[] = []
   const free: number[] = []
-  /** Slots in the order in which they were filled; those before `packed` are packed, or were given up. */
-  let young: number[] = []
-  let packed = 0
+  /** Young ones in the order in which they came; those that were given up since stand there, too. */
+  let queue: { readonly slot: number; readonly turn: number }[] = []
+  /** How many of the queue's first have been dealt with. */
+  let passed = 0
+  let young = 0
+  let turn = 0
   let times = new Float64Array(0)
-  let templateOfSlot = new Int32Array(0)
+  /** Of packed ones the template, of young ones their turn in the queue. */
+  let labels = new Int32Array(0)
   let size = 0
 
   function contentOf(slot: number): Signal | string {
@@ -194,7 +199,7 @@ export function createPartStore(most_young = MOST_YOUNG): PartStore {
     return content
   }
   const unpack = (text: string) => JSON.parse(unpackText(text)) as Packed
-  const template = (slot: number) => templates.get(templateOfSlot[slot] ?? -1)
+  const template = (slot: number) => templates.get(labels[slot] ?? -1)
 
   function find(id: string): number {
     let head: string | null = null
@@ -206,20 +211,27 @@ export function createPartStore(most_young = MOST_YOUNG): PartStore {
     })
   }
 
+  const isYoung = ({ slot, turn: its }: { readonly slot: number; readonly turn: number }) =>
+    typeof contents[slot] === 'object' && labels[slot] === its
+
   function packOldest(): void {
-    while (young.length - packed > most_young) {
-      const slot = young[packed] ?? -1
-      packed += 1
-      const content = contents[slot]
-      // A slot that was used again stands in the queue twice, and may be packed a little early.
-      if (content === undefined || typeof content === 'string') continue
-      contents[slot] = pack(content)
-      templateOfSlot = grown(templateOfSlot, contents.length, (length) => new Int32Array(length))
-      templateOfSlot[slot] = templates.use(content)
+    while (young > most_young) {
+      const entry = queue[passed]
+      if (entry === undefined) break
+      passed += 1
+      const content = contents[entry.slot]
+      if (!isYoung(entry) || typeof content !== 'object') continue
+      contents[entry.slot] = pack(content)
+      labels[entry.slot] = templates.use(content)
+      young -= 1
     }
-    if (packed < young.length / 2) return
-    young = young.slice(packed)
-    packed = 0
+  }
+
+  /** Keeps the queue of the length of what is young, about. */
+  function tidy(): void {
+    if (queue.length < 4 * (young + 16)) return
+    queue = queue.slice(passed).filter(isYoung)
+    passed = 0
   }
 
   function fields(slot: number, [, , values, entities]: Packed): Signal['correlation_fields'] {
@@ -237,7 +249,7 @@ export function createPartStore(most_young = MOST_YOUNG): PartStore {
 
   function idOf(slot: number): string {
     const content = contentOf(slot)
-    return typeof content === 'string' ? unpack(content)[0] : content.id
+    return typeof content === 'string' ? firstText(content) : content.id
   }
 
   return {
@@ -253,14 +265,20 @@ export function createPartStore(most_young = MOST_YOUNG): PartStore {
       times[slot] = signal.time
       index.add(hashText(signal.id, 0), slot)
       size += 1
-      young.push(slot)
-      if (young.length - packed > most_young) packOldest()
+      turn = (turn + 1) % MOST_TURNS
+      labels = grown(labels, slot + 1, (length) => new Int32Array(length))
+      labels[slot] = turn
+      queue.push({ slot, turn })
+      young += 1
+      packOldest()
+      tidy()
       return slot
     },
 
     remove(slot) {
       index.remove(hashText(idOf(slot), 0), slot)
-      if (typeof contentOf(slot) === 'string') templates.release(templateOfSlot[slot] ?? -1)
+      if (typeof contentOf(slot) === 'string') templates.release(labels[slot] ?? -1)
+      else young -= 1
       contents[slot] = undefined
       free.push(slot)
       size -= 1

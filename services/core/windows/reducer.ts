@@ -115,11 +115,12 @@ export function advanceWindows(
       duplicates += 1
       continue
     }
-    if (signal.time + memoryOf(index, signal.rule.id) < state.closed_before) {
+    const memory_us = memoryOf(index, signal.rule.id)
+    if (signal.time + memory_us < state.closed_before) {
       late += 1
       continue
     }
-    const slot = takePart(state, index, signal)
+    const slot = takePart(state, signal, memory_us)
     notePart(state, signal.id, signal)
     for (const use of uses) insert(run, use, slot, signal.correlation_fields)
     taken += 1

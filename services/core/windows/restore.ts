@@ -1,7 +1,7 @@
 import type { CorrelatorState } from '../../../schemas/generated/types.ts'
 import { wholeMinutes } from './agenda.ts'
 import { notePart, type StoredGroup } from './changelog.ts'
-import { dropPart, insert, newRun, schedule, takePart } from './group-run.ts'
+import { dropPart, insert, memoryOf, newRun, schedule, takePart } from './group-run.ts'
 import type { GroupValues } from './group-store.ts'
 import type { WindowIndex } from './reducer.ts'
 import { emptyWindowState, type WindowState } from './state.ts'
@@ -53,7 +53,7 @@ export function createWindowsRestorer(cluster_id: string, index: WindowIndex, mo
       forgetPart(signal.id)
       const uses = index.uses.get(signal.rule.id)
       if (uses === undefined) return notePart(state, signal.id, null)
-      const slot = takePart(state, index, signal)
+      const slot = takePart(state, signal, memoryOf(index, signal.rule.id))
       for (const use of uses) insert(run, use, slot, signal.correlation_fields)
     },
 

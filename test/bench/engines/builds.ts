@@ -61,7 +61,8 @@ async function fetchEsper(folder: string, java: string): Promise<void> {
   writeFileSync(complete, '')
 }
 
-export async function buildEsper(): Promise<Build> {
+/** @param program which of the programs in esper/ */
+export async function buildEsper(program: 'EsperBench' | 'EsperWindows' = 'EsperBench'): Promise<Build> {
   const java = which('java')
   const tools = missing(['mvn', 'javac', 'java'])
   if (java === null || tools !== null) return { left_out: tools ?? 'no Java' }
@@ -79,9 +80,9 @@ export async function buildEsper(): Promise<Build> {
       .map((name) => join(jars, name)),
     classes
   ].join(delimiter)
-  const why = await failureOf('javac', ['-cp', path, '-d', classes, join(SOURCES, 'esper/EsperBench.java')], BUILDS)
+  const why = await failureOf('javac', ['-cp', path, '-d', classes, join(SOURCES, 'esper', `${program}.java`)], BUILDS)
   return why === null
     ? // The simplest collector: the sending thread is measured, and others have barriers in its writes.
-      { command: [java, '-XX:+UseSerialGC', '-cp', path, 'EsperBench'] }
+      { command: [java, '-XX:+UseSerialGC', '-cp', path, program] }
     : { left_out: why }
 }
