@@ -11,7 +11,7 @@ import { enrich } from './enrich/join.ts'
 import { enrichLazily } from './enrich/lazy-join.ts'
 import type { PodFacts } from './enrich/pod-facts.ts'
 import { auditEventFromText } from './events/audit-text.ts'
-import { decodeRecords } from './events/format.ts'
+import { decodeRecords, type TrailClusters } from './events/format.ts'
 import { eventId, type SourcedEvent } from './events/sourced-event.ts'
 import type { ProfileRule } from './profiles/profile-rule.ts'
 import { advanceProfiles, profileIndexOf } from './profiles/reducer.ts'
@@ -71,6 +71,8 @@ export interface HuntOptions {
   /** Cluster of records that name none. */
   readonly cluster: Cluster
   readonly instance: string
+  /** What is known of the clusters in cloud accounts. */
+  readonly trail?: TrailClusters
 }
 
 /** Shorter lines are parsed sooner than they are scanned and read field by field. */
@@ -88,7 +90,8 @@ export function createHunt({
   profiles = [],
   correlate: settings,
   cluster,
-  instance
+  instance,
+  trail
 }: HuntOptions): Hunt {
   const pods = new Map<string, PodFacts>()
   const owners = new Map<string, NonNullable<InventoryRecord['owners'][number]>>()
@@ -154,7 +157,12 @@ export function createHunt({
       return { events: signals === null ? 0 : 1, signals: signals ?? [], rejected: [] }
     },
     offer: (json, now) => {
-      const { events, rejected } = decodeRecords(json, { cluster, instance, received: now })
+      const { events, rejected } = decodeRecords(json, {
+        cluster,
+        instance,
+        received: now,
+        ...(trail !== undefined && { trail })
+      })
       const signals: Signal[] = []
       let fresh = 0
       for (const event of events) {

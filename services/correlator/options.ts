@@ -22,7 +22,14 @@ export const correlatorOptions = z
         cloud_key: duration(
           windows.cloud_key,
           'Requests to the cloud with one access key, and the request that brought it.'
-        )
+        ),
+        user: duration(windows.user, 'Requests of a person, or of nobody in particular, from one address.'),
+        address: duration(windows.address, 'What goes on in a pod, and requests from its address.'),
+        node: duration(
+          windows.node,
+          'A way out of a container to its node, and requests with the credential of the node.'
+        ),
+        indicator: duration(windows.indicator, 'Pods that talk to the same server of an attacker.')
       })
       .prefault({})
       .describe('How far apart two signals that share a key may be and still belong to one attack.'),

@@ -5,9 +5,9 @@ import {
   type ClusterMemory,
   type ClusterOutputs,
   type CorrelateContent,
+  createMemoryRestorer,
   emptyMemory,
-  isKnown,
-  restoreCluster
+  isKnown
 } from '../core/correlate/cluster-memory.ts'
 import type { StateEntry } from '../core/correlate/state.ts'
 import { messageOf, WeirError } from '../core/errors.ts'
@@ -82,11 +82,7 @@ export function createCorrelatorStage({ codec, options, windows = [], profiles =
     return { topic: STATE, partition, key: `${cluster_id}/${key}`, value: encoded }
   }
 
-  /** Latest entries by message key, as they are read. */
-  async function readChangelog(
-    partition: number,
-    context: StageContext
-  ): Promise<ReadonlyMap<string, CorrelatorState>> {
+  async function onAssigned(_topic: string, partition: number, context: StageContext): Promise<void> {
     const marker: CorrelatorState = {
       key: 'fence',
       cluster_id: '',
@@ -104,25 +100,12 @@ export function createCorrelatorStage({ codec, options, windows = [], profiles =
       key: `fence/${partition}`,
       value: codec.encode('correlator-state', marker)
     }
-    const latest = new Map<string, CorrelatorState>()
+    const restorer = createMemoryRestorer(content, options)
     for await (const message of context.changelog.read(STATE, partition, fence)) {
-      const key = message.key?.toString('utf8') ?? ''
-      if (message.value === null) latest.delete(key)
-      else {
-        const entry = await codec.decode('correlator-state', message.value)
-        if (entry.kind !== 'marker') latest.set(key, entry)
-      }
+      const name = message.key?.toString('utf8') ?? ''
+      restorer.take(name, message.value === null ? null : await codec.decode('correlator-state', message.value))
     }
-    return latest
-  }
-
-  async function onAssigned(_topic: string, partition: number, context: StageContext): Promise<void> {
-    const latest = await readChangelog(partition, context)
-    const clusters = new Map<string, ClusterMemory>()
-    for (const [cluster_id, entries] of Map.groupBy(latest.values(), (entry) => entry.cluster_id)) {
-      clusters.set(cluster_id, restoreCluster(cluster_id, content, entries, options))
-    }
-    partitions.set(partition, clusters)
+    partitions.set(partition, restorer.finish())
   }
 
   /** Decodes what can be decoded, the rest becomes dead letters. Nothing of the state is touched yet, so it may be tried again. */

@@ -3,7 +3,7 @@ import type { EnrichedEvent, RetryEvent } from '../../schemas/generated/types.ts
 import { type BatchEvent, createBatchReader } from '../core/avro/batch-reader.ts'
 import type { Codec, SchemaSource } from '../core/avro/codec.ts'
 import { createRawEventWriter, type RawEvent } from '../core/avro/enriched-writer.ts'
-import { type Bodies, bodiesOf } from '../core/bodies.ts'
+import { type Bodies, eventBodies } from '../core/bodies.ts'
 import type { RuleSet } from '../core/detect/rule-set.ts'
 import { enrich, isWorthRetrying, lookupKeys } from '../core/enrich/join.ts'
 import { messageOf, WeirError } from '../core/errors.ts'
@@ -46,7 +46,7 @@ interface Work {
 }
 
 const keyOf = (event: EnrichedEvent): string =>
-  event.pod?.uid ?? event.actor?.name ?? `${event.cluster.id}/${event.source.instance}`
+  event.pod?.uid ?? event.actor?.name ?? event.cloud?.userIdentity.arn ?? `${event.cluster.id}/${event.source.instance}`
 
 /**
  * The enricher: one stage for new events, one for those that wait for their container to become known. Both look up, join and
@@ -140,7 +140,7 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
     await context.heartbeat()
     for (const [index, work] of works.entries()) {
       await guarded(stage, work.original, outputs, () => {
-        const bodies = bodiesOf(work.event.audit)
+        const bodies = eventBodies(work.event)
         const enriched = enrich(work.event, (key) => known.get(key) ?? null, bodies)
         const bestKey = keys[index]?.[0]
         if (isWorthRetrying(enriched) && bestKey !== undefined) {
@@ -189,13 +189,38 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
     }))
   }
 
+  async function openCloud(message: Message): Promise<Work[]> {
+    const { header, events } = await batches.open('cloud-batch', message.value)
+    eventsIn.inc({ source: 'cloud', provider: header.provider }, events.length)
+    return events.map((event) => ({
+      event: {
+        audit: null,
+        runtime: null,
+        cloud: event.view(),
+        cluster: header.cluster,
+        source: { type: 'cloud', provider: header.provider, instance: header.collector },
+        received: header.received
+      },
+      raw: { type: 'cloud', bytes: event.bytes, value: event.value },
+      attempts: 0,
+      original: aloneIn(message, event)
+    }))
+  }
+
+  const openers: Readonly<Record<string, (message: Message) => Promise<Work[]>>> = {
+    'weir.runtime.v1': openRuntime,
+    'weir.audit.v1': openAudit,
+    'weir.cloud.v1': openCloud
+  }
+
   const enricher: Stage = {
     name: 'enricher',
-    inputs: ['weir.runtime.v1', 'weir.audit.v1'],
+    inputs: Object.keys(openers),
     handle: async (batch, context) => {
       const outputs: OutgoingMessage[] = []
       const works: Work[] = []
-      const open = batch.topic === 'weir.audit.v1' ? openAudit : openRuntime
+      const open = openers[batch.topic]
+      if (open === undefined) throw new TypeError(`the enricher does not read ${batch.topic}`)
       for (const message of batch.messages) {
         await guarded(
           'enricher',

@@ -39,7 +39,8 @@ interface Projection {
 const NOTHING: Projection = { writes: [], messages: [] }
 
 function classOf(event: EnrichedEvent): EventClass | null {
-  return event.audit !== null ? 'audit' : (event.runtime?.category ?? null)
+  if (event.audit !== null) return 'audit'
+  return event.cloud !== null ? 'cloud' : (event.runtime?.category ?? null)
 }
 
 function ocsfMessage(source: Message, topic: string, finding: Readonly<Record<string, unknown>>): OutgoingMessage {

@@ -1,4 +1,4 @@
-import type { Cluster, RuntimeEvent } from '../../schemas/generated/types.ts'
+import type { Cluster } from '../../schemas/generated/types.ts'
 import { WeirError } from '../core/errors.ts'
 import type { SourcedEvent } from '../core/events/sourced-event.ts'
 import { type BatchContext, RUNTIME_TOPIC, type Sequences, toMessages } from '../platform/ingest/batches.ts'
@@ -18,6 +18,7 @@ import { heldEvents, withContainers } from './containers/held.ts'
 import type { Hold } from './containers/hold.ts'
 import { dropEvent } from './drops.ts'
 import { fromOf, type NodeAgentOptions } from './options.ts'
+import { eventsOf } from './sensor/batch.ts'
 
 /**
  * Turns what is in the spool into messages: runtime events in batches by node and sensor, with the numbers that follow those in
@@ -95,14 +96,19 @@ export function createBuild(
   }
 }
 
-/** Events of the built-in sensor, one a line: they were made by this program, so that they are what they say. */
+/** Events of the built-in sensor: they were made by this program, so that they are what they say. */
 function convertEvents(body: Buffer, head: Omit<SourcedEvent, 'audit' | 'runtime'>, boot_id: string | null): Converted {
   const result: Converted = { taken: [], rejected: [] }
-  for (const line of linesOf(body)) {
-    const runtime = parseBytes(line)
-    const original = () => line
-    if (runtime instanceof WeirError) result.rejected.push({ error: runtime, original })
-    else result.taken.push({ event: { ...head, audit: null, runtime: runtime as RuntimeEvent }, original, boot_id })
+  const parsed = function* () {
+    for (const line of linesOf(body)) {
+      const json = parseBytes(line)
+      if (json instanceof WeirError) result.rejected.push({ error: json, original: () => line })
+      else yield json
+    }
+  }
+  for (const runtime of eventsOf(parsed())) {
+    const original = () => Buffer.from(JSON.stringify(runtime))
+    result.taken.push({ event: { ...head, audit: null, runtime }, original, boot_id })
   }
   return result
 }

@@ -66,10 +66,10 @@ export function ownersOfSignals(
     return signal.parts.flatMap((part) => ownerOf(part, depth + 1))
   }
   for (const [id, signal] of all) {
-    const votes = new Map<Owner, number>()
-    for (const owner of ownerOf(id, 0)) votes.set(owner, (votes.get(owner) ?? 0) + 1)
-    const [most] = [...votes].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
-    owners.set(id, most?.[0] ?? matching.owners.get(signal.event_id) ?? 'unknown')
+    const those = new Set(ownerOf(id, 0))
+    const [only] = those
+    // What is made of events of several belongs to that whose event completed it.
+    owners.set(id, (those.size === 1 ? only : matching.owners.get(signal.event_id)) ?? 'unknown')
   }
   return owners
 }

@@ -75,14 +75,14 @@ async function main(): Promise<number> {
     clusters: number('clusters', values.clusters, 1),
     concurrent: number('concurrent', values.concurrent, 1),
     evading: number('evading', values.evading, 0),
+    skew_us: number('skew', values.skew, 0) * 1000,
     ...(values.campaign.length === 0 ? {} : { campaigns: values.campaign })
   })
   const delivered = deliver(generated, {
     ...USUAL_DELIVERY,
     seed,
     lateness_us: number('lateness', values.lateness, 0) * 1e6,
-    duplicates: number('duplicates', values.duplicates, 0),
-    skew_us: number('skew', values.skew, 0) * 1000
+    duplicates: number('duplicates', values.duplicates, 0)
   })
   say(
     `${generated.attacks.length} attacks and ${delivered.arrivals.length} records in ${generated.clusters.length} clusters are made`

@@ -25,27 +25,24 @@ const messagesOf = (seed: number): readonly Message[] =>
   }))
 
 describe('the correlator, windows and stitching together', () => {
-  it.each([1, 2])(
-    'gives the same in batches of any size and started again at any place, seed %i',
-    async (seed) => {
-      expect(errors).toEqual([])
-      const messages = messagesOf(seed)
-      const oneByOne = await undisturbed(calm, messages, 1)
-      const together = await undisturbed(calm, messages, messages.length)
-      expect(oneByOne.incidents.size).toBeGreaterThan(10)
-      expect(oneByOne.correlated.size).toBeGreaterThan(10)
-      expect(oneByOne.dead_letters.length).toBeGreaterThanOrEqual(6)
-      const runs: ReadonlyArray<readonly [number, number]> = [
-        [messages.length, 1],
-        [7, Number.POSITIVE_INFINITY],
-        [1, 3],
-        [5, 1],
-        [20, 2]
-      ]
-      for (const [batch, restart_every] of runs) {
-        const found = await undisturbed(calm, messages, batch, restart_every)
-        expect(differences(found, oneByOne, together)).toEqual([])
-      }
+  it.each([1, 2])('gives the same in batches of any size and started again at any place, seed %i', async (seed) => {
+    expect(errors).toEqual([])
+    const messages = messagesOf(seed)
+    const oneByOne = await undisturbed(calm, messages, 1)
+    const together = await undisturbed(calm, messages, messages.length)
+    expect(oneByOne.incidents.size).toBeGreaterThan(10)
+    expect(oneByOne.correlated.size).toBeGreaterThan(10)
+    expect(oneByOne.dead_letters.length).toBeGreaterThanOrEqual(6)
+    const runs: ReadonlyArray<readonly [number, number]> = [
+      [messages.length, 1],
+      [7, Number.POSITIVE_INFINITY],
+      [1, 3],
+      [5, 1],
+      [20, 2]
+    ]
+    for (const [batch, restart_every] of runs) {
+      const found = await undisturbed(calm, messages, batch, restart_every)
+      expect(differences(found, oneByOne, together)).toEqual([])
     }
-  )
+  })
 })

@@ -1,4 +1,7 @@
+import { hostname } from 'node:os'
 import { startAuditCollector } from '../../audit-collector/main.ts'
+import { trailClusters } from '../../audit-collector/trail-clusters.ts'
+import { createTrailIntakeStage } from '../../audit-collector/trail-intake.ts'
 import { neededParts } from '../../core/profiles/sent-parts.ts'
 import { createCorrelatorStage } from '../../correlator/stage.ts'
 import { createCachedFacts } from '../../enricher/cached-facts.ts'
@@ -54,7 +57,7 @@ function connectLater({ settings, log, health }: Start): () => Promise<Output> {
     const admin = kafka.kafka.admin()
     await admin.connect()
     const probe = async () => {
-      await admin.fetchTopicMetadata({ topics: ['weir.audit.v1', 'weir.runtime.v1'] })
+      await admin.fetchTopicMetadata({ topics: ['weir.audit.v1', 'weir.runtime.v1', 'weir.cloud.v1'] })
     }
     return { codec, publisher: createPublisher(kafka), probe, close: () => admin.disconnect() }
   }
@@ -145,6 +148,23 @@ function startIndexer(world: World): Running[] {
   return [closing(() => search.close()), run(stage, world)]
 }
 
+/** Reads a company's own topics of CloudTrail records, where the settings name some. */
+async function startTrailIntake({ settings, log, health }: Start): Promise<Running[]> {
+  const { topics, clusters } = settings.audit_collector.trail
+  if (topics.length === 0) return []
+  const world = await openWorld(settings, log, health)
+  const instance = settings.audit_collector.name ?? hostname()
+  const defaults = { cluster: settings.cluster, instance, trail: trailClusters(clusters, settings.cluster) }
+  const context = {
+    codec: world.codec,
+    service: 'audit-collector',
+    instance,
+    message_max_bytes: settings.kafka.message_max_bytes,
+    now: world.now_ms
+  }
+  return [run(createTrailIntakeStage(topics, defaults, context), world)]
+}
+
 async function startAgent(settings: Settings, edge: Omit<NodeAgentPorts, 'options' | 'stdin'>): Promise<Running> {
   const options = settings.node_agent
   const { ended, ...agent } = await startNodeAgent({ ...edge, options, stdin: process.stdin })
@@ -165,7 +185,10 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
   }
   switch (name) {
     case 'audit-collector':
-      return [await startAuditCollector({ ...edge, options: settings.audit_collector })]
+      return [
+        await startAuditCollector({ ...edge, options: settings.audit_collector }),
+        ...(await startTrailIntake(start))
+      ]
     case 'node-agent':
       return [await startAgent(settings, edge)]
     case 'inventory':

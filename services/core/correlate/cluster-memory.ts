@@ -3,7 +3,8 @@ import { advanceProfiles, type ProfileCounts, type ProfileIndex } from '../profi
 import { restoreProfiles } from '../profiles/restore.ts'
 import { emptyProfileState, type ProfileState } from '../profiles/state.ts'
 import { inTurn } from '../windows/in-turn.ts'
-import { advanceWindows, restoreWindows, type WindowCounts, type WindowIndex } from '../windows/reducer.ts'
+import { advanceWindows, type WindowCounts, type WindowIndex } from '../windows/reducer.ts'
+import { createWindowsRestorer, type WindowsRestorer } from '../windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../windows/state.ts'
 import { boundedSignal, defectOf } from './bounded-signal.ts'
 import { type CorrelateCounts, correlate, type RefusedSignal } from './reducer.ts'
@@ -94,30 +95,77 @@ export function advanceCluster(
   }
 }
 
-/**
- * The memory as it was when the last of the entries was written.
- * @param entries of one cluster, the latest of each key
- * @throws WeirError CORRELATE_STATE_UNUSABLE when an entry does not hold what its kind says
- */
-export function restoreCluster(
-  cluster_id: string,
-  content: CorrelateContent,
-  entries: readonly CorrelatorState[],
-  settings: CorrelateSettings
-): ClusterMemory {
-  const ofWindows = entries.filter(({ kind }) => kind === 'part' || kind === 'window')
-  const ofProfiles = entries.filter(({ kind }) => kind === 'profile')
-  const others = entries.filter(({ kind }) => kind !== 'part' && kind !== 'window' && kind !== 'profile')
-  const stitching = restore(
-    cluster_id,
-    others.map((value) => ({ key: value.key, value })),
-    settings
-  )
-  const closed = closedBefore(stitching.watermark, settings)
+/** Builds the memories of clusters out of a changelog as it is read. */
+export interface MemoryRestorer {
+  /**
+   * @param name message key: cluster id and key within the cluster
+   * @param entry null forgets what was taken under this name
+   */
+  take(name: string, entry: CorrelatorState | null): void
+  /**
+   * The memories as they were when the last of the entries was written, by cluster id.
+   * @throws WeirError CORRELATE_STATE_UNUSABLE when an entry does not hold what its kind says
+   */
+  finish(): Map<string, ClusterMemory>
+}
+
+interface Restoring {
+  readonly windows: WindowsRestorer
+  /** Of profiles and of stitching, the latest of each key. */
+  readonly profiles: Map<string, CorrelatorState>
+  readonly others: Map<string, CorrelatorState>
+}
+
+export function createMemoryRestorer(content: CorrelateContent, settings: CorrelateSettings): MemoryRestorer {
+  const clusters = new Map<string, Restoring>()
+
+  function forget(name: string): void {
+    for (const [cluster_id, { windows, profiles, others }] of clusters) {
+      if (!name.startsWith(`${cluster_id}/`)) continue
+      const key = name.slice(cluster_id.length + 1)
+      others.delete(key)
+      profiles.delete(key)
+      windows.forget(key)
+    }
+  }
+
   return {
-    cluster_id,
-    stitching,
-    windows: restoreWindows(cluster_id, content.windows, ofWindows, closed),
-    profiles: restoreProfiles(cluster_id, content.profiles, ofProfiles, closed)
+    take(name, entry) {
+      if (entry === null) return forget(name)
+      if (entry.kind === 'marker') return
+      const { cluster_id, kind, key } = entry
+      let cluster = clusters.get(cluster_id)
+      if (cluster === undefined) {
+        cluster = {
+          windows: createWindowsRestorer(cluster_id, content.windows),
+          profiles: new Map(),
+          others: new Map()
+        }
+        clusters.set(cluster_id, cluster)
+      }
+      if (kind === 'part' || kind === 'window') cluster.windows.take(entry)
+      else if (kind === 'profile') cluster.profiles.set(key, entry)
+      else cluster.others.set(key, entry)
+    },
+
+    finish() {
+      return new Map(
+        [...clusters].map(([cluster_id, { windows, profiles, others }]) => {
+          const stitching = restore(
+            cluster_id,
+            [...others].map(([key, value]) => ({ key, value })),
+            settings
+          )
+          const closed = closedBefore(stitching.watermark, settings)
+          const restored = {
+            cluster_id,
+            stitching,
+            windows: windows.finish(closed),
+            profiles: restoreProfiles(cluster_id, content.profiles, [...profiles.values()], closed)
+          }
+          return [cluster_id, restored] as const
+        })
+      )
+    }
   }
 }

@@ -98,7 +98,14 @@ export function narrativeOf(facts: Facts, notes: readonly string[] = []): string
   ]
 
   const actors = actorsOf(entities)
-  const addresses = phrases(entities, ['source_address'], ['actor', 'target', 'context'])
+  const asked = new Set(
+    signals.filter(({ source }) => source === 'audit').flatMap((signal) => signal.entities.map(({ id }) => id))
+  )
+  const addresses = phrases(
+    entities.filter(({ id }) => asked.has(id)),
+    ['source_address'],
+    ['actor', 'target', 'context']
+  )
   if (actors.length > 0) {
     const origin = addresses.length > 0 ? `, from ${listed(addresses, 4)}` : ''
     sentences.push(`Acting through the API: ${listed(actors)}${origin}.`)

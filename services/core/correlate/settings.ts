@@ -3,7 +3,18 @@ const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
 /** Kinds of keys by which two signals can belong to one attack. */
-export const LINK_KINDS = ['pod', 'container', 'workload', 'service_account', 'credential', 'cloud_key'] as const
+export const LINK_KINDS = [
+  'pod',
+  'container',
+  'workload',
+  'service_account',
+  'credential',
+  'user',
+  'address',
+  'node',
+  'indicator',
+  'cloud_key'
+] as const
 export type LinkKind = (typeof LINK_KINDS)[number]
 
 export interface CorrelateSettings {
@@ -43,7 +54,11 @@ export const DEFAULT_CORRELATE_SETTINGS: CorrelateSettings = {
     workload: DAY_MS,
     service_account: HOUR_MS,
     credential: HOUR_MS,
-    cloud_key: 12 * HOUR_MS
+    cloud_key: 12 * HOUR_MS,
+    user: HOUR_MS,
+    address: HOUR_MS,
+    node: 10 * MINUTE_MS,
+    indicator: HOUR_MS
   },
   hub_signals: 50,
   hub_workloads: 10,

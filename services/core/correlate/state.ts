@@ -28,9 +28,12 @@ export interface Group {
   status: Exclude<IncidentStatus, 'merged'>
 }
 
-/** All signals that share a key, by time, then id. */
+/** All signals that share a key. */
 export interface Chain {
+  /** By time, then id. */
   readonly signals: StoredSignal[]
+  /** Those that lead on it, in the same order. */
+  readonly leaders: StoredSignal[]
   /** How many signals each workload has in it. */
   readonly workloads: Map<string, number>
 }

@@ -108,6 +108,14 @@ function enrichmentOf(facts: PodFacts, containerUnknown: boolean): Enrichment {
   return COMPLETE
 }
 
+/** The top owner as the sensor saw it, where it does (Tetragon works it out from the pod's owner references). */
+function workloadSeen({ pod, attributes }: RuntimeEvent): Workload | null {
+  const kind = attributes['pod.workload_kind']
+  const name = attributes['pod.workload']
+  if (pod?.namespace == null || kind === undefined || name === undefined || kind === '' || name === '') return null
+  return { kind, name, namespace: pod.namespace, uid: null }
+}
+
 function joinRuntime(event: RuntimeEvent, node: string, facts: PodFacts | null): Joined {
   const { container, pod } = event
   if (container === null && pod === null) return NOTHING
@@ -116,7 +124,7 @@ function joinRuntime(event: RuntimeEvent, node: string, facts: PodFacts | null):
     return {
       pod: pod === null ? null : barePod(pod, node),
       container,
-      workload: null,
+      workload: workloadSeen(event),
       enrichment:
         known.length === 0
           ? { status: 'missing', reason: 'container is not in the inventory' }

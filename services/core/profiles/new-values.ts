@@ -1,6 +1,6 @@
 import type { Signal } from '../../../schemas/generated/types.ts'
 import { boundedSignal } from '../correlate/bounded-signal.ts'
-import { note } from '../windows/agenda.ts'
+import { note } from './agenda.ts'
 import { noteEvent, noteRelease } from './changelog.ts'
 import { emptyValues, lastSeen, noteSeen, shrinkTo, valueText } from './known-values.ts'
 import { type ProfileRule, WORKLOAD_FIELDS } from './profile-rule.ts'

@@ -1,6 +1,6 @@
 import type { Signal } from '../../../schemas/generated/types.ts'
 import { boundedSignal } from '../correlate/bounded-signal.ts'
-import { note } from '../windows/agenda.ts'
+import { note } from './agenda.ts'
 import { noteRateGone } from './changelog.ts'
 import type { ProfileRule } from './profile-rule.ts'
 import { rateSignal, sampleOf } from './profile-signal.ts'

@@ -1,6 +1,6 @@
 import type { Signal } from '../../../schemas/generated/types.ts'
-import { takeDue } from '../windows/agenda.ts'
 import type { WindowResult } from '../windows/reducer.ts'
+import { takeDue } from './agenda.ts'
 import { noteDirty, noteGroupGone, noteRateGone } from './changelog.ts'
 import { forgetBefore } from './known-values.ts'
 import {

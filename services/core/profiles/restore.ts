@@ -1,5 +1,5 @@
 import type { CorrelatorState } from '../../../schemas/generated/types.ts'
-import { note } from '../windows/agenda.ts'
+import { note } from './agenda.ts'
 import type { Stored, StoredEvent, StoredRate, StoredRelease, StoredValues } from './changelog.ts'
 import { restoreValues } from './known-values.ts'
 import { releaseEnd, restoreEvent, restoreTold } from './new-values.ts'

@@ -1,5 +1,5 @@
 import type { CorrelatorState, Signal } from '../../../schemas/generated/types.ts'
-import { type Agenda, emptyAgenda } from '../windows/agenda.ts'
+import { type Agenda, emptyAgenda } from './agenda.ts'
 import type { KnownValues } from './known-values.ts'
 import type { ProfileRule } from './profile-rule.ts'
 import type { RateGroup } from './rate-group.ts'

@@ -78,7 +78,7 @@ function libraries(): Libraries {
 export interface RingMemory {
   /** First page: how far the reader is, at its start. */
   readonly consumer: ArrayBuffer
-  /** How far the writer is in the first page, then the data, twice in a row so that no record is in two pieces. */
+  /** How far the writer is in the first page, then the data. */
   readonly producer: ArrayBuffer
   readonly page_bytes: number
   readonly data_bytes: number
@@ -117,6 +117,35 @@ const u32 = (value: number): Buffer => {
   return bytes
 }
 
+function findMap(c: Libraries, object: Handle, name: string): Handle {
+  const map = c.find_map(object, name)
+  if (map === null) throw sensorError('SENSOR_LOAD_FAILED', `the BPF program has no map ${name}: build it anew`)
+  return map
+}
+
+/** A signal interrupts the check of a program, which then may be asked for again. */
+const EAGAIN = 11
+const LOAD_TRIES = 5
+
+function openLoaded(c: Libraries, path: string, ring_bytes: Readonly<Record<string, number>>): Handle {
+  for (let attempt = 1; ; attempt += 1) {
+    const object = c.open(path)
+    if (object === null) throw failure(`cannot read ${path}`, koffi.errno())
+    try {
+      for (const [name, bytes] of Object.entries(ring_bytes)) {
+        ensure(`cannot size ${name}`, c.set_max_entries(findMap(c, object, name), bytes))
+      }
+      const result = c.load(object)
+      if (result !== -EAGAIN || attempt === LOAD_TRIES) ensure('the kernel does not take the BPF program', result)
+      if (result === 0) return object
+      c.close(object)
+    } catch (error) {
+      c.close(object)
+      throw error
+    }
+  }
+}
+
 /**
  * Loads a BPF object into the kernel; its programs see nothing until they are attached.
  * @param path the object file
@@ -125,15 +154,12 @@ const u32 = (value: number): Buffer => {
  */
 export function loadBpfObject(path: string, ring_bytes: Readonly<Record<string, number>>): BpfObject {
   const c = libraries()
-  const object = c.open(path)
-  if (object === null) throw failure(`cannot read ${path}`, koffi.errno())
+  const object = openLoaded(c, path, ring_bytes)
   const links: Handle[] = []
   const views: Array<{ address: bigint; bytes: number }> = []
 
   function mapOf(name: string): Handle {
-    const map = object === null ? null : c.find_map(object, name)
-    if (map === null) throw sensorError('SENSOR_LOAD_FAILED', `${path} has no map ${name}: build it anew`)
-    return map
+    return findMap(c, object, name)
   }
 
   function view(fd: number, bytes: number, protection: number, at: number): ArrayBuffer {
@@ -143,15 +169,6 @@ export function loadBpfObject(path: string, ring_bytes: Readonly<Record<string, 
     return koffi.view(address, bytes)
   }
 
-  try {
-    for (const [name, bytes] of Object.entries(ring_bytes)) {
-      ensure(`cannot size ${name}`, c.set_max_entries(mapOf(name), bytes))
-    }
-    ensure('the kernel does not take the BPF program', c.load(object))
-  } catch (error) {
-    c.close(object)
-    throw error
-  }
   const cpus = c.possible_cpus()
   return {
     update(map, key, value) {
@@ -171,7 +188,7 @@ export function loadBpfObject(path: string, ring_bytes: Readonly<Record<string, 
       const data_bytes = ring_bytes[map] ?? 0
       return {
         consumer: view(fd, c.page_bytes, PROT_READ | PROT_WRITE, 0),
-        producer: view(fd, c.page_bytes + 2 * data_bytes, PROT_READ, c.page_bytes),
+        producer: view(fd, c.page_bytes + data_bytes, PROT_READ, c.page_bytes),
         page_bytes: c.page_bytes,
         data_bytes
       }

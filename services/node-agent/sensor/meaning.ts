@@ -159,8 +159,21 @@ const OPEN_FLAGS: ReadonlyArray<readonly [bit: number, name: string]> = [
   [0o20000000, 'O_TMPFILE']
 ]
 
+/** The few that there are, by their bits: most events tell of an open. */
+const knownFlags = new Map<number, string>()
+const KNOWN_FLAGS_MAX = 1000
+
 function openFlags(record: KernelRecord): string {
   const bits = lowOf(record, 0)
+  const key = bits * 2 + ((record.flags & FLAGS.created) === 0 ? 0 : 1)
+  const known = knownFlags.get(key)
+  if (known !== undefined) return known
+  const text = flagsText(record, bits)
+  if (knownFlags.size < KNOWN_FLAGS_MAX) knownFlags.set(key, text)
+  return text
+}
+
+function flagsText(record: KernelRecord, bits: number): string {
   const names = OPEN_FLAGS.filter(([bit]) => (bits & bit) !== 0).map(([, name]) => name)
   const created = (record.flags & FLAGS.created) === 0 ? [] : ['O_CREAT']
   return [ACCESS[bits & 3] ?? 'O_RDWR', ...created, ...names].join('|')

@@ -21,10 +21,10 @@ export interface ReaderSettings {
   readonly poll_interval_ms: number
 }
 
-/** Events of one container, or of the host: one JSON text a line. */
+/** Events of one container, or of the host, as batch.ts writes them. */
 export interface EventBatch {
   readonly container: string | null
-  readonly lines: Uint8Array
+  readonly lines: Uint8Array<ArrayBuffer>
   readonly count: number
 }
 

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest'
 import type { RuntimeEvent } from '../../../schemas/generated/types.ts'
 import { type RecordParts, recordBytes } from '../../../test/support/sensor/record-bytes.ts'
 import { createCodec, localSchemas } from '../../core/avro/codec.ts'
+import { eventsOf, openBatch } from './batch.ts'
 import { FLAGS, KINDS } from './layout.ts'
-import { createObserver } from './observer.ts'
+import { createObserver, type ObservedEvent } from './observer.ts'
 import type { ProcProcess } from './proc.ts'
 import { recordAt } from './record.ts'
 
@@ -32,6 +33,16 @@ const proc = (pid: number, parts: Partial<ProcProcess> = {}): ProcProcess => ({
   ...parts
 })
 
+/** The event as it comes out of the spool. */
+function readBack(event: ObservedEvent): RuntimeEvent {
+  const batch = openBatch()
+  batch.add(event)
+  const lines = Buffer.from(batch.bytes()).toString().trimEnd().split('\n')
+  const [found] = eventsOf(lines.map((line): unknown => JSON.parse(line)))
+  if (found === undefined) throw new Error('no event')
+  return found
+}
+
 function observing({ running = [] }: Setting = {}) {
   const looked: number[] = []
   let now = 0
@@ -51,7 +62,7 @@ function observing({ running = [] }: Setting = {}) {
     const bytes = recordBytes({ start_ns: (parts.pid ?? 0) * TICK, cgroup: 1, ...parts })
     const record = recordAt(bytes, 0, bytes.length)
     const event = record === null ? null : observer.observe(record)
-    return event === null ? null : (JSON.parse(event.json) as RuntimeEvent)
+    return event === null ? null : readBack(event)
   }
   const fork = (
     parent: number,
@@ -324,7 +335,7 @@ describe('any record', () => {
             sensor: 'bpf',
             first_sequence: '1',
             received: 0,
-            events: [JSON.parse(event.json) as RuntimeEvent]
+            events: [readBack(event)]
           })
         }
       ),

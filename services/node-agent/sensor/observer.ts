@@ -1,9 +1,10 @@
+import type { File } from '../../../schemas/generated/types.ts'
 import { NOTE_PREFIX } from '../../core/events/notes.ts'
 import { type CgroupOwner, cgroupOwner } from './cgroups.ts'
 import { type EventKind, FLAGS } from './layout.ts'
 import { categoryOf, type Meaning, meaningOf, walkedPath } from './meaning.ts'
 import { argsOf, type ProcProcess } from './proc.ts'
-import { changed, createProcessTable, type Entry, type KnownProcess, processText } from './process-table.ts'
+import { changed, createProcessTable, type Entry, type KnownProcess } from './process-table.ts'
 import { commOf, hexOf, highOf, type KernelRecord, lowOf, numberOf, startOf, textOf } from './record.ts'
 
 /** More processes than a node runs; beyond it the oldest are forgotten. */
@@ -33,8 +34,11 @@ export interface ObserverPorts {
 export interface ObservedEvent {
   /** Id of the container; null for the host. */
   readonly container: string | null
-  /** The runtime event as JSON text. */
-  readonly json: string
+  readonly process: KnownProcess
+  /** Exit code, on exit events of processes that were not killed. */
+  readonly exit_code: number | null
+  /** The runtime event as JSON text, without its process and the brace at its end: many events are of the same process. */
+  readonly open_json: string
 }
 
 export interface Observer {
@@ -59,8 +63,9 @@ export function createObserver(ports: ObserverPorts): Observer {
   const boot = boot_id.slice(0, 8)
   const table = createProcessTable(PROCESSES_MAX)
   const owners = new Map<number, CgroupOwner>()
-  /** Containers in which something has run. */
+  /** Containers in which something has run, the latest last. */
   const started = new Set<string>()
+  const idPrefix = JSON.stringify(`bpf-${node}-${boot}-${run}-`).slice(1, -1)
   let offset_us = 0
   let count = 0
 
@@ -91,6 +96,15 @@ export function createObserver(ports: ObserverPorts): Observer {
     }
     const found = readProcess(pid)
     return found === null ? NOBODY : setOwner(cgroup, cgroupOwner(groupPath(found)))
+  }
+
+  function noteStarted(container: string): void {
+    started.delete(container)
+    started.add(container)
+    for (const oldest of started) {
+      if (started.size <= CGROUPS_MAX) break
+      started.delete(oldest)
+    }
   }
 
   function newProcess(pid: number, start: number, parent: KnownProcess | null): KnownProcess {
@@ -144,7 +158,7 @@ export function createObserver(ports: ObserverPorts): Observer {
     if (owner.container === null) process.entry = 'host'
     else if (parent !== null && parent.container === owner.container) process.entry = parent.entry
     else if (found.own_pid === 1) process.entry = 'entrypoint'
-    if (owner.container !== null) started.add(owner.container)
+    if (owner.container !== null) noteStarted(owner.container)
     table.put(process)
     return process
   }
@@ -250,7 +264,7 @@ export function createObserver(ports: ObserverPorts): Observer {
     process.in_image = process.container === null ? null : inImage(flags)
     const runs = !isRuntimeInit(args)
     process.entry = entryOf(process, lowOf(record, 2), highOf(record, 2), runs)
-    if (runs && process.container !== null) started.add(process.container)
+    if (runs && process.container !== null) noteStarted(process.container)
     changed(process)
     if (asked !== executable) attributes['filename'] = asked
     if ((flags & FLAGS.memory) !== 0) attributes['fileless'] = 'true'
@@ -273,27 +287,14 @@ export function createObserver(ports: ObserverPorts): Observer {
   ): ObservedEvent {
     count += 1
     const { category, network, file, attributes } = meaning
-    attributes['cgroup_id'] = String(kind === 'fork' ? process.cgroup : record.cgroup)
-    const rest = JSON.stringify({
-      id: `bpf-${node}-${boot}-${run}-${count}`,
-      time: Math.round(record.time_ns / 1000) + offset_us,
-      category,
-      action: kind,
-      network,
-      file,
-      alert: null,
-      attributes
-    })
     const { container, pod_uid } = process
-    const place =
-      container === null
-        ? '"container":null'
-        : `"container":{"id":"${container}","name":null,"image_name":null,"image_id":null,"privileged":null}`
-    const pod = pod_uid === null ? '"pod":null' : `"pod":{"uid":"${pod_uid}","name":null,"namespace":null}`
-    return {
-      container,
-      json: `${rest.slice(0, -1)},${place},${pod},"process":${processText(process, exit_code)}}`
-    }
+    const time = Math.round(record.time_ns / 1000) + offset_us
+    // By hand, as this is done for every event; what comes from outside is left to JSON.stringify.
+    const open_json =
+      `{"id":"${idPrefix}${count}","time":${time},"category":"${category}","action":"${kind}","alert":null,"network":` +
+      `${network === null ? 'null' : JSON.stringify(network)},"file":${file === null ? 'null' : fileText(file)},` +
+      `"attributes":${attributesText(attributes, kind === 'fork' ? process.cgroup : record.cgroup)},"container":${containerText(container)},"pod":${podText(pod_uid)}`
+    return { container, process, exit_code, open_json }
   }
 
   /** The C library changes users and groups of all threads one by one, as the kernel knows them for threads only: one change. */
@@ -353,6 +354,24 @@ export function createObserver(ports: ObserverPorts): Observer {
     processes: table.size
   }
 }
+
+const textOrNull = (text: string | null): string => (text === null ? 'null' : JSON.stringify(text))
+
+function fileText({ path, target_path, mode }: File): string {
+  return `{"path":${JSON.stringify(path)},"target_path":${textOrNull(target_path)},"mode":${textOrNull(mode)}}`
+}
+
+/** Most events have no attributes but the control group. */
+function attributesText(attributes: Readonly<Record<string, string>>, cgroup: number): string {
+  for (const _ in attributes) return `${JSON.stringify(attributes).slice(0, -1)},"cgroup_id":"${cgroup}"}`
+  return `{"cgroup_id":"${cgroup}"}`
+}
+
+/** Ids of containers and pods are hexadecimal digits and dashes. */
+const containerText = (id: string | null): string =>
+  id === null ? 'null' : `{"id":"${id}","name":null,"image_name":null,"image_id":null,"privileged":null}`
+const podText = (uid: string | null): string =>
+  uid === null ? 'null' : `{"uid":"${uid}","name":null,"namespace":null}`
 
 const NO_LOGIN = 0xffffffff
 /** Ids of processes have at most 22 bits, and no sign in the event model. */

@@ -51,7 +51,7 @@ const ringBytes = (bytes: number, of: string) =>
     .max(256 * MIB)
     .refine((value) => (value & (value - 1)) === 0, 'must be a power of two')
     .default(bytes)
-    .describe(`Ring buffer between kernel and agent for ${of}; twice as much counts as memory of the agent.`)
+    .describe(`Ring buffer between kernel and agent for ${of}.`)
 
 const prefix = z
   .string()
@@ -93,15 +93,15 @@ export const builtinSource = z.strictObject({
     .max(500)
     .default([])
     .describe('Starts of paths of files whose writing is no event.'),
-  process_ring_bytes: ringBytes(4 * MIB, 'processes'),
-  ring_bytes: ringBytes(8 * MIB, 'all other events'),
+  process_ring_bytes: ringBytes(2 * MIB, 'processes'),
+  ring_bytes: ringBytes(4 * MIB, 'all other events'),
   pending_max_bytes: z
     .number()
     .int()
     .positive()
     .default(8 * MIB)
     .describe('Events that wait for the spool; the fuller, the more kinds are dropped: first reads, processes never.'),
-  poll_interval_ms: z.number().int().positive().max(1000).default(10).describe('How often the rings are looked into.'),
+  poll_interval_ms: z.number().int().positive().max(1000).default(25).describe('How often the rings are looked into.'),
   heartbeat_interval_ms: z
     .number()
     .int()

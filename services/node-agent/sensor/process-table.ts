@@ -82,6 +82,8 @@ export function createProcessTable(most: number): ProcessTable {
     },
     end(process, now_ms) {
       process.ended_ms = now_ms
+      // It will hardly be told of again.
+      process.text = null
       ended.push(process)
     },
     sweep(now_ms) {
@@ -145,12 +147,11 @@ function ancestorsOf(process: KnownProcess): readonly string[] {
 }
 
 /**
- * JSON text of a process as the event model has it, with its ancestors. Most events of a process say the same of it, so the text is
- * kept.
- * @param exit_code on exit events; such a text is not kept
+ * JSON text of a process as the event model has it, with its ancestors and without an exit code. Most events of a process say the
+ * same of it, so the text is kept; the same text is the same string.
  */
-export function processText(process: KnownProcess, exit_code: number | null = null): string {
-  if (process.text !== null && exit_code === null) return process.text
+export function processText(process: KnownProcess): string {
+  if (process.text !== null) return process.text
   const { entity_id, pid, name, executable, args, command_line, working_directory, user_id, start_time } = process
   const { interactive, in_image, entry, socket_stdio } = process
   const own = JSON.stringify({
@@ -167,9 +168,8 @@ export function processText(process: KnownProcess, exit_code: number | null = nu
     in_image,
     entry,
     socket_stdio,
-    exit_code
+    exit_code: null
   })
-  const text = `${own.slice(0, -1)},"ancestors":[${ancestorsOf(process).join(',')}]}`
-  if (exit_code === null) process.text = text
-  return text
+  process.text = `${own.slice(0, -1)},"ancestors":[${ancestorsOf(process).join(',')}]}`
+  return process.text
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type OpenBatch, openBatch } from './batch.ts'
 import type { KernelSide } from './kernel-side.ts'
 import { AT, type Kind } from './layout.ts'
 import { categoryOf } from './meaning.ts'
@@ -40,8 +41,7 @@ export function createReader(ports: ReaderPorts): Reader {
   const wanted = new Set<Kind>(settings.events)
   const lost = new Map<string, Loss>()
   const told = new Map<Kind, number>()
-  const lines = new Map<string | null, string[]>()
-  let characters = 0
+  const open = new Map<string | null, OpenBatch>()
   let firstLine_ms = 0
   let pending = 0
   let stopped = false
@@ -52,20 +52,19 @@ export function createReader(ports: ReaderPorts): Reader {
   }
 
   function flush(): void {
-    if (lines.size === 0) return
+    if (open.size === 0) return
     const batches: EventBatch[] = []
     let bytes = 0
-    for (const [container, texts] of lines) {
-      const body = new TextEncoder().encode(texts.join('\n'))
-      bytes += body.length
-      batches.push({ container, lines: body, count: texts.length })
+    for (const [container, batch] of open) {
+      const lines = batch.bytes()
+      bytes += lines.length
+      batches.push({ container, lines, count: batch.count() })
     }
-    lines.clear()
-    characters = 0
+    open.clear()
     pending += bytes
     tell(
       { type: 'events', batches, bytes },
-      batches.map(({ lines: body }) => body.buffer as ArrayBuffer)
+      batches.map(({ lines }) => lines.buffer)
     )
   }
 
@@ -77,12 +76,14 @@ export function createReader(ports: ReaderPorts): Reader {
     }
     const event = observer.observe(record)
     if (event === null || !wanted.has(kind)) return
-    if (lines.size === 0) firstLine_ms = now_ms()
-    const texts = lines.get(event.container)
-    if (texts === undefined) lines.set(event.container, [event.json])
-    else texts.push(event.json)
-    characters += event.json.length
-    if (characters >= BATCH_BYTES) flush()
+    if (open.size === 0) firstLine_ms = now_ms()
+    let batch = open.get(event.container)
+    if (batch === undefined) {
+      batch = openBatch()
+      open.set(event.container, batch)
+    }
+    batch.add(event)
+    if (batch.size() >= BATCH_BYTES) flush()
   }
 
   function takeFrom(ring: Ring, at: number): void {
@@ -93,7 +94,9 @@ export function createReader(ports: ReaderPorts): Reader {
   }
 
   const timeAt = (ring: Ring, at: number): number =>
-    ring.bytes.readUInt32LE(at + AT.time) + ring.bytes.readUInt32LE(at + AT.time + 4) * 0x1_0000_0000
+    ring.length() < AT.data
+      ? 0
+      : ring.bytes.readUInt32LE(at + AT.time) + ring.bytes.readUInt32LE(at + AT.time + 4) * 0x1_0000_0000
 
   /** @returns how many records were taken */
   function drain(): number {
@@ -155,7 +158,7 @@ export function createReader(ports: ReaderPorts): Reader {
       while (!stopped) {
         const count = drain()
         const now = now_ms()
-        if (lines.size > 0 && now - firstLine_ms >= BATCH_MS) flush()
+        if (open.size > 0 && now - firstLine_ms >= BATCH_MS) flush()
         if (now - house_ms >= HOUSEKEEPING_MS) {
           house_ms = now
           keepHouse()

@@ -10,13 +10,13 @@ const RELEASE_BYTES = 65_536
 
 /** A ring buffer of BPF, read without a call into the kernel or into C. */
 export interface Ring {
-  /** All data, twice in a row: what `peek` points into. */
+  /** What `peek` points into: the data, or a copy of a record that goes over its end. */
   readonly bytes: Buffer
   /** How far the writer is now: records up to there can be taken. */
   limit(): number
   /**
    * The next record before a limit.
-   * @returns its place in `bytes`, -1 when there is none or it is still being written
+   * @returns its place in `bytes` as it is now, -1 when there is none or it is still being written
    */
   peek(limit: number): number
   /** Length of the record that `peek` gave. */
@@ -30,20 +30,37 @@ export interface Ring {
 }
 
 /**
- * Format: kernel/bpf/ringbuf.c of Linux. The reader loads the writer's position before the records and stores its own after it is
+ * Format: kernel/bpf/ringbuf.c of Linux. The kernel lets the data be mapped twice in a row, so that no record is in two pieces; that
+ * would count twice as memory of the process, and few records are. The reader loads the writer's position before the records and stores its own after it is
  * done with them; Atomics give the order that this asks for.
  */
 export function openRing({ consumer, producer, page_bytes, data_bytes }: RingMemory): Ring {
   const own = new BigInt64Array(consumer, 0, 1)
   const written = new BigInt64Array(producer, 0, 1)
   const heads = new Int32Array(producer, page_bytes)
-  const bytes = Buffer.from(producer, page_bytes, 2 * data_bytes)
+  const data = Buffer.from(producer, page_bytes, data_bytes)
+  let bytes = data
   let position = Number(Atomics.load(own, 0))
   let released = position
   let current = 0
+  let copied = -1
+
+  function place(at: number): number {
+    const over = at + current - data_bytes
+    if (over <= 0) {
+      bytes = data
+      return at
+    }
+    // Looked at more than once, copied once.
+    if (copied !== position) bytes = Buffer.concat([data.subarray(at), data.subarray(0, over)])
+    copied = position
+    return 0
+  }
 
   const ring: Ring = {
-    bytes,
+    get bytes() {
+      return bytes
+    },
     limit: () => Number(Atomics.load(written, 0)),
     peek(limit) {
       while (position < limit) {
@@ -51,7 +68,7 @@ export function openRing({ consumer, producer, page_bytes, data_bytes }: RingMem
         const head = Atomics.load(heads, at >>> 2)
         if ((head & BUSY) !== 0) return -1
         current = head & LENGTH
-        if ((head & DISCARDED) === 0) return at + HEAD_BYTES
+        if ((head & DISCARDED) === 0) return place((at + HEAD_BYTES) % data_bytes)
         ring.next()
       }
       return -1

@@ -16,6 +16,8 @@ import { findObject, requireBtf, sensorArch } from './object-file.ts'
 import { BUILTIN, type BuiltinSource } from './options.ts'
 import { bootId } from './proc.ts'
 
+/** What the reader makes is garbage a moment later: a small nursery costs no time and much less memory. */
+const YOUNG_MB = 8
 const RETRY_FIRST_MS = 100
 const RETRY_MAX_MS = 5000
 
@@ -66,7 +68,11 @@ function errorOf(code: string, message: string): WeirError {
 export async function startBuiltinSensor(ports: BuiltinPorts): Promise<Running> {
   const { options, spool, health, log, now_ms } = ports
   const settings = settingsOf(ports)
-  const worker = new Worker(new URL('worker.ts', import.meta.url), { workerData: settings, name: 'weir-sensor' })
+  const worker = new Worker(new URL('worker.ts', import.meta.url), {
+    workerData: settings,
+    name: 'weir-sensor',
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB }
+  })
   const say = (message: ToReader) => worker.postMessage(message)
   const started = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<void>()

@@ -1,5 +1,6 @@
 import { messageOf, WeirError } from '../../core/errors.ts'
 import { isAuditEvent } from '../../core/events/audit.ts'
+import { isTrailFile } from '../../core/events/cloudtrail.ts'
 import { decodeRecords, type SourceDefaults } from '../../core/events/format.ts'
 import type { SourcedEvent } from '../../core/events/sourced-event.ts'
 import { isObject } from '../../core/json.ts'
@@ -31,6 +32,7 @@ export interface Converted {
 export function piecesOf(json: unknown): unknown[] {
   if (Array.isArray(json)) return json.flatMap(piecesOf)
   if (!isObject(json) || isAuditEvent(json)) return [json]
+  if (isTrailFile(json) && Array.isArray(json.Records)) return json.Records
   const { items, logEvents, records, apiVersion } = json
   if (json['kind'] === 'EventList' && Array.isArray(items)) {
     return items.map((item) => (isObject(item) ? { kind: 'Event', apiVersion, ...item } : item))

@@ -11,6 +11,8 @@ export interface Node {
   readonly podPrefix: string
   readonly controlPlane: boolean
   readonly boot_us: number
+  /** How far its clock is ahead of the API server's, microseconds. */
+  readonly skew_us?: number
   readonly bootId: string
   readonly machineId: string
   /** Fingerprint of the kubelet's client certificate, as in `user.extra`. */

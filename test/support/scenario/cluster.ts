@@ -35,7 +35,10 @@ export function createCluster(name: string, start_us: number, random: Random): C
   }
 }
 
-export function addNode(cluster: Cluster, node: Pick<Node, 'name' | 'ip' | 'podPrefix' | 'controlPlane'>): Node {
+export function addNode(
+  cluster: Cluster,
+  node: Pick<Node, 'name' | 'ip' | 'podPrefix' | 'controlPlane' | 'skew_us'>
+): Node {
   const { random } = cluster
   const added: Node = {
     ...node,

@@ -21,6 +21,8 @@ export interface Attack {
   /** A mining pool, which others use as well. */
   readonly pool: { readonly host: string; readonly ip: string; readonly port: number }
   readonly wallet: string
+  /** An ending that makes names of objects the attack's own: the API server refuses a name that is there. Empty for the first. */
+  readonly nth: string
   /** Another namespace, and a workload in it that is attacked by nobody else. */
   readonly other: { readonly namespace: string; readonly workload: string }
   /** Whether this attack tries an evasion of those the campaign names. */
@@ -47,8 +49,8 @@ export type Who =
   | { readonly as: 'token'; readonly of?: string; readonly from?: string; readonly agent: string }
   /** A person of the town, from the attacker's address. */
   | { readonly as: 'person'; readonly agent: string }
-  /** The credential of the node of a pod, used in that pod. */
-  | { readonly as: 'node'; readonly of?: string; readonly agent: string }
+  /** The credential of the node of a pod, used in that pod or in the node's network. */
+  | { readonly as: 'node'; readonly of?: string; readonly from?: 'node'; readonly agent: string }
   /** A service account by a token that is bound to no pod. */
   | { readonly as: 'account'; readonly namespace: string; readonly name: string; readonly agent: string }
 

@@ -1,4 +1,3 @@
-import { shiftTimes } from '../../../../services/core/replay/shift-time.ts'
 import { duplicated } from '../distort.ts'
 import type { JsonObject } from '../json.ts'
 import { createRandom } from '../random.ts'
@@ -14,8 +13,6 @@ export interface DeliveryOptions {
   readonly lateness_us: number
   /** Share of records that come twice. */
   readonly duplicates: number
-  /** Clocks of nodes differ from the API server's by up to so much, microseconds. */
-  readonly skew_us: number
   /** How late audit events of attacks come that evade by it, microseconds. */
   readonly audit_late_us: number
 }
@@ -23,7 +20,6 @@ export interface DeliveryOptions {
 export const USUAL_DELIVERY = {
   lateness_us: 20 * SECOND_US,
   duplicates: 0.03,
-  skew_us: 200_000,
   audit_late_us: 9 * MINUTE_US
 } as const
 
@@ -51,8 +47,6 @@ export interface Delivered {
 
 const AGENT_LATE_US = 3 * MINUTE_US
 
-const nodeOf = (record: JsonObject): string => (typeof record.node_name === 'string' ? record.node_name : '')
-
 const podUidOf = (record: JsonObject): string =>
   /"pod":\{"namespace":"[^"]*","name":"[^"]*","uid":"([^"]*)"/.exec(JSON.stringify(record))?.[1] ?? ''
 
@@ -63,14 +57,6 @@ export function deliver(generated: Generated, options: DeliveryOptions): Deliver
   const arrivals: Arrival[] = []
   const appearances: Appearance[] = []
   for (const [cluster, { recorded, appearances: pods }] of generated.clusters.entries()) {
-    const skews = new Map<string, number>()
-    const skewOf = (node: string) => {
-      const known = skews.get(node)
-      if (known !== undefined) return known
-      const skew = Math.round((random.fork(`${cluster}/${node}`).next() * 2 - 1) * options.skew_us)
-      skews.set(node, skew)
-      return skew
-    }
     /** Pods of attacks that are gone before anything is known of them. */
     const gone = new Set<string>()
     for (const { source, time_us, label, record } of recorded) {
@@ -81,14 +67,7 @@ export function deliver(generated: Generated, options: DeliveryOptions): Deliver
       if (source === 'tetragon' && tried.includes('agent-late'))
         late_us = Math.max(late_us, Math.round(AGENT_LATE_US * random.next()))
       if (source === 'tetragon' && tried.includes('container-gone')) gone.add(podUidOf(record))
-      const skew = source === 'tetragon' ? skewOf(nodeOf(record)) : 0
-      arrivals.push({
-        time_us: time_us + skew,
-        arrival_us: time_us + late_us,
-        cluster,
-        label,
-        record: skew === 0 ? record : shiftTimes(record, skew)
-      })
+      arrivals.push({ time_us, arrival_us: time_us + late_us, cluster, label, record })
     }
     for (const { time_us, pod, uid } of pods) {
       if (!gone.has(uid)) appearances.push({ arrival_us: time_us + random.integer(0, 2_000_000), cluster, pod })

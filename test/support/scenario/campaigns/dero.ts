@@ -2,7 +2,8 @@ import { list, remove } from './calls.ts'
 import { ANONYMOUS, type Attack, api, type Campaign, deploy, type Row, run, use } from './campaign.ts'
 
 /** A DaemonSet whose miner bears another name. */
-function daemonSet({ pool }: Attack, at: string, name: string, image: string, binary: string): readonly Row[] {
+function daemonSet({ pool, nth }: Attack, at: string, base: string, image: string, binary: string): readonly Row[] {
+  const name = `${base}${nth}`
   return [
     [
       at,
@@ -36,7 +37,11 @@ export const DERO: Campaign = {
     [
       '9:00',
       4,
-      api(ANONYMOUS, list('daemonsets', undefined, 'apps'), remove('daemonsets', 'default', 'proxy-api', 'apps'))
+      api(
+        ANONYMOUS,
+        list('daemonsets', undefined, 'apps'),
+        remove('daemonsets', 'default', `proxy-api${attack.nth}`, 'apps')
+      )
     ],
     [
       '9:20',
@@ -44,7 +49,7 @@ export const DERO: Campaign = {
       deploy(ANONYMOUS, 'rival', {
         kind: 'DaemonSet',
         namespace: 'default',
-        name: 'privileged-sync',
+        name: `privileged-sync${attack.nth}`,
         pods: 2,
         template: {
           labels: { app: 'sync' },

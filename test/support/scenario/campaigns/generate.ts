@@ -28,6 +28,8 @@ export interface GeneratorOptions {
   readonly concurrent: number
   /** Ids of the campaigns to be played; all when left out. */
   readonly campaigns?: readonly string[]
+  /** Clocks of nodes differ from the API server's by up to so much, microseconds. */
+  readonly skew_us: number
   /** Share of attacks that try an evasion, for each that is possible. */
   readonly evading: number
 }
@@ -68,6 +70,12 @@ const POOLS = [
 
 function publicAddress(random: Random): string {
   return `${random.pick([45, 91, 103, 141, 185, 193])}.${random.integer(2, 250)}.${random.integer(2, 250)}.${random.integer(2, 250)}`
+}
+
+/** Attacks of a campaign follow each other by number of place. */
+function nthOf(id: string): string {
+  const [, place = '1'] = id.split('-')
+  return Number(place) <= CAMPAIGNS.length ? '' : `-${Number(place)}`
 }
 
 interface Planned {
@@ -126,6 +134,7 @@ function attackOf(
     drop: publicAddress(draw),
     pool: draw.pick(POOLS),
     wallet: `4${draw.hex(60)}`,
+    nth: nthOf(id),
     other: { namespace: other.namespace, workload: other.name },
     evades: (evasion) => evasions.includes(evasion)
   }
@@ -158,7 +167,8 @@ function generateCluster(
   const name = `prod-${place + 1}`
   const town = createTown(name, START_US, random, {
     victims: victimsNeeded(planned),
-    quiet: 30 + Math.round(Math.sqrt(benign))
+    quiet: 30 + Math.round(Math.sqrt(benign)),
+    skew_us: options.skew_us
   })
   const { cluster } = town
   const recording = createRecording()

@@ -20,7 +20,7 @@ export const KISS_A_DOG: Campaign = {
         deploy(ANONYMOUS, 'pod', {
           kind: 'Pod',
           namespace: 'default',
-          name: evades('plain-names') ? `job-${attack.random.fork('n').suffix(5)}` : 'kiss-a-dog',
+          name: evades('plain-names') ? `job-${attack.random.fork('n').suffix(5)}` : `kiss-a-dog${attack.nth}`,
           pods: 1,
           template: {
             labels: {},

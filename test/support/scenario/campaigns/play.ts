@@ -83,8 +83,8 @@ function clientOf(cast: Cast, who: Who): Client {
       return { ...person.client, sourceIP: attack.attacker, userAgent: who.agent }
     }
     case 'node': {
-      const { node } = firstPod(cast, who.of ?? VICTIM)
-      return { user: nodeUser(node), sourceIP: firstPod(cast, who.of ?? VICTIM).ip, userAgent: who.agent, reason: '' }
+      const { node, ip } = firstPod(cast, who.of ?? VICTIM)
+      return { user: nodeUser(node), sourceIP: who.from === 'node' ? node.ip : ip, userAgent: who.agent, reason: '' }
     }
     case 'account': {
       const random = attack.random.fork(`account/${who.namespace}/${who.name}`)

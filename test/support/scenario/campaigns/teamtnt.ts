@@ -75,7 +75,7 @@ export const TEAMTNT: Campaign = {
         deploy(token(CURL), 'scope', {
           kind: 'DaemonSet',
           namespace,
-          name: evades('plain-names') ? `agent-${attack.random.fork('n').suffix(4)}` : 'weave-scope-agent',
+          name: evades('plain-names') ? `agent-${attack.random.fork('n').suffix(4)}` : `weave-scope-agent${attack.nth}`,
           pods: 2,
           template: {
             labels: { app: 'scope' },

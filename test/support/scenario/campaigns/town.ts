@@ -69,6 +69,8 @@ export interface TownSize {
   readonly victims: Readonly<Partial<Record<VictimKind, number>>>
   /** Workloads that nobody attacks. */
   readonly quiet: number
+  /** Clocks of workers differ from the API server's by up to so much, microseconds. */
+  readonly skew_us: number
 }
 
 /**
@@ -83,7 +85,8 @@ export function createTown(name: string, start_us: number, random: Random, size:
       name: `worker-${place + 1}`,
       ip: `10.0.1.${20 + place}`,
       podPrefix: `10.244.${place + 1}.`,
-      controlPlane: false
+      controlPlane: false,
+      skew_us: Math.round((random.fork(`skew/${place}`).next() * 2 - 1) * size.skew_us)
     })
   )
   const [first = control, second = control] = workers
