@@ -34,6 +34,16 @@ export default defineConfig({
           // One node, two cores.
           fileParallelism: false
         }
+      },
+      {
+        // Against a real cluster that WEIR_TEST_KUBECONFIG names, which is used up by it; without one, nothing is tested.
+        test: {
+          name: 'respond',
+          include: ['test/cluster-respond/**/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          fileParallelism: false
+        }
       }
     ]
   }

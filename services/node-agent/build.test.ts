@@ -4,22 +4,23 @@ import { createCodec, localSchemas } from '../core/avro/codec.ts'
 import { encodeRecord } from '../platform/ingest/record.ts'
 import type { SpoolRecord } from '../platform/spool/read.ts'
 import { createBuild } from './build.ts'
+import { createHold } from './containers/hold.ts'
 import { dropRecord } from './drops.ts'
 import { nodeAgentOptions } from './options.ts'
 
 const cluster = { id: 'uid-1', name: 'prod' }
 const codec = createCodec(localSchemas())
+const options = nodeAgentOptions.parse({ node: 'n-1', sources: [{ type: 'builtin' }] })
 const build = createBuild(
   cluster,
-  nodeAgentOptions.parse({ node: 'n-1', sources: [{ type: 'builtin' }] }),
+  options,
   { codec, service: 'node-agent', instance: 'host', message_max_bytes: 1_000_000, now: () => 0 },
-  // Nothing has to wait.
-  { take: (event) => event }
+  createHold({ options: options.attribution, find: () => null, state: () => 'none', now_ms: () => 0 })
 )
 
 async function batchesOf(payloads: readonly Buffer[]): Promise<{ batches: RuntimeBatch[]; dead: number }> {
   const records = payloads.map((payload) => ({ payload }) as unknown as SpoolRecord)
-  const { messages } = build(records, null, true)
+  const { messages } = build(records, null, false)
   const own = messages.filter(({ topic }) => topic === 'weir.runtime.v1')
   const batches = await Promise.all(own.map(({ value }) => codec.decode('runtime-batch', value)))
   return { batches, dead: messages.length - own.length }

@@ -43,6 +43,27 @@ export const nodeAgentOptions = z
       .default(1024 * 1024)
       .describe('How much input is turned into messages and published at a time.'),
     attribution: attributionOptions.prefault({}).describe('How events come to know their container and pod.'),
+    actions: z
+      .strictObject({
+        responder_key_file: z
+          .string()
+          .optional()
+          .describe('Ed25519 public key, PEM, of the responder: without it, the agent does nothing for anybody.'),
+        static_pods: z
+          .string()
+          .optional()
+          .describe(
+            'Folder that the kubelet reads static pods from, for containing one; usually /etc/kubernetes/manifests.'
+          ),
+        kept: z
+          .string()
+          .default('/var/lib/weir/node-agent/static-pods')
+          .describe('Where manifests of contained static pods are kept.'),
+        cgroups: z.string().default('/sys/fs/cgroup').describe('Where the node’s control groups are.'),
+        proc: z.string().default('/proc').describe('Where the node’s processes are.')
+      })
+      .prefault({})
+      .describe('What the agent does for the responder.'),
     linger_ms: z.number().int().positive().default(200).describe('How long to wait for more before publishing.')
   })
   .refine(({ sources }) => sources.filter((source) => 'stdin' in source).length <= 1, {

@@ -126,6 +126,13 @@ export const plansOut = new Counter({
   registers: [metrics]
 })
 
+export const actionsRefused = new Counter({
+  name: 'weir_actions_refused_total',
+  help: 'Messages on weir.actions.v1 that asked for something and were refused, by error code; forged ones are an attack on Weir.',
+  labelNames: ['code'] as const,
+  registers: [metrics]
+})
+
 /** Node's own metrics (CPU, memory, event loop), for services that live long. */
 export function collectProcessMetrics(): void {
   collectDefaultMetrics({ register: metrics, prefix: 'weir_' })

@@ -65,8 +65,11 @@ describe('playbooks that come with Weir', () => {
     expect(files).toEqual(playbooks.flatMap(({ name }) => [`${name}.test.yml`, `${name}.yml`]))
   })
 
-  it('use every action there is', () => {
-    expect(new Set(playbooks.flatMap(({ steps }) => steps.map(({ action }) => action)))).toEqual(new Set(ACTION_NAMES))
+  it('use every action there is, but for those that are for playbooks of one’s own', () => {
+    const own = ['freeze_container', 'kill_container']
+    expect(new Set([...own, ...playbooks.flatMap(({ steps }) => steps.map(({ action }) => action))])).toEqual(
+      new Set(ACTION_NAMES)
+    )
   })
 
   describe.each(playbooks)('$name', (playbook) => {

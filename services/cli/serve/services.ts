@@ -12,6 +12,7 @@ import { loadInventoryFile } from '../../inventory/load-file.ts'
 import { extraResource, WATCHED } from '../../inventory/resources.ts'
 import { createAuditInventoryStage, inventoryMessage } from '../../inventory/stages.ts'
 import { type InventoryWatch, watchCluster } from '../../inventory/watch.ts'
+import { createAgentActionsStage } from '../../node-agent/actions/stage.ts'
 import { type NodeAgentPorts, startNodeAgent } from '../../node-agent/main.ts'
 import type { Health } from '../../platform/health.ts'
 import type { Output } from '../../platform/ingest/service.ts'
@@ -27,7 +28,8 @@ import { connectRedis } from '../../platform/redis/client.ts'
 import { createRedisFactsStore } from '../../platform/redis/facts-store.ts'
 import type { Publisher } from '../../platform/stage.ts'
 import { VERSION } from '../../platform/version.ts'
-import { createResponderStage } from '../../responder/stage.ts'
+import { readPublicKeys } from '../../responder/approvals.ts'
+import { startResponder } from '../../responder/main.ts'
 import { loadRules } from '../rules.ts'
 import type { Settings } from '../settings.ts'
 import { openWorld, run, type World, waitUntil } from './world.ts'
@@ -165,6 +167,26 @@ async function startTrailIntake({ settings, log, health }: Start): Promise<Runni
   return [run(createTrailIntakeStage(topics, defaults, context), world)]
 }
 
+/** The agent's hands, where the settings say whose commands count. */
+async function startAgentActions({ settings, log, health }: Start): Promise<readonly Running[]> {
+  const { actions, node } = settings.node_agent
+  if (actions.responder_key_file === undefined) return []
+  const keys = readPublicKeys([{ name: 'responder', public_key_file: actions.responder_key_file }])
+  const key = keys.get('responder')
+  if (key === undefined) return []
+  const world = await openWorld(settings, log, health)
+  const stage = createAgentActionsStage({
+    ...world,
+    node: node ?? hostname(),
+    cluster_id: settings.cluster.id,
+    key,
+    static_pods: actions.static_pods === undefined ? null : { manifests: actions.static_pods, kept: actions.kept },
+    containers: { cgroups: actions.cgroups, proc: actions.proc, own_pid: process.pid },
+    kill: (pid) => process.kill(pid, 'SIGKILL')
+  })
+  return [run(stage, world)]
+}
+
 async function startAgent(settings: Settings, edge: Omit<NodeAgentPorts, 'options' | 'stdin'>): Promise<Running> {
   const options = settings.node_agent
   const { ended, ...agent } = await startNodeAgent({ ...edge, options, stdin: process.stdin })
@@ -190,7 +212,7 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
         ...(await startTrailIntake(start))
       ]
     case 'node-agent':
-      return [await startAgent(settings, edge)]
+      return [await startAgent(settings, edge), ...(await startAgentActions(start))]
     case 'inventory':
       return startInventory(await openWorld(settings, log, health))
     case 'enricher':
@@ -208,7 +230,15 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
       return startIndexer(await openWorld(settings, log, health))
     case 'responder': {
       const world = await openWorld(settings, log, health)
-      return [run(createResponderStage({ ...world, options: settings.responder }), world)]
+      const publisher = createPublisher(world.kafka)
+      const parts = startResponder({
+        ...world,
+        options: settings.responder,
+        cluster_id: settings.cluster.id,
+        publisher,
+        run: (stage) => run(stage, world)
+      })
+      return [closing(() => publisher.close()), ...parts]
     }
   }
 }

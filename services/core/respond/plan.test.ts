@@ -130,7 +130,7 @@ describe('a plan', { timeout: 60_000 }, () => {
       'kube-apiserver PATCH /apis/rbac.authorization.k8s.io/v1/clusterrolebindings/shared {"subjects":[{"kind":"ServiceAccount","name":"other","namespace":"x"},{"kind":"Group","name":"ops","apiGroup":"rbac.authorization.k8s.io"}]}'
     )
     expect(texts.join('\n')).not.toContain('others')
-    expect(plan?.notes).toEqual(['binding ../up is left alone: that is not the name of one'])
+    expect(plan?.notes).toContain('binding ../up is left alone: that is not the name of one')
     expect(plan?.steps.find(({ name }) => name === 'contain_workload')?.blast_radius).toMatch(/^2 known pods: /)
   })
 

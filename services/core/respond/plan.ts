@@ -19,6 +19,7 @@ import {
   removeWebhook
 } from './actions/remove-objects.ts'
 import { revokeServiceAccount } from './actions/revoke-service-account.ts'
+import { freezeContainer, killContainer } from './actions/stop-container.ts'
 import type { PlanFacts } from './facts.ts'
 import { objectProtection, protectionOf } from './guard-rails.ts'
 import { scopedName } from './names.ts'
@@ -34,6 +35,8 @@ export const ACTIONS: Readonly<Record<ActionName, ActionDeclaration>> = {
   notify,
   quarantine_pod: quarantinePod,
   kill_process_tree: killProcessTree,
+  freeze_container: freezeContainer,
+  kill_container: killContainer,
   contain_workload: containWorkload,
   delete_pod: deletePod,
   revoke_service_account: revokeServiceAccount,
@@ -90,9 +93,14 @@ function withinBounds(victims: Victims, facts: PlanFacts, playbook: Playbook): V
     notes.push(`service account ${id} is left alone: that is not the name of one`)
     return false
   })
+  const pods = victims.pods.filter(({ namespace, name }) => {
+    if (live == null || live.objects.has(corePath(namespace, 'pods', name))) return true
+    notes.push(`pod ${namespace}/${name} is gone, or another pod has its name now`)
+    return false
+  })
   return {
     pods: permitted(
-      victims.pods,
+      pods,
       limits.pods,
       ({ namespace, name }) => ({
         text: `pod ${namespace}/${name}`,

@@ -11,6 +11,8 @@ export const ACTION_NAMES = [
   'notify',
   'quarantine_pod',
   'kill_process_tree',
+  'freeze_container',
+  'kill_container',
   'contain_workload',
   'delete_pod',
   'revoke_service_account',

@@ -215,13 +215,18 @@ export function responderManifests(weir_namespace: string): readonly Manifest[] 
     role('ClusterRole', RESPONDER_ACCOUNT, null, [...READS, ...grantingRules()]),
     binding('ClusterRole', RESPONDER_ACCOUNT, null, weir_namespace),
     role('Role', RESPONDER_ACCOUNT, PERMISSION_NAMESPACE, [
-      { apiGroups: [''], resources: ['serviceaccounts'], verbs: ['create'] },
+      { apiGroups: [''], resources: ['serviceaccounts'], verbs: ['create', 'list'] },
       { apiGroups: [''], resources: ['serviceaccounts'], verbs: ['get', 'patch', 'delete'], resourceNames: SLOTS },
       { apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'], resourceNames: SLOTS },
       // What has been begun and done, see the ledger of the responder.
       { apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'list', 'create', 'update', 'delete'] }
     ]),
     binding('Role', RESPONDER_ACCOUNT, PERMISSION_NAMESPACE, weir_namespace),
+    // The kill switch: it may look, and cannot turn it off.
+    role('Role', RESPONDER_ACCOUNT, weir_namespace, [
+      { apiGroups: [''], resources: ['configmaps'], verbs: ['get'], resourceNames: ['weir-stop'] }
+    ]),
+    binding('Role', RESPONDER_ACCOUNT, weir_namespace, weir_namespace),
     ...GRANTED_ACTIONS.map((name) => role('ClusterRole', roleOfAction(name), null, ACTIONS[name].rbac)),
     ...admissionPolicies(weir_namespace)
   ]

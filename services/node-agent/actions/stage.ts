@@ -1,0 +1,110 @@
+import type { KeyObject } from 'node:crypto'
+import type { Action, ApiRequest } from '../../../schemas/generated/types.ts'
+import type { Codec } from '../../core/avro/codec.ts'
+import { messageOf, WeirError } from '../../core/errors.ts'
+import { isObject, parseJson, stringAt } from '../../core/json.ts'
+import type { Logger } from '../../platform/log.ts'
+import { actionsRefused } from '../../platform/metrics.ts'
+import type { OutgoingMessage, Stage } from '../../platform/stage.ts'
+import { answerOf, commandKey, isCommand, refusalOfCommand } from '../../responder/commands.ts'
+import { type ContainerFolders, killContainer, setFrozen } from './containers.ts'
+import { removeStaticPod, restoreStaticPod, type StaticPodFolders } from './static-pods.ts'
+
+/** Commands remembered as done: more than can come within the time that one counts. */
+const MAX_REMEMBERED = 10_000
+
+export interface AgentActionsPorts {
+  readonly codec: Pick<Codec, 'encode' | 'decode'>
+  /** Name of this node. */
+  readonly node: string
+  readonly cluster_id: string
+  /** The responder's public key: nobody else's commands count. */
+  readonly key: KeyObject
+  readonly static_pods: StaticPodFolders | null
+  readonly containers: ContainerFolders
+  readonly kill: (pid: number) => void
+  readonly now_ms: () => number
+  readonly log?: Logger
+}
+
+/**
+ * The agent's hands: does on its node what the responder, and nobody else, asks for on weir.actions.v1, and answers there. Each
+ * command once; one that is old, or for another node or cluster, not at all.
+ */
+export function createAgentActionsStage(ports: AgentActionsPorts): Stage {
+  const { codec, node, key, now_ms, log } = ports
+  const done = new Set<string>()
+
+  /** @returns what happened; null for what this agent cannot do */
+  function perform({ method, path, body }: ApiRequest): string | null {
+    const what = parseJson(body)
+    const container = stringAt(what, 'container_id') ?? ''
+    switch (`${method} ${path}`) {
+      case 'POST /v1/static-pods/remove':
+      case 'POST /v1/static-pods/restore': {
+        const namespace = stringAt(what, 'namespace')
+        const name = stringAt(what, 'name')
+        if (ports.static_pods === null)
+          throw new Error('`node_agent.actions.static_pods` does not say where static pods are')
+        if (namespace === null || name === null || !isObject(what)) throw new Error('it names no pod')
+        const work = path.endsWith('/remove') ? removeStaticPod : restoreStaticPod
+        return work(ports.static_pods, { namespace, name })
+      }
+      case 'POST /v1/containers/kill':
+        return killContainer(ports.containers, container, ports.kill)
+      case 'POST /v1/containers/freeze':
+        return setFrozen(ports.containers, container, true)
+      case 'POST /v1/containers/thaw':
+        return setFrozen(ports.containers, container, false)
+      default:
+        return null
+    }
+  }
+
+  function obey(command: Action): Action | null {
+    const [request, ...more] = command.steps[0]?.requests ?? []
+    if (command.cluster.id !== ports.cluster_id || request?.to !== `node-agent/${node}`) return null
+    const no = more.length > 0 ? 'a command is one request' : refusalOfCommand(command, key, now_ms())
+    if (no === 'old') return null
+    if (no !== null) {
+      actionsRefused.inc({ code: 'AGENT_COMMAND_FORGED' })
+      log?.error({ plan: command.id, path: request.path }, `command refused: ${no}`)
+      return null
+    }
+    if (done.has(commandKey(command))) return null
+    done.add(commandKey(command))
+    const [oldest] = done
+    if (done.size > MAX_REMEMBERED && oldest !== undefined) done.delete(oldest)
+    try {
+      const message = perform(request)
+      if (message === null) {
+        return answerOf(command, 'skipped', `the agent of node ${node} cannot do ${request.path}`, now_ms() * 1000)
+      }
+      log?.warn({ plan: command.id, path: request.path }, message)
+      return answerOf(command, 'done', message, now_ms() * 1000)
+    } catch (error) {
+      return answerOf(command, 'failed', messageOf(error), now_ms() * 1000)
+    }
+  }
+
+  return {
+    name: `node-agent-actions.${node}`,
+    inputs: ['weir.actions.v1'],
+    handle: async ({ messages }) => {
+      const outputs: OutgoingMessage[] = []
+      for (const { value } of messages) {
+        if (value === null) continue
+        try {
+          const action = await codec.decode('action', value)
+          const answer = isCommand(action) ? obey(action) : null
+          if (answer !== null)
+            outputs.push({ topic: 'weir.actions.v1', key: answer.incident_id, value: codec.encode('action', answer) })
+        } catch (error) {
+          // What cannot be decoded is a dead letter of the responder.
+          if (!(error instanceof WeirError) || error.retriable) throw error
+        }
+      }
+      return outputs
+    }
+  }
+}

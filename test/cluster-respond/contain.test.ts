@@ -1,0 +1,201 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Action } from '../../schemas/generated/types.ts'
+import { stringAt } from '../../services/core/json.ts'
+import { planFor } from '../../services/core/respond/plan.ts'
+import { parsePlaybook } from '../../services/core/respond/playbook.ts'
+import { OPERATOR, uidOf } from '../../services/core/respond/requests.ts'
+import { removeStaticPod, restoreStaticPod } from '../../services/node-agent/actions/static-pods.ts'
+import type { ClusterApi } from '../../services/platform/kubernetes/cluster-api.ts'
+import type { ExecutorPorts } from '../../services/responder/execute.ts'
+import { grantedObjects } from '../../services/responder/grants.ts'
+import { lookUp } from '../../services/responder/look-up.ts'
+import { createWatch } from '../../services/responder/watch.ts'
+import { incidentIn } from '../support/fresh-incident.ts'
+import {
+  admin,
+  apply,
+  asResponder,
+  createResponder,
+  install,
+  KUBECONFIG,
+  list,
+  NAMESPACE,
+  running,
+  STATIC_PODS,
+  until
+} from './real-cluster.ts'
+import { deployment, jobOf, KINDS, STATIC_POD } from './workloads.ts'
+
+const playbook = parsePlaybook(
+  'name: test\ntitle: Test\nsteps: [{ action: collect_evidence }, { action: annotate_evidence }, { action: quarantine_pod }, { action: contain_workload }, { action: delete_pod }]',
+  'test.yml'
+)
+/** How long nothing may come back. */
+const QUIET_MS = 60_000
+const ALL = [...Object.keys(KINDS), ...(STATIC_PODS === '' ? [] : ['static'])]
+
+const kept = mkdtempSync(join(tmpdir(), 'weir-static-pods-'))
+const folders = { manifests: STATIC_PODS, kept }
+const toAgent: ExecutorPorts['toAgent'] = async (_node, { path, body }) => {
+  if (path === '/v1/evidence') return { status: 501, message: 'no evidence from this agent' }
+  const pod = JSON.parse(body ?? '{}') as { readonly namespace: string; readonly name: string }
+  return {
+    status: 200,
+    message: path.endsWith('/remove') ? removeStaticPod(folders, pod) : restoreStaticPod(folders, pod)
+  }
+}
+
+let root: ClusterApi
+let api: ClusterApi
+let cluster: string
+
+const appsOf = async (namespace?: string) =>
+  new Set((await running(root, namespace)).map((pod) => stringAt(pod, 'metadata', 'labels', 'app') ?? ''))
+
+async function planOf(app: string): Promise<Action> {
+  const pods = await running(root)
+  const pod = pods.find((one) => stringAt(one, 'metadata', 'labels', 'app') === app)
+  if (pod === undefined) throw new Error(`no pod of ${app} runs`)
+  const seen = {
+    uid: uidOf(pod),
+    namespace: NAMESPACE,
+    name: stringAt(pod, 'metadata', 'name') ?? '',
+    node: stringAt(pod, 'spec', 'nodeName') ?? ''
+  }
+  const incident = incidentIn(cluster, `incident-${app}`, [seen])
+  const plan = planFor(incident, await lookUp(api, incident, 'weir'), playbook)
+  if (plan === null) throw new Error(`no plan for ${app}`)
+  return plan
+}
+
+describe.skipIf(KUBECONFIG === '')('on a real cluster', { timeout: 300_000 }, () => {
+  const plans = new Map<string, Action>()
+  const ended = new Map<string, Action | null>()
+
+  beforeAll(async () => {
+    root = admin()
+    cluster = await install(root)
+    api = await asResponder(root)
+    for (const manifest of Object.values(KINDS)) await apply(root, manifest)
+    await apply(root, deployment('neighbour', 1))
+    await apply(root, deployment('neighbour', 1, 'respond-neighbour'))
+    const { body } = await root.send({ method: 'GET', path: `/apis/batch/v1/namespaces/${NAMESPACE}/cronjobs/cronjob` })
+    await apply(root, jobOf(KINDS['cronjob'] ?? {}, stringAt(body, 'metadata', 'uid') ?? ''))
+    if (STATIC_PODS !== '') writeFileSync(join(STATIC_PODS, 'static.json'), JSON.stringify(STATIC_POD))
+    await until(
+      'all kinds to run',
+      async () => {
+        const apps = await appsOf()
+        return [...ALL, 'neighbour'].every((app) => apps.has(app)) ? true : null
+      },
+      120_000
+    )
+  }, 200_000)
+
+  afterAll(() => {
+    rmSync(kept, { recursive: true, force: true })
+    if (STATIC_PODS !== '') rmSync(join(STATIC_PODS, 'static.json'), { force: true })
+  })
+
+  it('the responder may not do by itself what it plans', async () => {
+    for (const app of ALL) plans.set(app, await planOf(app))
+    for (const plan of plans.values()) {
+      for (const request of plan.steps.flatMap(({ requests }) => requests)) {
+        if (request.to !== 'kube-apiserver' || request.method === 'GET') continue
+        const { status } = await api.send(request)
+        expect(status, `${request.method} ${request.path}`).toBe(403)
+      }
+    }
+  })
+
+  it('of each kind of owner the attacked pods end, nothing replaces them, and neighbours live on', async () => {
+    const { executor, ledger, published } = createResponder(api, cluster, { toAgent })
+    const times: string[] = []
+    for (const app of ALL) {
+      // As the cluster is now: a CronJob may have begun another job since.
+      const plan = await planOf(app)
+      plans.set(app, plan)
+      const started = performance.now()
+      ended.set(app, await executor.carryOut(plan, 'approve'))
+      times.push(`${app} ${Math.round(performance.now() - started)} ms`)
+    }
+    console.log(`plans carried out: ${times.join(', ')}`)
+    for (const [app, action] of ended)
+      expect(action, `${app}: ${JSON.stringify(action?.results)}`).toMatchObject({ status: 'done', reason: null })
+    expect(await grantedObjects(root)).toEqual([])
+
+    const gone = await until('the pods to end', async () => {
+      const apps = [...(await appsOf())]
+      return apps.every((app) => app === 'neighbour') ? performance.now() : `still running: ${apps.join(', ')}`
+    })
+    // Whatever starts within the time is seen, whether it still runs at its end or not.
+    const seen = new Set<string>()
+    while (performance.now() - gone < QUIET_MS) {
+      for (const app of await appsOf()) seen.add(app)
+      await sleep(1_000)
+    }
+    expect([...seen]).toEqual(['neighbour'])
+    expect([...(await appsOf('respond-neighbour'))]).toEqual(['neighbour'])
+
+    await createWatch({
+      api,
+      ledger,
+      publish: async (action) => void published.push(action),
+      now_ms: () => Date.now() + QUIET_MS
+    }).turn()
+    const verdicts = published.filter(({ results }) => results.some(({ outcome }) => outcome === 'held'))
+    expect(new Set(verdicts.map(({ incident_id }) => incident_id))).toEqual(
+      new Set(ALL.map((app) => `incident-${app}`))
+    )
+    expect(published.flatMap(({ results }) => results).filter(({ outcome }) => outcome === 'recreated')).toEqual([])
+  })
+
+  it('an approval that comes again does nothing', async () => {
+    const { executor, published } = createResponder(api, cluster, { toAgent })
+    for (const plan of plans.values()) expect(await executor.carryOut(plan, 'approve')).toBeNull()
+    expect(published).toEqual([])
+  })
+
+  it('each is brought back', async () => {
+    const { executor } = createResponder(api, cluster, { toAgent })
+    for (const [app, plan] of plans) {
+      const undone = await executor.carryOut(plan, 'undo')
+      expect(undone, `${app}: ${JSON.stringify(undone?.results)}`).toMatchObject({ status: 'undone', reason: null })
+      for (const request of plan.steps.flatMap(({ undo_requests }) => undo_requests)) {
+        if (request.to !== OPERATOR) continue
+        const { status, text } = await root.send(request)
+        expect(status, text).toBe(201)
+      }
+    }
+    expect(await grantedObjects(root)).toEqual([])
+    await until('all kinds to run again', async () => {
+      const apps = await appsOf()
+      return ALL.every((app) => apps.has(app)) ? true : null
+    })
+    expect(await list(root, `/apis/networking.k8s.io/v1/namespaces/${NAMESPACE}/networkpolicies`)).toEqual([])
+  })
+
+  it('whoever brings it back is named', async () => {
+    const plan = await planOf('deployment')
+    const { executor, ledger, published } = createResponder(api, cluster, { toAgent })
+    expect(await executor.carryOut(plan, 'approve')).toMatchObject({ status: 'done' })
+    const path = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments/deployment?fieldManager=mallory-ctl`
+    const body = JSON.stringify({
+      metadata: { labels: { 'argocd.argoproj.io/instance': 'shop' } },
+      spec: { replicas: 1 }
+    })
+    await root.send({ method: 'PATCH', path, body, content_type: 'application/merge-patch+json' })
+    const watch = createWatch({ api, ledger, publish: async (action) => void published.push(action), now_ms: Date.now })
+    const found = await until('the watch to see it', async () => {
+      await watch.turn()
+      return published.at(-1)?.results.find(({ outcome }) => outcome === 'recreated') ?? null
+    })
+    expect(found.message).toMatch(
+      /Deployment respond-test\/deployment: last written by mallory-ctl \(Update, .*Argo CD application shop keeps it/
+    )
+  })
+})
