@@ -245,6 +245,7 @@ describe('containers', () => {
     await expect.poll(places, { timeout: 20_000 }).toEqual(['one/here', 'two/late'])
     const [first, second] = await output.runtimeBatches()
     expect([first?.first_sequence, second?.first_sequence]).toEqual(['1', '2'])
+    await expect.poll(names, { timeout: 20_000 }).toContain('late')
     const record = (await inventory()).find(({ name }) => name === 'late')
     expect(record).toMatchObject({ kind: 'Container', uid: ID, owners: [{ kind: 'Pod', uid: 'uid-two' }] })
   }, 60_000)

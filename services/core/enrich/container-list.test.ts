@@ -77,6 +77,10 @@ describe('the containers of an inventory', () => {
       expect(containersIn(records)).toMatchObject([{ pod: 'a', id, state, image: 'nginx:1', privileged: true }])
   })
 
+  it('are none of a pod that is gone, though its node agent could not say so', () => {
+    expect(containersIn([told('a', 'x'), pod('a', 'x', { deleted: true })])).toEqual([])
+  })
+
   it('are those of the node agents where nobody watches the API, without sandboxes', () => {
     expect(containersIn([told('a', 'x'), told('a', 'y', { name: 'POD' })])).toMatchObject([
       { node: 'node1', namespace: 'shop', pod: 'a', pod_uid: 'uid-a', id: 'x', image: 'docker.io/library/nginx:1' }

@@ -80,8 +80,13 @@ export function containersIn(records: Iterable<InventoryRecord>): ListedContaine
   const keyOf = ({ pod_uid, name }: ListedContainer) => `${pod_uid}/${name}`
   /** UIDs by which runtimes know static pods. */
   const mirrors = new Map<string, string>()
+  /** Pods that are gone: the agent of a node that went with them could not say so of its containers. */
+  const gone = new Set<string>()
   for (const record of records) {
-    if (record.deleted) continue
+    if (record.deleted) {
+      if (record.kind === 'Pod') gone.add(record.uid)
+      continue
+    }
     if (record.kind === 'Container') told.push(record)
     if (record.kind !== 'Pod') continue
     const static_uid = record.attributes['config_hash']
@@ -90,7 +95,7 @@ export function containersIn(records: Iterable<InventoryRecord>): ListedContaine
   }
   for (const record of told) {
     const own = rowOfContainer(record)
-    if (own === null) continue
+    if (own === null || gone.has(own.pod_uid)) continue
     const row = { ...own, pod_uid: mirrors.get(own.pod_uid) ?? own.pod_uid }
     const known = rows.get(keyOf(row))
     const image = known?.image ?? row.image
