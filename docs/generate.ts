@@ -14,10 +14,14 @@ import { BUILTIN_RULES, loadRules } from '../services/cli/rules.ts'
 import { settingsSchema } from '../services/cli/settings.ts'
 import type { ErrorDefinition } from '../services/core/errors.ts'
 import { coverageOf, navigatorLayer } from '../services/core/export/rule-coverage.ts'
+import '../services/node-agent/sensor/metrics.ts'
+import '../services/inventory/metrics.ts'
+import '../services/node-agent/containers/metrics.ts'
 import '../services/platform/ingest/metrics.ts'
 import { metrics } from '../services/platform/metrics.ts'
 import '../services/platform/opensearch/metrics.ts'
 import { table } from './markdown.ts'
+import { actionsPage } from './response-pages.ts'
 import { coveragePage, rulesPage } from './rule-pages.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -110,6 +114,7 @@ writeOrCheck(
     ['settings.md', settingsPage()],
     ['errors.md', await errorsPage()],
     ['metrics.md', await metricsPage()],
+    ['response-actions.md', NOTE + actionsPage()],
     ['coverage.md', NOTE + coveragePage(listed, catalogue)]
   ])
 )

@@ -30,7 +30,7 @@ export function rulesPage(rules: readonly ListedRule[], catalogue: RuleCatalogue
     return [`## ${tacticName(tactic)}\n\n${table(['Code', 'Rule', 'Level', 'Techniques'], rows)}`]
   })
   const count = (kind: string) => rules.filter(({ file }) => dirname(file).endsWith(`/${kind}`)).length
-  const kinds = ['audit', 'runtime', 'correlated', 'profiles'].map((kind) => `${count(kind)} ${kind}`)
+  const kinds = ['audit', 'runtime', 'cloud', 'correlated', 'profiles'].map((kind) => `${count(kind)} ${kind}`)
   return `# Rules
 
 ${rules.length} rules: ${kinds.join(', ')}. How they are written: [writing rules](../docs/writing-rules.md); against which

@@ -93,7 +93,8 @@ export const KAFKA: ServerDefinition = {
       'controller.quorum.bootstrap.servers': `${LOOPBACK}:${context.inner_port}`,
       listeners: `PLAINTEXT://${LOOPBACK}:${context.ports.kafka},CONTROLLER://${LOOPBACK}:${context.inner_port}`,
       'advertised.listeners': `PLAINTEXT://${LOOPBACK}:${context.ports.kafka}`,
-      'log.dirs': logs
+      'log.dirs': logs,
+      ...context.kafka_properties
     }
     writeFileSync(
       file,

@@ -17,6 +17,8 @@ export interface ServerContext {
   readonly settings: ServerSettings
   /** True compiles fully at the price of a slower start, for measurements. */
   readonly throughput: boolean
+  /** Broker settings over those that always hold. */
+  readonly kafka_properties: Readonly<Record<string, string>>
   readonly java: Java
   readonly progress: Progress
   readonly signal: AbortSignal

@@ -24,6 +24,8 @@ export interface NativeOptions<Name extends ServerName = ServerName> extends Sta
   readonly data?: string
   /** Compile fully, for measurements; the servers start more slowly. */
   readonly throughput?: boolean
+  /** Broker settings of this run, over those that always hold. */
+  readonly kafka_properties?: Readonly<Record<string, string>>
 }
 
 const READY_TIMEOUT_MS = 180_000
@@ -91,7 +93,8 @@ export async function startNativeServers<Name extends ServerName = ServerName>(
         data: join(base, 'data', name),
         run: join(base, 'run', name),
         inner_port: definition.needs_inner_port ? await pickFreePort(taken) : 0,
-        throughput: options.throughput === true
+        throughput: options.throughput === true,
+        kafka_properties: options.kafka_properties ?? {}
       }
       servers.set(name, { definition, context, log_file: join(base, 'logs', `${name}.log`), process: null })
     }

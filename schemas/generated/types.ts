@@ -24,6 +24,12 @@ export interface Action {
   readonly steps: ReadonlyArray<ActionStep>
   /** What the plan leaves alone or cannot do, and why. */
   readonly notes: ReadonlyArray<string>
+  /** Who had the plan carried out or taken back; null for plans, and for automatic ones. */
+  readonly approval: Approval | null
+  /** Why it was refused or failed: error code, colon, message. */
+  readonly reason: string | null
+  /** What became of the steps so far, in the order in which it did. */
+  readonly results: ReadonlyArray<StepResult>
 }
 
 /** How a plan is carried out. */
@@ -42,6 +48,14 @@ export interface ActionStep {
   readonly target: Entity
   /** The exact API requests. */
   readonly requests: ReadonlyArray<ApiRequest>
+  /** Identity, from the plan's and its place: a step is done once, however often it is delivered. */
+  readonly id: string
+  /** What the requests to the API server and those of the undo need, and nothing else. */
+  readonly permissions: ReadonlyArray<Permission>
+  /** What could break. */
+  readonly risks: ReadonlyArray<string>
+  /** The exact API requests of the undo, in order; empty where it takes people. */
+  readonly undo_requests: ReadonlyArray<ApiRequest>
   /** What else it affects. */
   readonly blast_radius: string
   /** How to take it back; null when it cannot be. */
@@ -101,6 +115,30 @@ export interface ApiRequest {
   readonly body: string | null
   /** Content type of the body, which tells the API server the kind of a patch. */
   readonly content_type: string | null
+}
+
+/** Answer to a request. */
+export interface ApiResponse {
+  /** HTTP method. */
+  readonly method: string
+  /** Path. */
+  readonly path: string
+  /** HTTP status; 0 without an answer. */
+  readonly status: number
+  /** The answer, cut short, where it is evidence. */
+  readonly body: string | null
+}
+
+/** The word of a person for exactly one plan. */
+export interface Approval {
+  /** approve or undo. */
+  readonly verb: string
+  /** Name of the key, which is the name of who holds it. */
+  readonly by: string
+  /** When, microseconds since the epoch. */
+  readonly signed_at: number
+  /** Ed25519 over verb, cluster id, plan id, name and time; base64. */
+  readonly signature: string
 }
 
 /** Audit events that one collector received together. Value of weir.audit.v1. */
@@ -186,6 +224,158 @@ export interface CausalityNode {
   readonly owner: string | null
 }
 
+/** Events of a cloud account's trail that one collector received together. Value of weir.cloud.v1. */
+export interface CloudBatch {
+  /** The cluster the events have to do with: that of their account, by the settings. */
+  readonly cluster: Cluster
+  /** Whose trail it is: cloudtrail. */
+  readonly provider: string
+  /** Name of the collector instance. */
+  readonly collector: string
+  /** When the collector received the batch, microseconds since the epoch. */
+  readonly received: number
+  /** The events, in the order of arrival. */
+  readonly events: ReadonlyArray<CloudEvent>
+}
+
+/** One event of a cloud account's own trail. Fields up to additionalEventData have the names and meaning of CloudTrail's record, so that paths written for CloudTrail hold here; those after it are what Weir works out when it decodes the record. */
+export interface CloudEvent {
+  /** Identity that the cloud gave the event; with account and region the identity here. */
+  readonly eventID: string
+  /** When the request was made, microseconds since the epoch. CloudTrail has whole seconds. */
+  readonly eventTime: number
+  /** Service that was asked, such as sts.amazonaws.com. */
+  readonly eventSource: string
+  /** Operation that was asked for, such as AssumeRoleWithWebIdentity. */
+  readonly eventName: string
+  /** AwsApiCall, AwsServiceEvent, AwsConsoleSignIn and others. */
+  readonly eventType: string | null
+  /** Management, Data, Insight or NetworkActivity. */
+  readonly eventCategory: string | null
+  /** Whether the operation only reads; null where the record does not say. */
+  readonly readOnly: boolean | null
+  /** Region the request was made in. */
+  readonly awsRegion: string | null
+  /** Account whose trail has the event. */
+  readonly recipientAccountId: string | null
+  /** Where the request came from: an address, or the name of an AWS service that asked for somebody. */
+  readonly sourceIPAddress: string | null
+  /** VPC endpoint the request came through. */
+  readonly vpcEndpointId: string | null
+  /** User agent, as the client gave it; never to be trusted. */
+  readonly userAgent: string | null
+  /** Code of the error the service answered with; null when it did what it was asked. */
+  readonly errorCode: string | null
+  /** Message of that error. */
+  readonly errorMessage: string | null
+  /** Who asked. */
+  readonly userIdentity: CloudIdentity
+  /** Resources the request is about, where CloudTrail lists them. */
+  readonly resources: ReadonlyArray<CloudResource>
+  /** Parameters of the request as JSON text; null where the record has none, or more than is kept. */
+  readonly requestParameters: string | null
+  /** What the service answered as JSON text, session tokens and secrets left out; null for most operations that only read. */
+  readonly responseElements: string | null
+  /** What the service adds, such as MFAUsed. */
+  readonly additionalEventData: Readonly<Record<string, string>>
+  /** The cloud. */
+  readonly provider: string
+  /** Name of the role session that asked; for EC2 instances the instance's id. */
+  readonly session_name: string | null
+  /** Id of the access key that the service gave out with this request. */
+  readonly issued_key_id: string | null
+  /** The workload of a cluster that asked, or that a session is issued for. */
+  readonly workload: CloudWorkload | null
+  /** What sort of source: service (AWS itself), private, cluster (one of the cluster's known addresses), outside (public, and the cluster's addresses are known to be others), public (public, and the cluster's addresses are not known), other. */
+  readonly source_kind: string | null
+  /** What Weir says about its own reading of the record, under weir.io/. */
+  readonly notes: Readonly<Record<string, string>>
+}
+
+/** An identity of a cloud account, as CloudTrail's userIdentity has it. */
+export interface CloudIdentity {
+  /** Root, IAMUser, AssumedRole, FederatedUser, WebIdentityUser, AWSService, AWSAccount and others. */
+  readonly type: string | null
+  /** Unique id; of a role session the id of the role, a colon and the name of the session. */
+  readonly principalId: string | null
+  /** ARN of the user or role session. */
+  readonly arn: string | null
+  /** Account the identity belongs to. */
+  readonly accountId: string | null
+  /** Id of the access key the request was signed with. It names the credential and is no secret. */
+  readonly accessKeyId: string | null
+  /** Name of the user; of a web identity its subject, such as system:serviceaccount:shop:web. */
+  readonly userName: string | null
+  /** AWS service that asked for the identity. */
+  readonly invokedBy: string | null
+  /** Of a web identity: who issued its token. */
+  readonly identityProvider: string | null
+  /** Of temporary credentials: how they came about. */
+  readonly sessionContext: CloudSessionContext | null
+}
+
+/** A resource of the cloud. */
+export interface CloudResource {
+  /** ARN. */
+  readonly ARN: string | null
+  /** Account of its owner. */
+  readonly accountId: string | null
+  /** Type, such as AWS::S3::Object. */
+  readonly type: string | null
+}
+
+/** How a session came about. */
+export interface CloudSessionContext {
+  /** Role or user that the session is of. */
+  readonly sessionIssuer: CloudSessionIssuer | null
+  /** Of a session that a web identity token was exchanged for. */
+  readonly webIdFederationData: CloudWebIdentity | null
+  /** creationDate and mfaAuthenticated of the session. */
+  readonly attributes: Readonly<Record<string, string>>
+  /** Version of the instance metadata service that gave the credentials out. */
+  readonly ec2RoleDelivery: string | null
+  /** Identity that was set when the first role of a chain was taken. */
+  readonly sourceIdentity: string | null
+}
+
+/** What issued a session. */
+export interface CloudSessionIssuer {
+  /** Role, User or Root. */
+  readonly type: string | null
+  /** Unique id of the role or user. */
+  readonly principalId: string | null
+  /** ARN of the role or user. */
+  readonly arn: string | null
+  /** Account of the role or user. */
+  readonly accountId: string | null
+  /** Name of the role or user. */
+  readonly userName: string | null
+}
+
+/** The issuer of a web identity. */
+export interface CloudWebIdentity {
+  /** ARN of the provider of the token, such as the OIDC provider of a cluster. */
+  readonly federatedProvider: string | null
+  /** Attributes of the token that CloudTrail keeps. */
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+/** A pod's place in its cluster, as the cloud knows it: from the subject of a web identity or the session tags of EKS Pod Identity. */
+export interface CloudWorkload {
+  /** namespace/name of the service account. */
+  readonly service_account: string | null
+  /** Namespace. */
+  readonly namespace: string | null
+  /** Name of the pod (EKS Pod Identity). */
+  readonly pod_name: string | null
+  /** UID of the pod (EKS Pod Identity). */
+  readonly pod_uid: string | null
+  /** ARN of the cluster (EKS Pod Identity). */
+  readonly cluster_arn: string | null
+  /** OIDC issuer of the cluster (web identity). */
+  readonly issuer: string | null
+}
+
 /** The cluster that an event, signal or incident belongs to. */
 export interface Cluster {
   /** UID of the kube-system namespace: the identity of a cluster. */
@@ -208,13 +398,27 @@ export interface Container {
   readonly privileged: boolean | null
 }
 
+/** How a container is. */
+export interface ContainerState {
+  /** Name of the container in its pod. */
+  readonly name: string
+  /** created, waiting, running or terminated. */
+  readonly state: string
+  /** Why it waits or ended, in the API's word, such as CrashLoopBackOff. */
+  readonly reason: string | null
+  /** Start of its process, microseconds since the epoch. */
+  readonly started: number | null
+  /** How often it was started again. */
+  readonly restarts: number
+}
+
 /** One entry of the correlator's state. Value of weir.state.v1, the latest per key counts; a tombstone forgets the key. Which signals belong together is not stored: it follows from the signals. */
 export interface CorrelatorState {
-  /** Key within the cluster, also the tail of the message key: signal/ID, incident/ID, clock, part/ID, window/RULE/GROUP, profile/RULE/KEY, session/ID. */
+  /** Key within the cluster, also the tail of the message key: signal/ID, incident/ID, clock, part/ID, window/RULE/GROUP, profile/RULE/KEY, verdict/SIGNAL, session/ID. */
   readonly key: string
   /** The cluster, empty for markers. */
   readonly cluster_id: string
-  /** signal: a signal that is remembered; incident: what was last published of an incident; clock: the watermark of a cluster; marker: end of a restore; part: a signal that counts towards correlations; window: what a correlation has told of a group; profile: what is known of an identity, namespace or cluster; session: a signal that tells of a session or of a process that begins one, or what was told of the sessions of a pod. */
+  /** signal: a signal that is remembered; incident: what was last published of an incident; clock: the watermark of a cluster; marker: end of a restore; part: a signal that counts towards correlations; window: what a correlation has told of a group; profile: what is known of an identity, namespace or cluster; verdict: what analysts said of the incident that began with a signal; session: a signal that tells of a session or of a process that begins one, or what was told of the sessions of a pod. */
   readonly kind: StateKind
   /** The signal, its texts cut to the correlator's bounds. */
   readonly signal: Signal | null
@@ -224,7 +428,7 @@ export interface CorrelatorState {
   readonly cut_keys: ReadonlyArray<string>
   /** What was last published of an incident. */
   readonly published: PublishedIncident | null
-  /** Of windows and profiles: what is known, as JSON. */
+  /** Of windows, profiles and verdicts: what is known, as JSON. */
   readonly document: string | null
   /** Latest event time seen, microseconds since the epoch. */
   readonly watermark: number
@@ -250,6 +454,8 @@ export interface EnrichedEvent {
   readonly audit: AuditEvent | null
   /** The event, if it is a runtime event. */
   readonly runtime: RuntimeEvent | null
+  /** The event, if it is an event of a cloud account's trail. */
+  readonly cloud: CloudEvent | null
   /** Identity, derived from the source: a replay gives the same. */
   readonly id: string
   /** When it happened, microseconds since the epoch. */
@@ -262,13 +468,13 @@ export interface EnrichedEvent {
   readonly source: EventSource
   /** How complete the joined facts are. */
   readonly enrichment: Enrichment
-  /** What was done, in one word: runtime action, or resource/subresource:verb. */
+  /** What was done, in one word: runtime action, resource/subresource:verb, or service:Operation of the cloud. */
   readonly action: string
   /** success, failure, or unknown. */
   readonly outcome: Outcome
   /** Who did it through the API. */
   readonly actor: Actor | null
-  /** Address the API request came from. */
+  /** Address the request to the Kubernetes or cloud API came from. */
   readonly source_ip: string | null
   /** The pod it happened in, was done to, or was done with the token of. */
   readonly pod: Pod | null
@@ -311,9 +517,9 @@ export type EntityType = 'process' | 'container' | 'pod' | 'workload' | 'service
 
 /** Which part of Weir an event came through. */
 export interface EventSource {
-  /** Audit log or runtime sensor. */
+  /** Audit log of Kubernetes, runtime sensor, or trail of the cloud account. */
   readonly type: SourceType
-  /** kubernetes, eks, gke or aks for audit; the sensor's name for runtime. */
+  /** kubernetes, eks, gke or aks for audit; cloudtrail for cloud; the sensor's name for runtime. */
   readonly provider: string
   /** Collector instance, or node name. */
   readonly instance: string
@@ -367,6 +573,10 @@ export interface Incident {
   readonly causality: ReadonlyArray<CausalityNode>
   /** Recommended playbook. */
   readonly playbook: string | null
+  /** The latest verdict about its status. */
+  readonly verdict: Verdict | null
+  /** Who looks into it. */
+  readonly assignee: string | null
 }
 
 /** State of an incident. */
@@ -376,9 +586,9 @@ export type IncidentStatus = 'open' | 'closed' | 'merged'
 export interface InventoryRecord {
   /** The object's cluster. */
   readonly cluster: Cluster
-  /** API kind: Pod, Node, Deployment, ReplicaSet, Service, ServiceAccount, … */
+  /** API kind: Pod, Node, Deployment, ReplicaSet, Service, ServiceAccount, …; Container for what a node agent says of one container of the pod that owns it; Image for an image that containers run. */
   readonly kind: string
-  /** Object UID. */
+  /** Object UID; the runtime's id of a Container, the digest or id of an Image. */
   readonly uid: string
   /** Object name. */
   readonly name: string
@@ -394,10 +604,28 @@ export interface InventoryRecord {
   readonly labels: Readonly<Record<string, string>>
   /** Owner chain as far as the writer knows it, the controller first and the top last. */
   readonly owners: ReadonlyArray<Workload>
-  /** IP addresses that mean this object: of a pod, a node, a service. */
+  /** IP addresses that mean this object: of a pod, a node, a service, the endpoints of a slice. */
   readonly addresses: ReadonlyArray<string>
-  /** For pods: the part of spec and status that detections and responses need. */
+  /** Other objects it names: role and subjects of a binding, the pods of an endpoint slice, the service of a webhook. */
+  readonly references: ReadonlyArray<InventoryReference>
+  /** What else is kept of its kind: phase of a pod; selector and type of a service or network policy; url, resources and failure policy of a webhook; cloud identity of a service account; kubelet, runtime and image of a node; digest and repository of an image; state and times of a container. */
+  readonly attributes: Readonly<Record<string, string>>
+  /** For pods, and for containers with themselves alone: the part of spec and status that detections and responses need. */
   readonly pod: PodState | null
+}
+
+/** An object that another one names. */
+export interface InventoryReference {
+  /** What it is to the other: role, subject, endpoint, service. */
+  readonly relation: string
+  /** API kind; User and Group for subjects that are no objects. */
+  readonly kind: string
+  /** Name. */
+  readonly name: string
+  /** Namespace. */
+  readonly namespace: string | null
+  /** Object UID, where the naming object has it. */
+  readonly uid: string | null
 }
 
 /** A step for an analyst. */
@@ -448,6 +676,20 @@ export interface ObjectReference {
 
 /** Whether an attempt had its effect. */
 export type Outcome = 'success' | 'failure' | 'unknown'
+
+/** One right in the terms of Kubernetes RBAC. */
+export interface Permission {
+  /** Where; null for what is in no namespace. */
+  readonly namespace: string | null
+  /** API group, empty for the core API. */
+  readonly api_group: string
+  /** Resource, with /subresource. */
+  readonly resource: string
+  /** Verb. */
+  readonly verb: string
+  /** The one object; null where it has no name yet, or for a list. */
+  readonly name: string | null
+}
 
 /** A pod with its place in the cluster. */
 export interface Pod {
@@ -521,6 +763,8 @@ export interface PodState {
   readonly host_ipc: boolean
   /** Containers of all kinds; id is empty until the runtime has given one. */
   readonly containers: ReadonlyArray<Container>
+  /** How the containers are, by name; missing where nobody has said so yet. */
+  readonly statuses: ReadonlyArray<ContainerState>
 }
 
 /** A process with what is known of its ancestry. */
@@ -691,7 +935,7 @@ export interface Signal {
   readonly playbook: string | null
   /** What to look at next, in order. */
   readonly investigation: ReadonlyArray<InvestigationStep>
-  /** alert: tells something by itself; part: only counts towards correlations, is not shown and makes no incident; withdrawn: late events showed that it does not hold. */
+  /** alert: tells something by itself; part: only counts towards correlations, is not shown and makes no incident; withdrawn: late events showed that it does not hold; verdict: no detection, but what an analyst says of an incident. */
   readonly role: SignalRole
   /** Of correlations: all halves of the product that saw a part of it. Empty: source alone. */
   readonly sources: ReadonlyArray<SourceType>
@@ -701,10 +945,12 @@ export interface Signal {
   readonly count: number
   /** Values of the fields that correlations of this rule group by or count, by the names they use. */
   readonly correlation_fields: Readonly<Record<string, ReadonlyArray<string>>>
+  /** What an analyst says of an incident; on this topic so that it is in order with the signals. */
+  readonly verdict: Verdict | null
 }
 
 /** What a signal is for. */
-export type SignalRole = 'alert' | 'part' | 'withdrawn'
+export type SignalRole = 'alert' | 'part' | 'withdrawn' | 'verdict'
 
 /** A rule, as a signal names it. */
 export interface SignalRule {
@@ -718,11 +964,25 @@ export interface SignalRule {
   readonly level: Severity
 }
 
-/** The half of the product an event belongs to. */
-export type SourceType = 'audit' | 'runtime'
+/** Where an event comes from. A reader that does not know a source takes it for an audit log. */
+export type SourceType = 'audit' | 'runtime' | 'cloud'
 
 /** What an entry holds. */
-export type StateKind = 'signal' | 'incident' | 'clock' | 'marker' | 'part' | 'window' | 'profile' | 'session'
+export type StateKind = 'signal' | 'incident' | 'clock' | 'marker' | 'part' | 'window' | 'profile' | 'verdict' | 'session'
+
+/** What became of a step. */
+export interface StepResult {
+  /** The step; empty for the plan as a whole. */
+  readonly step_id: string
+  /** intended (about to be done), done, already (it was so before), failed, skipped, undone, held (nothing came back), recreated (something did). */
+  readonly outcome: string
+  /** When, microseconds since the epoch. */
+  readonly time: number
+  /** In one line, for people. */
+  readonly message: string
+  /** What the API server answered. */
+  readonly responses: ReadonlyArray<ApiResponse>
+}
 
 /** A signal, or several that tell the same thing. */
 export interface TimelineEntry {
@@ -745,6 +1005,29 @@ export interface TimelineEntry {
   /** Ids of the events. */
   readonly events: ReadonlyArray<string>
 }
+
+/** What an analyst says of an incident. */
+export interface Verdict {
+  /** Identity: a verdict that comes twice counts once. */
+  readonly id: string
+  /** When it was given, microseconds since the epoch. */
+  readonly time: number
+  /** The incident, by its id at that time. */
+  readonly incident: string
+  /** close: it is dealt with; reopen: it is not; assign: who looks into it; suppress: close it, and keep it closed whatever joins it until a time. */
+  readonly action: VerdictAction
+  /** Who says so. */
+  readonly by: string
+  /** Of assign: who looks into it; null for nobody. */
+  readonly assignee: string | null
+  /** Of suppress: until when, microseconds since the epoch. */
+  readonly until: number | null
+  /** Why, in the analyst's words. */
+  readonly reason: string | null
+}
+
+/** What to do about an incident. */
+export type VerdictAction = 'close' | 'reopen' | 'assign' | 'suppress'
 
 /** A workload object, such as a Deployment: for a pod the top of its owner chain. */
 export interface Workload {

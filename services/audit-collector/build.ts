@@ -17,6 +17,7 @@ import { decodeRecord } from '../platform/ingest/record.ts'
 import type { SpoolRecord } from '../platform/spool/read.ts'
 import { readAuditBody } from './audit-body.ts'
 import type { AuditCollectorOptions } from './options.ts'
+import { trailClusters } from './trail-clusters.ts'
 
 /** How clusters are told apart in cloud records. */
 type ClusterNames = AuditCollectorOptions['clusters']
@@ -31,20 +32,21 @@ function clusterBy(names: ClusterNames, cluster: Cluster): (named: Cluster) => C
   return (named) => known.get(named.id.toLowerCase()) ?? known.get(named.name.toLowerCase()) ?? named
 }
 
-/** Turns what is in the spool into messages: audit events in batches, dead letters for the rest. Never throws on input. */
+/** Turns what is in the spool into messages: audit events and those of a cloud's trail in batches, dead letters for the rest. Never throws on input. */
 export function createBuild(
   cluster: Cluster,
-  names: ClusterNames,
+  { clusters: names, trail: { clusters: trailNames } }: Pick<AuditCollectorOptions, 'clusters' | 'trail'>,
   context: BatchContext
 ): (records: readonly SpoolRecord[]) => Delivery {
   const clusterOf = clusterBy(names, cluster)
+  const trail = trailClusters(trailNames, cluster)
   return (records) => {
     const taken: Taken[] = []
     const rejected: Rejected[] = []
     for (const { payload } of records) {
-      const converted = convert(payload, { cluster, instance: context.instance, clusterOf })
+      const converted = convert(payload, { cluster, instance: context.instance, clusterOf, trail })
       for (const item of converted.taken) {
-        if (item.event.audit !== null) taken.push(item)
+        if (item.event.runtime === null) taken.push(item)
         else rejected.push({ original: item.original, error: notAudit() })
       }
       rejected.push(...converted.rejected)

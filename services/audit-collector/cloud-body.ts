@@ -12,7 +12,7 @@ const GZIP_MAGIC = [0x1f, 0x8b]
 const LINE_FEED = Buffer.from('\n')
 const SUBSCRIPTION_START = Buffer.from('{"messageType"')
 
-export type Cloud = 'eks' | 'gke' | 'aks'
+export type Cloud = 'eks' | 'gke' | 'aks' | 'cloudtrail'
 
 function refuse(code: WebhookErrorCode, message: string, options?: ErrorOptions): never {
   throw new WeirError(WEBHOOK_ERRORS, code, message, options)
@@ -45,12 +45,14 @@ export interface CloudBody {
  *   (gzip), or what Firehose has unpacked or extracted from it; or one such object itself
  * - `gke`: a push request of Pub/Sub around a LogEntry, or the LogEntry itself (payload unwrapping)
  * - `aks`: the body of an Event Hubs message as a function forwards it: `{"records": […]}`, one record, or an array of either
+ * - `cloudtrail`: a request of Firehose as above, around records of a trail or what CloudWatch Logs or EventBridge made of them; or
+ *   one record, file or delivery itself
  *
  * @param maxBytes bound for all that comes out together
  * @throws WEBHOOK_WRONG_ENVELOPE, WEBHOOK_BODY_TOO_LARGE, WEBHOOK_BODY_TRUNCATED, WEBHOOK_TOO_MANY_EVENTS
  */
 export async function readCloudBody(cloud: Cloud, json: unknown, maxBytes: number): Promise<CloudBody> {
-  if (cloud === 'eks' && isObject(json) && Array.isArray(json.records)) {
+  if ((cloud === 'eks' || cloud === 'cloudtrail') && isObject(json) && Array.isArray(json.records)) {
     return { form: 'lines', body: await firehoseRecords(json.records, maxBytes) }
   }
   if (cloud === 'gke' && isObject(json) && isObject(json.message))

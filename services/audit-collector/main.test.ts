@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { z } from 'zod'
+import { eventFixture } from '../../test/support/event-fixtures.ts'
 import { createRecordingOutput, OUTPUT_ERRORS, type RecordingOutput } from '../../test/support/recording-output.ts'
 import { WeirError } from '../core/errors.ts'
 import { createHealth } from '../platform/health.ts'
@@ -127,6 +128,32 @@ describe('the audit collector', () => {
     expect(started.output.deadLetters()).toMatchObject([
       { topic: 'weir.audit.v1.dlq', code: 'INGEST_NOT_EVENT', value: bad }
     ])
+  })
+
+  it("brings a trail's records from the webhook and from files to their own topic", async () => {
+    const records = eventFixture('cloudtrail.ndjson')
+    const file = join(newFolder(), 'trail.json')
+    writeFileSync(
+      file,
+      `${records
+        .slice(1)
+        .map((record) => JSON.stringify(record))
+        .join('\n')}\n${line('a')}`
+    )
+    const started = await start({ files: [{ path: file }] })
+    await started.output.until(() => started.output.messages.some(({ topic }) => topic === 'weir.audit.v1'))
+    const response = await started.post(JSON.stringify({ Records: [records[0], { eventName: 'X' }] }), '/cloudtrail')
+    expect(response.status).toBe(200)
+    const refused = await started.post(line('b'), '/cloudtrail')
+    expect(await refused.json()).toMatchObject({ code: 'WEBHOOK_WRONG_ENVELOPE' })
+    await started.output.until(() => started.output.deadLetters().length > 0)
+    const batches = await started.output.cloudBatches()
+    expect(batches.flatMap(({ events }) => events.map(({ eventID }) => eventID)).toSorted()).toEqual(
+      records.map(({ eventID }) => eventID)
+    )
+    expect(batches[0]).toMatchObject({ cluster, provider: 'cloudtrail', collector: 'collector-1' })
+    expect(await started.ids()).toEqual(['a'])
+    expect(started.output.deadLetters().map(({ code }) => code)).toEqual(['EVENT_FORMAT_UNKNOWN'])
   })
 
   it('an event with a body of bytes that are not UTF-8 arrives all the same', async () => {

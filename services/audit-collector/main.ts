@@ -28,7 +28,8 @@ export interface AuditCollector extends Running {
 }
 
 /**
- * Audit events from API servers, managed clouds and files, through a spool, to `weir.audit.v1`.
+ * Audit events from API servers, managed clouds and files, through a spool, to `weir.audit.v1`; events of a cloud's trail to
+ * `weir.cloud.v1`.
  * @throws WeirError SPOOL_…, WEBHOOK_TLS_UNREADABLE; Error when the port cannot be listened on
  */
 export async function startAuditCollector(ports: AuditCollectorPorts): Promise<AuditCollector> {
@@ -43,7 +44,7 @@ export async function startAuditCollector(ports: AuditCollectorPorts): Promise<A
     linger_ms: options.linger_ms,
     connect: ports.connect,
     createBuild: (codec) =>
-      createBuild(cluster, options.clusters, {
+      createBuild(cluster, options, {
         codec,
         service: 'audit-collector',
         instance: options.name ?? hostname(),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { networksOf } from '../core/events/cloud-source.ts'
 import { followOptions, linesFit } from '../platform/ingest/sources.ts'
 import { spoolOptions } from '../platform/spool/options.ts'
 
@@ -32,7 +33,9 @@ const webhook = z
       .string()
       .regex(/^\/[\w./-]*$/, 'a path such as /audit')
       .default('/audit')
-      .describe('Where API servers send to. /eks, /gke and /aks take deliveries of the managed clouds.'),
+      .describe(
+        'Where API servers send to. /eks, /gke and /aks take deliveries of the managed clouds, /cloudtrail those of a trail.'
+      ),
     tls: tls.optional().describe('Certificates.'),
     client_names: z
       .array(z.string().min(1))
@@ -76,6 +79,56 @@ const webhook = z
     message: 'must be at least body_max_bytes'
   })
 
+/** An address or a network in CIDR notation. */
+const network = z.string().refine(
+  (text) => {
+    try {
+      networksOf([text])
+      return true
+    } catch {
+      return false
+    }
+  },
+  { message: 'has to be an address, or a network such as 198.51.100.0/24' }
+)
+
+const trail = z.strictObject({
+  clusters: z
+    .array(
+      z
+        .strictObject({
+          account: z.string().min(1).optional().describe('Account whose events have to do with the cluster.'),
+          issuer: z
+            .string()
+            .min(1)
+            .optional()
+            .describe(
+              'OIDC issuer of the cluster: which workload an event is of, where several clusters share an account.'
+            ),
+          arn: z.string().min(1).optional().describe('ARN of the cluster, the same for EKS Pod Identity.'),
+          id: z.string().min(1).describe('UID of its kube-system namespace.'),
+          name: z.string().min(1).describe('Name for people.'),
+          addresses: z
+            .array(network)
+            .default([])
+            .describe(
+              'Public addresses and networks by which the cluster reaches the cloud, its gateways’. Without any, use of its roles from elsewhere cannot be told.'
+            )
+        })
+        .refine(({ account, issuer, arn }) => account !== undefined || issuer !== undefined || arn !== undefined, {
+          message: 'needs account, issuer or arn'
+        })
+    )
+    .default([])
+    .describe(
+      'Clusters of cloud accounts, whose CloudTrail is read. Without any, all events belong to `cluster`; events of an account that is not among them are a cluster of their own.'
+    ),
+  topics: z
+    .array(z.string().regex(/^[a-zA-Z0-9._-]{1,249}$/, 'has to be the name of a topic'))
+    .default([])
+    .describe('Kafka topics of your own with CloudTrail records as JSON.')
+})
+
 /** Settings of the audit collector. */
 export const auditCollectorOptions = z
   .strictObject({
@@ -92,6 +145,7 @@ export const auditCollectorOptions = z
       .describe(
         'Clusters by the names that cloud records have for them. Without any, all records belong to `cluster`.'
       ),
+    trail: trail.prefault({}).describe('The trail of the cloud account.'),
     webhook: webhook.prefault({}).describe('Where API servers and clouds send to.'),
     files: z
       .array(z.strictObject({ path: z.string().min(1).describe('Path of the file.') }))

@@ -17,7 +17,7 @@ import { limitedLog } from './limited-log.ts'
 import type { WebhookOptions } from './options.ts'
 import { answerBrokenRequest, problemOf, sendProblem } from './problems.ts'
 
-const CLOUDS: readonly Cloud[] = ['eks', 'gke', 'aks']
+const CLOUDS: readonly Cloud[] = ['eks', 'gke', 'aks', 'cloudtrail']
 /** How often Node looks for requests that take too long. */
 const TIMEOUT_CHECK_MS = 1000
 const DEFAULT_RELOAD_MS = 60_000
@@ -74,7 +74,7 @@ export async function startWebhook(dependencies: WebhookDependencies): Promise<W
     throw new WeirError(
       WEBHOOK_ERRORS,
       'WEBHOOK_NOT_FOUND',
-      `API servers send to ${options.path}, clouds to /eks, /gke, /aks`
+      `API servers send to ${options.path}, clouds to /eks, /gke, /aks, /cloudtrail`
     )
   })
 

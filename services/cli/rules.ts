@@ -45,7 +45,7 @@ export interface RuleSources {
 export async function loadRules(
   { folders, builtin }: RuleSources,
   warn: (message: string) => void,
-  options: Pick<LoadOptions, 'observer' | 'profiles'> = {}
+  options: Pick<LoadOptions, 'observer'> = {}
 ): Promise<LoadResult> {
   const own = builtin ? await readRuleFolder(BUILTIN_RULES) : await sharedFiles()
   const users = (await Promise.all(folders.map(readRuleFolder))).flat()

@@ -1,4 +1,4 @@
-import type { AuditEvent } from '../../schemas/generated/types.ts'
+import type { AuditEvent, CloudEvent } from '../../schemas/generated/types.ts'
 import { parseJson } from './json.ts'
 
 /**
@@ -26,6 +26,13 @@ function parsedOnce(event: WithBodies, field: keyof WithBodies): () => unknown {
     parsed ??= { value: parseJson(event[field]) }
     return parsed.value
   }
+}
+
+/** The bodies of an event of any source: of a request to the cloud its parameters and what the service answered. */
+export function eventBodies(event: { readonly audit: AuditEvent | null; readonly cloud?: CloudEvent | null }): Bodies {
+  if (event.audit !== null || event.cloud == null) return bodiesOf(event.audit)
+  const { requestParameters, responseElements } = event.cloud
+  return bodiesOf({ requestObject: requestParameters, responseObject: responseElements })
 }
 
 /** @param event the audit event whose bodies are meant; null where an event is none and so has no bodies */

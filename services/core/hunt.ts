@@ -1,5 +1,5 @@
 import type { Cluster, Incident, InventoryRecord, Signal } from '../../schemas/generated/types.ts'
-import { type Bodies, bodiesOf } from './bodies.ts'
+import { type Bodies, eventBodies } from './bodies.ts'
 import { boundedSignal } from './correlate/bounded-signal.ts'
 import { correlate } from './correlate/reducer.ts'
 import type { CorrelateSettings } from './correlate/settings.ts'
@@ -11,10 +11,11 @@ import { enrich } from './enrich/join.ts'
 import { enrichLazily } from './enrich/lazy-join.ts'
 import type { PodFacts } from './enrich/pod-facts.ts'
 import { auditEventFromText } from './events/audit-text.ts'
-import { decodeRecords } from './events/format.ts'
+import { decodeRecords, type TrailClusters } from './events/format.ts'
 import { eventId, type SourcedEvent } from './events/sourced-event.ts'
-import { learnValue, type ProfileState } from './profiles/new-values.ts'
 import type { ProfileRule } from './profiles/profile-rule.ts'
+import { advanceProfiles, profileIndexOf } from './profiles/reducer.ts'
+import { emptyProfileState } from './profiles/state.ts'
 import { createRecentIds } from './recent-ids.ts'
 import { applySessions } from './sessions/apply-sessions.ts'
 import { emptySessionState, sessionIndexOf } from './sessions/state.ts'
@@ -72,6 +73,8 @@ export interface HuntOptions {
   /** Cluster of records that name none. */
   readonly cluster: Cluster
   readonly instance: string
+  /** What is known of the clusters in cloud accounts. */
+  readonly trail?: TrailClusters
 }
 
 /** Shorter lines are parsed sooner than they are scanned and read field by field. */
@@ -89,7 +92,8 @@ export function createHunt({
   profiles = [],
   correlate: settings,
   cluster,
-  instance
+  instance,
+  trail
 }: HuntOptions): Hunt {
   const pods = new Map<string, PodFacts>()
   const owners = new Map<string, NonNullable<InventoryRecord['owners'][number]>>()
@@ -102,7 +106,7 @@ export function createHunt({
   const sessionIndex = sessionIndexOf(windows)
   /** Who is behind signals, by cluster, once correlations were evaluated. */
   const annotations = new Map<string, Annotate>()
-  const fed = new Set(profiles.flatMap((profile) => profile.parts))
+  const learning = profileIndexOf(profiles)
   const latest = new Map<string, Incident>()
 
   const factOf = (key: string): PodFacts | null => pods.get(key) ?? null
@@ -134,7 +138,7 @@ export function createHunt({
     const matched = rules.match(join(event, factOf, bodies), bodies)
     for (const signal of matched) {
       const { id } = signal.rule
-      if (index.uses.has(id) || sessionIndex.parts.has(id) || fed.has(id)) parts.push(boundedSignal(signal))
+      if (index.uses.has(id) || sessionIndex.parts.has(id) || learning.uses.has(id)) parts.push(boundedSignal(signal))
     }
     return matched.filter(({ role }) => role === 'alert')
   }
@@ -160,11 +164,16 @@ export function createHunt({
       return { events: signals === null ? 0 : 1, signals: signals ?? [], rejected: [] }
     },
     offer: (json, now) => {
-      const { events, rejected } = decodeRecords(json, { cluster, instance, received: now })
+      const { events, rejected } = decodeRecords(json, {
+        cluster,
+        instance,
+        received: now,
+        ...(trail !== undefined && { trail })
+      })
       const signals: Signal[] = []
       let fresh = 0
       for (const event of events) {
-        const found = match(event, bodiesOf(event.audit), enrich)
+        const found = match(event, eventBodies(event), enrich)
         if (found === null) continue
         fresh += 1
         signals.push(...found)
@@ -178,13 +187,11 @@ export function createHunt({
         const state = emptyWindowState(id)
         for (const { change, signal } of advanceWindows(state, index, signals, Number.POSITIVE_INFINITY).results)
           if (change !== 'withdrawn') found.push(signal)
-        const learnt: ProfileState = new Map()
-        for (const signal of signals.toSorted(byTime)) {
-          for (const profile of profiles) {
-            const told = learnValue(learnt, profile, signal)
-            if (told !== null) found.push(told)
-          }
-        }
+        const inOrder = signals.toSorted(byTime)
+        const ever = Number.POSITIVE_INFINITY
+        const clock = { latest: ever, lateness_us: 0, closed_before: ever }
+        for (const { signal } of advanceProfiles(emptyProfileState(id), learning, inOrder, clock).results)
+          found.push(signal)
       }
       pending.push(...found)
       for (const [id, alerts] of Map.groupBy(pending, (signal) => signal.cluster.id)) {

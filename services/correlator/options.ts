@@ -19,6 +19,17 @@ export const correlatorOptions = z
         ),
         service_account: duration(windows.service_account, 'A service account that acts or is acted on.'),
         credential: duration(windows.credential, 'Requests with one token or certificate.'),
+        cloud_key: duration(
+          windows.cloud_key,
+          'Requests to the cloud with one access key, and the request that brought it.'
+        ),
+        user: duration(windows.user, 'Requests of a person, or of nobody in particular, from one address.'),
+        address: duration(windows.address, 'What goes on in a pod, and requests from its address.'),
+        node: duration(
+          windows.node,
+          'A way out of a container to its node, and requests with the credential of the node.'
+        ),
+        indicator: duration(windows.indicator, 'Pods that talk to the same server of an attacker.'),
         session: duration(windows.session, 'What ran in one exec session, and the request that opened it.')
       })
       .prefault({})

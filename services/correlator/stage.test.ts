@@ -130,7 +130,7 @@ describe('the settings', () => {
   it.each([
     [{ max_signals_per_incident: 5000 }],
     [{ max_signals_per_cluster: 10 }],
-    [{ link_windows_ms: { node: 1 } }],
+    [{ link_windows_ms: { image: 1 } }],
     [{ close_idle_ms: 0 }]
   ])('refuse %j', (given) => {
     expect(correlatorOptions.safeParse(given).success).toBe(false)

@@ -6,12 +6,13 @@ import {
   type ClusterOutputs,
   type CorrelateContent,
   contentOf,
+  createMemoryRestorer,
   emptyMemory,
-  isKnown,
-  restoreCluster
+  isKnown
 } from '../core/correlate/cluster-memory.ts'
 import type { StateEntry } from '../core/correlate/state.ts'
 import { messageOf, WeirError } from '../core/errors.ts'
+import type { ProfileRule } from '../core/profiles/profile-rule.ts'
 import type { WindowRule } from '../core/windows/window-rule.ts'
 import { toDeadLetter } from '../platform/dead-letter.ts'
 import { correlatedSignals, correlatorLimits, correlatorMemory, incidentRevisions } from '../platform/metrics.ts'
@@ -26,7 +27,7 @@ const CORRELATED = 'weir.correlated.v1'
 /** Clusters worked through between two heartbeats. */
 const HEARTBEAT_EVERY = 8
 
-function count({ counts, windowCounts, sessionCounts, refused, incidents }: ClusterOutputs): void {
+function count({ counts, windowCounts, sessionCounts, profileCounts, refused, incidents }: ClusterOutputs): void {
   correlatedSignals.inc({ result: 'accepted' }, counts.accepted)
   correlatedSignals.inc({ result: 'duplicate' }, counts.duplicates)
   correlatedSignals.inc({ result: 'ahead_of_clock' }, counts.ahead_of_clock)
@@ -39,6 +40,7 @@ function count({ counts, windowCounts, sessionCounts, refused, incidents }: Clus
   correlatorLimits.inc({ limit: 'late_sessions' }, sessionCounts.late)
   correlatorLimits.inc({ limit: 'dropped_sessions' }, sessionCounts.dropped)
   correlatorLimits.inc({ limit: 'evicted_windows' }, windowCounts.evicted)
+  for (const [limit, times] of Object.entries(profileCounts)) correlatorLimits.inc({ limit }, times)
   for (const { severity, status } of incidents) incidentRevisions.inc({ severity, status })
 }
 
@@ -47,6 +49,8 @@ export interface CorrelatorPorts {
   readonly options: CorrelatorOptions
   /** Correlations; what one refers to stands before it. None unless given. */
   readonly windows?: readonly WindowRule[]
+  /** None unless given. */
+  readonly profiles?: readonly ProfileRule[]
   /** Milliseconds since the epoch. */
   readonly now_ms: () => number
 }
@@ -56,10 +60,10 @@ export interface CorrelatorPorts {
  * per batch. The state of a partition's clusters lives in memory from assignment to revocation, and in the same partition of
  * the changelog.
  */
-export function createCorrelatorStage({ codec, options, windows = [], now_ms }: CorrelatorPorts): Stage {
+export function createCorrelatorStage({ codec, options, windows = [], profiles = [], now_ms }: CorrelatorPorts): Stage {
   /** By partition, then cluster. */
   const partitions = new Map<number, Map<string, ClusterMemory>>()
-  const content: CorrelateContent = contentOf(windows)
+  const content: CorrelateContent = contentOf(windows, profiles)
 
   function deadLetter(message: Message, code: string, text: string): OutgoingMessage {
     const reason = {
@@ -79,11 +83,7 @@ export function createCorrelatorStage({ codec, options, windows = [], now_ms }: 
     return { topic: STATE, partition, key: `${cluster_id}/${key}`, value: encoded }
   }
 
-  /** Latest entries by message key, as they are read. */
-  async function readChangelog(
-    partition: number,
-    context: StageContext
-  ): Promise<ReadonlyMap<string, CorrelatorState>> {
+  async function onAssigned(_topic: string, partition: number, context: StageContext): Promise<void> {
     const marker: CorrelatorState = {
       key: 'fence',
       cluster_id: '',
@@ -101,25 +101,12 @@ export function createCorrelatorStage({ codec, options, windows = [], now_ms }: 
       key: `fence/${partition}`,
       value: codec.encode('correlator-state', marker)
     }
-    const latest = new Map<string, CorrelatorState>()
+    const restorer = createMemoryRestorer(content, options)
     for await (const message of context.changelog.read(STATE, partition, fence)) {
-      const key = message.key?.toString('utf8') ?? ''
-      if (message.value === null) latest.delete(key)
-      else {
-        const entry = await codec.decode('correlator-state', message.value)
-        if (entry.kind !== 'marker') latest.set(key, entry)
-      }
+      const name = message.key?.toString('utf8') ?? ''
+      restorer.take(name, message.value === null ? null : await codec.decode('correlator-state', message.value))
     }
-    return latest
-  }
-
-  async function onAssigned(_topic: string, partition: number, context: StageContext): Promise<void> {
-    const latest = await readChangelog(partition, context)
-    const clusters = new Map<string, ClusterMemory>()
-    for (const [cluster_id, entries] of Map.groupBy(latest.values(), (entry) => entry.cluster_id)) {
-      clusters.set(cluster_id, restoreCluster(cluster_id, content, entries, options))
-    }
-    partitions.set(partition, clusters)
+    partitions.set(partition, restorer.finish())
   }
 
   /** Decodes what can be decoded, the rest becomes dead letters. Nothing of the state is touched yet, so it may be tried again. */
@@ -143,7 +130,7 @@ export function createCorrelatorStage({ codec, options, windows = [], now_ms }: 
     onAssigned,
     onRevoked: (_topic, partition) => {
       for (const cluster of partitions.get(partition)?.keys() ?? []) {
-        for (const kind of ['groups', 'signals']) correlatorMemory.remove({ cluster, kind })
+        for (const kind of ['groups', 'signals', 'profiles', 'values']) correlatorMemory.remove({ cluster, kind })
       }
       partitions.delete(partition)
     },
@@ -173,6 +160,9 @@ export function createCorrelatorStage({ codec, options, windows = [], now_ms }: 
         count(result)
         correlatorMemory.set({ cluster: cluster_id, kind: 'groups' }, memory.stitching.groups.size)
         correlatorMemory.set({ cluster: cluster_id, kind: 'signals' }, memory.stitching.signals.size)
+        const { groups, rates, values } = memory.profiles
+        correlatorMemory.set({ cluster: cluster_id, kind: 'profiles' }, groups.size + rates.size)
+        correlatorMemory.set({ cluster: cluster_id, kind: 'values' }, values)
       }
       return outputs
     }

@@ -11,6 +11,14 @@ export const enricherOptions = z.strictObject({
     .default(50_000)
     .describe('Pods and containers kept in memory in front of Redis.'),
   cache_ttl_ms: z.number().int().positive().default(30_000).describe('How long they are trusted.'),
+  sent_parts_max_entries: z
+    .number()
+    .int()
+    .positive()
+    .default(50_000)
+    .describe(
+      'Values of profiles remembered as sent for their day, some 300 bytes each; what is forgotten is sent again.'
+    ),
   retry_delay_ms: z
     .number()
     .int()

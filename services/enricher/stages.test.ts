@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import type { AuditEvent } from '../../schemas/generated/types.ts'
+import type { AuditEvent, EnrichedEvent } from '../../schemas/generated/types.ts'
+import { eventFixture } from '../../test/support/event-fixtures.ts'
 import { createCodec, localSchemas } from '../core/avro/codec.ts'
 import type { RuleSet } from '../core/detect/rule-set.ts'
 import { WeirError } from '../core/errors.ts'
+import { cloudEventFrom } from '../core/events/cloudtrail.ts'
 import { createMemoryFactsStore, type FactsStore } from '../platform/facts-store.ts'
 import { convertJson } from '../platform/ingest/convert.ts'
 import { silentLogger } from '../platform/log.ts'
@@ -71,6 +73,17 @@ const auditBatch = (...ids: string[]) =>
     events: ids.map(
       (id) => convertJson(auditJson(id), { cluster, instance: 'test', received: 5 }).taken[0]?.event.audit as AuditEvent
     )
+  })
+
+const cloudBatch = (count: number) =>
+  codec.encode('cloud-batch', {
+    cluster,
+    provider: 'cloudtrail',
+    collector: 'test',
+    received: 5,
+    events: eventFixture('cloudtrail.ndjson')
+      .slice(0, count)
+      .map((json) => cloudEventFrom(json))
   })
 
 const runtimeBatch = () =>
@@ -184,5 +197,45 @@ describe('the enricher', () => {
     }
     await handle(stages({ store })[0], 'weir.runtime.v1', runtimeBatch(), runtimeBatch(), runtimeBatch())
     expect(asked).toEqual([1])
+  })
+})
+
+describe("events of a cloud's trail", () => {
+  it('are joined with the pod they name, matched and written on, and never wait', async () => {
+    const store = createMemoryFactsStore()
+    const matched: EnrichedEvent[] = []
+    const rules: RuleSet = {
+      size: 1,
+      match: (event) => {
+        matched.push(event)
+        return []
+      }
+    }
+    const outputs = await handle(stages({ rules, store })[0], 'weir.cloud.v1', cloudBatch(3))
+    expect(outputs.map(({ topic }) => topic)).toEqual(['weir.events.v1', 'weir.events.v1', 'weir.events.v1'])
+    const events = await Promise.all(outputs.map(({ value }) => codec.decode('enriched-event', value)))
+    expect(events.map(({ action, outcome, source_ip }) => `${action} ${outcome} ${source_ip}`)).toEqual([
+      'sts:AssumeRoleWithWebIdentity success 175.102.182.6',
+      'sts:GetCallerIdentity success 175.102.182.6',
+      'sts:AssumeRole success null'
+    ])
+    expect(events[2]).toMatchObject({
+      audit: null,
+      runtime: null,
+      cloud: { workload: { service_account: 'shop/cart' } },
+      pod: { uid: '0f3c1c1e-1111-4000-8000-00000000cafe', name: 'cart-6d8f-x2x7k', service_account: 'shop/cart' },
+      enrichment: { status: 'partial' }
+    })
+    expect(matched).toHaveLength(3)
+    expect(outputs.map(({ key }) => String(key))).toEqual([
+      'c1/test',
+      'arn:aws:sts::111122223333:assumed-role/notebook/botocore-session-1795500000',
+      '0f3c1c1e-1111-4000-8000-00000000cafe'
+    ])
+  })
+
+  it('that cannot be read become a dead letter of their topic', async () => {
+    const outputs = await handle(stages()[0], 'weir.cloud.v1', Buffer.from('nonsense'), cloudBatch(1))
+    expect(outputs.map(({ topic }) => topic).toSorted()).toEqual(['weir.cloud.v1.dlq', 'weir.events.v1'])
   })
 })

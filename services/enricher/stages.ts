@@ -3,11 +3,12 @@ import type { EnrichedEvent, RetryEvent } from '../../schemas/generated/types.ts
 import { type BatchEvent, createBatchReader } from '../core/avro/batch-reader.ts'
 import type { Codec, SchemaSource } from '../core/avro/codec.ts'
 import { createRawEventWriter, type RawEvent } from '../core/avro/enriched-writer.ts'
-import { type Bodies, bodiesOf } from '../core/bodies.ts'
+import { type Bodies, eventBodies } from '../core/bodies.ts'
 import type { RuleSet } from '../core/detect/rule-set.ts'
 import { enrich, isWorthRetrying, lookupKeys } from '../core/enrich/join.ts'
 import { messageOf, WeirError } from '../core/errors.ts'
 import type { SourcedEvent } from '../core/events/sourced-event.ts'
+import { createSentParts, type NeededParts } from '../core/profiles/sent-parts.ts'
 import { toDeadLetter } from '../platform/dead-letter.ts'
 import type { Logger } from '../platform/log.ts'
 import { enrichments, eventsIn, signalsOut } from '../platform/metrics.ts'
@@ -22,8 +23,8 @@ export interface EnricherPorts {
   readonly schemas: SchemaSource
   readonly codec: Codec
   readonly rules: RuleSet
-  /** Ids of the rules whose parts the correlator counts; other parts are not sent. All unless given. */
-  readonly parts?: ReadonlySet<string>
+  /** The parts that the correlator needs; others are not sent. All unless given. */
+  readonly parts?: NeededParts
   readonly facts: CachedFacts
   readonly log: Logger
   readonly now_ms: () => number
@@ -45,7 +46,7 @@ interface Work {
 }
 
 const keyOf = (event: EnrichedEvent): string =>
-  event.pod?.uid ?? event.actor?.name ?? `${event.cluster.id}/${event.source.instance}`
+  event.pod?.uid ?? event.actor?.name ?? event.cloud?.userIdentity.arn ?? `${event.cluster.id}/${event.source.instance}`
 
 /**
  * The enricher: one stage for new events, one for those that wait for their container to become known. Both look up, join and
@@ -57,6 +58,7 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
   const enrichedWriter = createRawEventWriter('enriched-event', schemas)
   const retryWriter = createRawEventWriter('retry-event', schemas)
   // Containers that stayed unknown through all attempts: without inventory, every event would wait in vain.
+  const sentParts = ports.parts === undefined ? null : createSentParts(ports.parts, options.sent_parts_max_entries)
   const givenUp = new LRUCache<string, true>({ max: GIVEN_UP_MAX_ENTRIES, ttl: GIVEN_UP_TTL_MS })
 
   function deadLetter(stage: string, message: Message, error: WeirError, attempts: number): OutgoingMessage {
@@ -106,7 +108,7 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
   function outputsOf(work: Work, enriched: EnrichedEvent, bodies: Bodies): OutgoingMessage[] {
     const signals = rules
       .match(enriched, bodies)
-      .filter(({ role, rule }) => role === 'alert' || ports.parts?.has(rule.id) !== false)
+      .filter((signal) => signal.role === 'alert' || sentParts === null || sentParts.isNeeded(signal))
     enrichments.inc({ status: enriched.enrichment.status })
     for (const { rule, severity, role } of signals)
       if (role === 'alert') signalsOut.inc({ code: rule.code ?? rule.id, severity })
@@ -138,7 +140,7 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
     await context.heartbeat()
     for (const [index, work] of works.entries()) {
       await guarded(stage, work.original, outputs, () => {
-        const bodies = bodiesOf(work.event.audit)
+        const bodies = eventBodies(work.event)
         const enriched = enrich(work.event, (key) => known.get(key) ?? null, bodies)
         const bestKey = keys[index]?.[0]
         if (isWorthRetrying(enriched) && bestKey !== undefined) {
@@ -187,13 +189,38 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
     }))
   }
 
+  async function openCloud(message: Message): Promise<Work[]> {
+    const { header, events } = await batches.open('cloud-batch', message.value)
+    eventsIn.inc({ source: 'cloud', provider: header.provider }, events.length)
+    return events.map((event) => ({
+      event: {
+        audit: null,
+        runtime: null,
+        cloud: event.view(),
+        cluster: header.cluster,
+        source: { type: 'cloud', provider: header.provider, instance: header.collector },
+        received: header.received
+      },
+      raw: { type: 'cloud', bytes: event.bytes, value: event.value },
+      attempts: 0,
+      original: aloneIn(message, event)
+    }))
+  }
+
+  const openers: Readonly<Record<string, (message: Message) => Promise<Work[]>>> = {
+    'weir.runtime.v1': openRuntime,
+    'weir.audit.v1': openAudit,
+    'weir.cloud.v1': openCloud
+  }
+
   const enricher: Stage = {
     name: 'enricher',
-    inputs: ['weir.runtime.v1', 'weir.audit.v1'],
+    inputs: Object.keys(openers),
     handle: async (batch, context) => {
       const outputs: OutgoingMessage[] = []
       const works: Work[] = []
-      const open = batch.topic === 'weir.audit.v1' ? openAudit : openRuntime
+      const open = openers[batch.topic]
+      if (open === undefined) throw new TypeError(`the enricher does not read ${batch.topic}`)
       for (const message of batch.messages) {
         await guarded(
           'enricher',

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
-/** Classes of events: the audit log, and the categories of runtime events. */
-const EVENT_CLASSES = ['audit', 'process', 'network', 'file', 'privilege', 'alert', 'sensor'] as const
+/** Classes of events: the audit log, the trail of the cloud account, and the categories of runtime events. */
+const EVENT_CLASSES = ['audit', 'cloud', 'process', 'network', 'file', 'privilege', 'alert', 'sensor'] as const
 export type EventClass = (typeof EVENT_CLASSES)[number]
 
 /** Settings of the indexer. */

@@ -187,7 +187,7 @@ describe('the container inventory', () => {
     ).toEqual([])
     const found = await search.find({ index: 'weir-containers', size: 10 })
     expect(found.map(({ document }) => document['weir'])).toEqual([
-      { inventory: { deleted: true } },
+      { inventory: { deleted: true, state: 'running', started: '2023-11-14T22:13:20.000000Z', restarts: 2 } },
       { inventory: { deleted: true } }
     ])
   })

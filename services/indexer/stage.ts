@@ -39,7 +39,8 @@ interface Projection {
 const NOTHING: Projection = { writes: [], messages: [] }
 
 function classOf(event: EnrichedEvent): EventClass | null {
-  return event.audit !== null ? 'audit' : (event.runtime?.category ?? null)
+  if (event.audit !== null) return 'audit'
+  return event.cloud !== null ? 'cloud' : (event.runtime?.category ?? null)
 }
 
 function ocsfMessage(source: Message, topic: string, finding: Readonly<Record<string, unknown>>): OutgoingMessage {
@@ -57,8 +58,8 @@ export function createIndexerStage({ codec, search, options, index_prefix, versi
   type Project = (message: Message, context: DocumentContext) => Promise<Projection>
   const fromSignal: Project = async (message, context) => {
     const signal = await codec.decode('signal', message.value)
-    // What only counts towards correlations is in their signals, and in the index of events.
-    if (signal.role === 'part') return NOTHING
+    // What only counts towards correlations is in their signals, and in the index of events; verdicts are in the incidents.
+    if (signal.role === 'part' || signal.role === 'verdict') return NOTHING
     const messages =
       options.ocsf && signal.role === 'alert'
         ? [ocsfMessage(message, 'weir.ocsf.findings.v1', detectionFinding(signal, version))]

@@ -2,28 +2,47 @@ import type { Cluster } from '../../schemas/generated/types.ts'
 import { WeirError } from '../core/errors.ts'
 import type { SourcedEvent } from '../core/events/sourced-event.ts'
 import { type BatchContext, RUNTIME_TOPIC, type Sequences, toMessages } from '../platform/ingest/batches.ts'
-import { type Converted, convertLines, unexpected } from '../platform/ingest/convert.ts'
+import {
+  type Converted,
+  convertLines,
+  linesOf,
+  parseBytes,
+  type Taken,
+  unexpected
+} from '../platform/ingest/convert.ts'
 import { INGEST_ERRORS } from '../platform/ingest/errors.ts'
 import type { Delivery } from '../platform/ingest/forward.ts'
 import { decodeRecord } from '../platform/ingest/record.ts'
 import type { SpoolRecord } from '../platform/spool/read.ts'
+import { heldEvents, withContainers } from './containers/held.ts'
+import type { Hold } from './containers/hold.ts'
 import { dropEvent } from './drops.ts'
 import { fromOf, type NodeAgentOptions } from './options.ts'
+import { eventsOf } from './sensor/batch.ts'
 
 /**
  * Turns what is in the spool into messages: runtime events in batches by node and sensor, with the numbers that follow those in
- * `note`; audit events that Falco's plugin saw in audit batches; dead letters for the rest. Never throws on input.
+ * `note`; audit events that Falco's plugin saw in audit batches; dead letters for the rest. What has to wait for its container goes
+ * into the spool again. Never throws on input.
  */
 export function createBuild(
   cluster: Cluster,
   options: Pick<NodeAgentOptions, 'node' | 'sources'>,
-  context: BatchContext
-): (records: readonly SpoolRecord[], note: string | null) => Delivery {
-  const sensors = new Map<string, string>(options.sources.map((source) => [fromOf(source), source.type]))
+  context: BatchContext,
+  hold: Hold
+): (records: readonly SpoolRecord[], note: string | null, may_wait: boolean) => Delivery {
+  const sensors = new Map<string, string>(
+    options.sources.map((source) => [fromOf(source), source.type === 'builtin' ? 'bpf' : source.type])
+  )
 
-  function convert(payload: Buffer): Converted {
+  function convert(payload: Buffer, since: Map<Taken, number>): Converted {
     try {
       const { header, body } = decodeRecord(payload)
+      if (header.form === 'held') {
+        const held = heldEvents(body)
+        for (const item of held) since.set(item.taken, item.since)
+        return { taken: held.map(({ taken }) => taken), rejected: [] }
+      }
       const instance = options.node ?? context.instance
       const sensor = sensors.get(header.from)
       if (header.form === 'drop') {
@@ -35,6 +54,10 @@ export function createBuild(
           ],
           rejected: []
         }
+      }
+      if (header.form === 'events') {
+        const source = { type: 'runtime', provider: 'bpf', instance } as const
+        return convertEvents(body, { cluster, source, received: header.received }, header.boot_id ?? null)
       }
       // A sensor may have a name of its own for the cluster; an agent's node is in one cluster, whatever that is called.
       const { taken, rejected } = convertLines(body, {
@@ -58,16 +81,36 @@ export function createBuild(
     }
   }
 
-  return (records, note) => {
-    const parts = records.map(({ payload }) => convert(payload))
+  return (records, note, may_wait) => {
+    const since = new Map<Taken, number>()
+    const parts = records.map(({ payload }) => convert(payload, since))
+    const events = parts.flatMap(({ taken }) => taken)
+    const { ready, later } = withContainers(events, (taken) => since.get(taken) ?? null, hold, may_wait)
     const { messages, sequences } = toMessages(
-      parts.flatMap(({ taken }) => taken),
+      ready,
       parts.flatMap(({ rejected }) => rejected),
       { ...context, rejects_topic: RUNTIME_TOPIC },
       sequencesIn(note)
     )
-    return { messages, note: JSON.stringify(sequences) }
+    return { messages, note: JSON.stringify(sequences), later }
   }
+}
+
+/** Events of the built-in sensor: they were made by this program, so that they are what they say. */
+function convertEvents(body: Buffer, head: Omit<SourcedEvent, 'audit' | 'runtime'>, boot_id: string | null): Converted {
+  const result: Converted = { taken: [], rejected: [] }
+  const parsed = function* () {
+    for (const line of linesOf(body)) {
+      const json = parseBytes(line)
+      if (json instanceof WeirError) result.rejected.push({ error: json, original: () => line })
+      else yield json
+    }
+  }
+  for (const runtime of eventsOf(parsed())) {
+    const original = () => Buffer.from(JSON.stringify(runtime))
+    result.taken.push({ event: { ...head, audit: null, runtime }, original, boot_id })
+  }
+  return result
 }
 
 /** Falco's plugin for audit logs alerts on API requests: those are audit events. Without a known sensor, anything is taken. */

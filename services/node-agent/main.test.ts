@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { z } from 'zod'
+import { startFakeCri } from '../../test/support/fake-cri.ts'
 import { createRecordingOutput } from '../../test/support/recording-output.ts'
+import { createCodec, localSchemas } from '../core/avro/codec.ts'
 import { createHealth } from '../platform/health.ts'
-import { spoolRefusals } from '../platform/ingest/metrics.ts'
+import { linesIn, spoolRefusals } from '../platform/ingest/metrics.ts'
 import { silentLogger } from '../platform/log.ts'
 import { startNodeAgent } from './main.ts'
 import { nodeAgentOptions } from './options.ts'
@@ -22,10 +24,12 @@ const cluster = { id: 'uid-1', name: 'prod' }
 async function start(
   input: z.input<typeof nodeAgentOptions>,
   stdin = new PassThrough(),
-  output = createRecordingOutput()
+  output = createRecordingOutput(),
+  now_ms = () => 1_700_000_000_000
 ) {
   const options = nodeAgentOptions.parse({
     linger_ms: 10,
+    attribution: { sockets: [] },
     ...input,
     spool: { directory: join(newFolder(), 'spool'), ...input.spool },
     follow: { poll_interval_ms: 50, ...input.follow }
@@ -38,7 +42,7 @@ async function start(
     stdin,
     health: createHealth(),
     log: silentLogger,
-    now_ms: () => 1_700_000_000_000
+    now_ms
   })
   agent.failed?.catch(() => undefined)
   let stopped = false
@@ -203,6 +207,69 @@ describe('the node agent', () => {
     await output.until(() => output.messages.length > 0)
     expect((await output.auditBatches())[0]?.events).toMatchObject([{ verb: 'create', user: { username: 'alice' } }])
   })
+})
+
+describe('containers', () => {
+  const ID = 'a1'.repeat(32)
+  const alert = (container_id: string) =>
+    `${JSON.stringify({ ...falcoAlert, output_fields: { 'container.id': container_id.slice(0, 12) } })}\n`
+  const socketIn = (folder: string) => join(folder, 'cri.sock')
+
+  it('of events that have an id alone are looked up, the inventory is told, and others do not wait', async () => {
+    const folder = newFolder()
+    const cri = await startFakeCri(socketIn(folder), true)
+    closing.push(() => cri.stop())
+    cri.put({ id: 'b2'.repeat(32), name: 'here', pod: 'one', state: 'CONTAINER_RUNNING' })
+    const path = join(folder, 'falco.log')
+    writeFileSync(path, '')
+    const input = {
+      sources: [{ type: 'falco' as const, path }],
+      attribution: { sockets: [socketIn(folder)], hold_ms: 30_000 }
+    }
+    const { output } = await start(input, undefined, undefined, Date.now)
+    const inventory = async () =>
+      Promise.all(
+        output.messages
+          .filter(({ topic }) => topic === 'weir.inventory.v1')
+          .map(({ value }) => createCodec(localSchemas()).decode('inventory-record', value))
+      )
+    const names = async () => (await inventory()).map(({ name }) => name)
+    await expect.poll(names, { timeout: 20_000 }).toContain('here')
+    appendFileSync(path, alert(ID) + alert('b2'.repeat(32)))
+    const places = async () =>
+      (await output.runtimeBatches()).flatMap(({ events }) =>
+        events.map(({ pod, container }) => `${pod?.name}/${container?.name}`)
+      )
+    await expect.poll(places, { timeout: 20_000 }).toEqual(['one/here'])
+    cri.put({ id: ID, name: 'late', pod: 'two', state: 'CONTAINER_RUNNING' })
+    await expect.poll(places, { timeout: 20_000 }).toEqual(['one/here', 'two/late'])
+    const [first, second] = await output.runtimeBatches()
+    expect([first?.first_sequence, second?.first_sequence]).toEqual(['1', '2'])
+    const record = (await inventory()).find(({ name }) => name === 'late')
+    expect(record).toMatchObject({ kind: 'Container', uid: ID, owners: [{ kind: 'Pod', uid: 'uid-two' }] })
+  }, 60_000)
+
+  it('that wait when the agent stops are there when it starts again', async () => {
+    const folder = newFolder()
+    const path = join(folder, 'falco.log')
+    const cri = await startFakeCri(socketIn(folder), true)
+    closing.push(() => cri.stop())
+    const input = {
+      sources: [{ type: 'falco' as const, path }],
+      spool: { directory: join(folder, 'spool') },
+      attribution: { sockets: [socketIn(folder)], hold_ms: 30_000 }
+    }
+    writeFileSync(path, alert(ID))
+    const first = await start(input, undefined, undefined, Date.now)
+    await expect.poll(async () => (await linesIn.get()).values.some(({ labels }) => labels.from === path)).toBe(true)
+    await first.stop()
+    expect(await first.output.runtimeBatches()).toEqual([])
+    cri.put({ id: ID, name: 'late', pod: 'two', state: 'CONTAINER_RUNNING' })
+    const second = await start(input, undefined, undefined, Date.now)
+    const found = async () =>
+      (await second.output.runtimeBatches()).flatMap(({ events }) => events.map(({ pod }) => pod?.name))
+    await expect.poll(found, { timeout: 20_000 }).toEqual(['two'])
+  }, 60_000)
 })
 
 describe('Kafka being away', () => {

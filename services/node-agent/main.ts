@@ -4,11 +4,17 @@ import type { Cluster } from '../../schemas/generated/types.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Health } from '../platform/health.ts'
 import { type Output, startIngest } from '../platform/ingest/service.ts'
+import type { Source } from '../platform/ingest/sources.ts'
 import type { Running } from '../platform/lifecycle.ts'
 import type { Logger } from '../platform/log.ts'
+import type { Spool } from '../platform/spool/spool.ts'
 import { createBuild } from './build.ts'
+import { createAnnouncer } from './containers/announce.ts'
+import { createHold } from './containers/hold.ts'
+import { watchRuntime } from './containers/runtime.ts'
 import { dropRecord } from './drops.ts'
 import type { NodeAgentOptions } from './options.ts'
+import { startBuiltinSensor } from './sensor/start.ts'
 
 export interface NodeAgentPorts {
   readonly options: NodeAgentOptions
@@ -32,35 +38,68 @@ export interface NodeAgent extends Running {
 
 /**
  * What sensors saw on a node, through a spool, to `weir.runtime.v1`.
- * @throws WeirError SPOOL_…, TAIL_STATE_DAMAGED
+ * @throws WeirError SPOOL_…, TAIL_STATE_DAMAGED, SENSOR_…
  */
 export async function startNodeAgent(ports: NodeAgentPorts): Promise<NodeAgent> {
   const { options, cluster, message_max_bytes, stdin, health, log, now_ms } = ports
-  const ingest = await startIngest({
+  const builtin = options.sources.find((source) => source.type === 'builtin')
+  const announcer = createAnnouncer({ cluster, node: options.node ?? hostname(), log, now_ms })
+  const runtime = watchRuntime({ options: options.attribution, health, log, onChange: announcer.tell })
+  const hold = createHold({ options: options.attribution, find: runtime.find, state: runtime.state, now_ms })
+  const stopContainers = async () => {
+    await runtime.stop()
+    await announcer.stop()
+  }
+  const starting = startIngest({
     service: 'node-agent',
     spool: options.spool,
-    sources: options.sources.map((source) => ('path' in source ? { path: source.path } : { stream: stdin })),
+    sources: options.sources.flatMap((source): Source[] => {
+      if (source.type === 'builtin') return []
+      return 'path' in source ? [{ path: source.path }] : [{ stream: stdin }]
+    }),
     follow: options.follow,
     gather_max_bytes: options.gather_max_bytes,
     linger_ms: options.linger_ms,
-    connect: ports.connect,
+    connect: async () => {
+      const output = await ports.connect()
+      announcer.open(output)
+      return output
+    },
     createBuild: (codec) =>
-      createBuild(cluster, options, {
-        codec,
-        service: 'node-agent',
-        instance: hostname(),
-        message_max_bytes,
-        now: now_ms
-      }),
+      createBuild(
+        cluster,
+        options,
+        { codec, service: 'node-agent', instance: hostname(), message_max_bytes, now: now_ms },
+        hold
+      ),
     lost: (lost, spool) => {
       // It has been counted and logged; when the spool takes nothing at the moment, that has to do.
       spool
         .append([dropRecord(lost)])
         .catch((error: unknown) => log.warn({ error }, `lost lines are not told as an event: ${messageOf(error)}`))
     },
+    ...(builtin !== undefined && {
+      startInput: (spool: Spool) =>
+        startBuiltinSensor({ options: builtin, node: options.node ?? hostname(), spool, health, log, now_ms })
+    }),
     health,
     log,
     now_ms
   })
-  return { failed: ingest.failed, ended: ingest.ended, stop: () => ingest.stop() }
+  try {
+    const ingest = await starting
+    return {
+      failed: ingest.failed,
+      ended: ingest.ended,
+      stop: async () => {
+        // The publisher is the ingest's; events that wait still ask the runtime until it has stopped.
+        await announcer.stop()
+        await ingest.stop()
+        await runtime.stop()
+      }
+    }
+  } catch (error) {
+    await stopContainers()
+    throw error
+  }
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { followOptions, linesFit } from '../platform/ingest/sources.ts'
 import { spoolOptions } from '../platform/spool/options.ts'
+import { attributionOptions } from './containers/options.ts'
+import { BUILTIN, builtinSource } from './sensor/options.ts'
 
 const sensor = z.enum(['tetragon', 'falco']).describe('Whose events they are.')
 
@@ -9,13 +11,15 @@ const source = z.union([
     type: sensor,
     path: z.string().min(1).describe('File that the sensor writes, one JSON object a line.')
   }),
-  z.strictObject({ type: sensor, stdin: z.literal(true).describe('Lines from standard input, in place of a file.') })
+  z.strictObject({ type: sensor, stdin: z.literal(true).describe('Lines from standard input, in place of a file.') }),
+  builtinSource
 ])
 
 export type NodeAgentSource = z.output<typeof source>
 
 /** What records of a source are said to come from. */
 export function fromOf(from: NodeAgentSource): string {
+  if (from.type === 'builtin') return BUILTIN
   return 'path' in from ? from.path : 'stdin'
 }
 
@@ -38,6 +42,7 @@ export const nodeAgentOptions = z
       .positive()
       .default(1024 * 1024)
       .describe('How much input is turned into messages and published at a time.'),
+    attribution: attributionOptions.prefault({}).describe('How events come to know their container and pod.'),
     linger_ms: z.number().int().positive().default(200).describe('How long to wait for more before publishing.')
   })
   .refine(({ sources }) => sources.filter((source) => 'stdin' in source).length <= 1, {
@@ -46,7 +51,7 @@ export const nodeAgentOptions = z
   })
   .refine(({ sources }) => new Set(sources.map(fromOf)).size === sources.length, {
     path: ['sources'],
-    message: 'the same file is given twice'
+    message: 'the same source is given twice'
   })
   .refine(({ follow, spool }) => linesFit(follow, spool), {
     path: ['spool', 'max_bytes'],

@@ -6,6 +6,8 @@ import type { PodFacts } from '../core/enrich/pod-facts.ts'
 export interface FactsStore {
   /** Facts of those keys that are known. At most one round trip, however many keys. */
   fetch(keys: readonly string[]): Promise<ReadonlyMap<string, PodFacts>>
+  /** Other objects that are known by those keys: of an address, of a service account, a workload's owner. */
+  find(keys: readonly string[]): Promise<ReadonlyMap<string, Workload>>
   /** Takes inventory records in. Idempotent; records of one object must come in order. */
   apply(records: readonly InventoryRecord[]): Promise<void>
   /** False when the store has lost its content since it was filled, and has to be filled again. */
@@ -19,19 +21,13 @@ export interface FactsStore {
 export function createMemoryFactsStore(): FactsStore {
   const pods = new Map<string, PodFacts>()
   const owners = new Map<string, Workload>()
+  const pick = <Value>(keys: readonly string[], from: ReadonlyMap<string, Value>) =>
+    new Map(keys.flatMap((key) => (from.has(key) ? [[key, from.get(key) as Value] as const] : [])))
   return {
-    fetch: async (keys) => {
-      const found = new Map<string, PodFacts>()
-      for (const key of keys) {
-        const facts = pods.get(key)
-        if (facts !== undefined) found.set(key, facts)
-      }
-      return found
-    },
+    fetch: async (keys) => pick(keys, pods),
+    find: async (keys) => pick(keys, owners),
     apply: async (records) => {
       const wanted = keysToRead(records)
-      const pick = <Value>(keys: readonly string[], from: ReadonlyMap<string, Value>) =>
-        new Map(keys.flatMap((key) => (from.has(key) ? [[key, from.get(key) as Value] as const] : [])))
       const changes = factChanges(records, { pods: pick(wanted.pods, pods), owners: pick(wanted.owners, owners) })
       for (const [key, facts] of changes.pods) pods.set(key, facts)
       for (const [key, owner] of changes.owners) owners.set(key, owner)

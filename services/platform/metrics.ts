@@ -107,14 +107,14 @@ export const incidentRevisions = new Counter({
 
 export const correlatorMemory = new Gauge({
   name: 'weir_correlator_memory',
-  help: 'What the correlator remembers, by cluster and kind: signals, groups (incidents, and signals not yet worth one).',
+  help: 'What the correlator remembers, by cluster and kind: signals, groups (incidents, and signals not yet worth one), profiles (identities, namespaces and clusters of profiles), values (in all profiles).',
   labelNames: ['cluster', 'kind'] as const,
   registers: [metrics]
 })
 
 export const correlatorLimits = new Counter({
   name: 'weir_correlator_limits_total',
-  help: 'Limits of the correlator that were reached, by limit: incident_full, evicted_groups, evicted_signals, late_parts, dropped_parts, evicted_windows, late_sessions, dropped_sessions.',
+  help: 'Limits of the correlator that were reached, by limit: incident_full, evicted_groups, evicted_signals, late_parts, dropped_parts, evicted_windows, late_sessions, dropped_sessions, and of profiles: evicted_values, evicted_scopes, dropped_new, late_rates, blurred_rates.',
   labelNames: ['limit'] as const,
   registers: [metrics]
 })

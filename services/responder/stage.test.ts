@@ -79,7 +79,12 @@ describe('playbooks from folders', () => {
       writeFileSync(join(folder, 'mine.yml'), 'name: mine\ntitle: Mine\nsteps: [{ action: collect_evidence }]\n')
       writeFileSync(join(folder, 'mine.test.yml'), '- not a playbook\n')
       writeFileSync(join(folder, 'notes.txt'), 'not YAML: [')
-      expect(loadPlaybooks([folder]).map(({ name }) => name)).toEqual(['contain-workload', 'mine', 'revoke-identity'])
+      expect(loadPlaybooks([folder]).map(({ name }) => name)).toEqual([
+        'contain-workload',
+        'isolate-node',
+        'mine',
+        'revoke-identity'
+      ])
       writeFileSync(join(folder, 'broken.yml'), 'name: broken\n')
       expect(() => loadPlaybooks([folder])).toThrow(/broken\.yml:1:1: title/)
     } finally {

@@ -200,6 +200,8 @@ export async function benchLazyRecords(print: Print): Promise<void> {
   const cases = [
     ['generated events, 120 generated rules', generated, mixed],
     ['generated runtime events, 120 generated rules', generated, mixed.filter(({ runtime }) => runtime !== null)],
+    ['generated events, built-in rules', builtin, mixed],
+    ['generated runtime events, built-in rules', builtin, mixed.filter(({ runtime }) => runtime !== null)],
     ...['tetragon.ndjson.gz', 'audit.ndjson.gz'].map(
       (file) =>
         [`${file}, built-in rules`, builtin, Array.from({ length: RECORDINGS }, () => recorded(file)).flat()] as const

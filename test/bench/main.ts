@@ -1,7 +1,10 @@
 /**
  * npm run bench            what needs no servers
  * npm run bench -- kafka   the path through Kafka, on native servers started for it
+ * npm run bench -- sensor  the built-in sensor and bpftrace on the running kernel, as root, after `npm run build:sensor`
  * npm run bench -- engines [--json]   rules against other engines, which are built with the cargo, go and mvn that are there
+ * npm run bench -- state [--keys N]   memory, changelog and restart of the correlator's state, a broker is started for it
+ * npm run bench -- windows [--json]   what windows and stitching take per signal, and windows beside Esper
  */
 import { cpus } from 'node:os'
 import { printFigures } from './measure.ts'
@@ -33,4 +36,16 @@ if (wanted.includes('kafka')) {
 if (wanted.includes('engines')) {
   const { benchEngines } = await import('./engines.ts')
   await benchEngines(json)
+}
+if (wanted.includes('state')) {
+  const { benchState } = await import('./state.ts')
+  const keys = wanted.indexOf('--keys')
+  console.log("\nThe correlator's state")
+  await benchState(keys < 0 ? 1_000_000 : Number(wanted[keys + 1]), ({ name, value }) =>
+    console.log(`  ${name.padEnd(24)} ${value}`)
+  )
+}
+if (wanted.includes('sensor')) {
+  const { benchSensor } = await import('./sensor.ts')
+  await benchSensor(printFigures)
 }

@@ -30,7 +30,7 @@ export type Check<Event> = (subject: Subject<Event>, counts: Counts) => void
 const load = (texts: readonly string[], options: LoadOptions): LoadResult =>
   loadRuleSet([FIELDS, ...texts.map((text, index) => ({ file: `${index + 1}.yml`, text }))], options)
 
-/** What a rule set says of one event, in its order. */
+/** What a rule set says of one event: what it leaves undecided or silences, then its matches in the order of rules. */
 function sayings(texts: readonly string[], options: LoadOptions) {
   let said: string[] = []
   const result = load(texts, {
@@ -43,7 +43,7 @@ function sayings(texts: readonly string[], options: LoadOptions) {
   const say = (view: EventView): readonly string[] => {
     said = []
     const found = result.matching(view).map(({ document }) => `match ${document.id}`)
-    return [...said, ...found]
+    return [...said.toSorted(), ...found]
   }
   return { result, say }
 }

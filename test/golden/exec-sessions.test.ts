@@ -8,7 +8,7 @@ import { createHunt } from '../../services/core/hunt.ts'
 import { readRuleFolder } from '../../services/platform/rule-files.ts'
 import { RULES } from '../rules/rule-tests.ts'
 
-const { rules, windows } = loadRuleSet(await readRuleFolder(RULES), { profiles: false })
+const { rules, windows } = loadRuleSet(await readRuleFolder(RULES))
 const NOW = 1_795_608_000_000_000
 
 type Json = Record<string, unknown>

@@ -30,7 +30,17 @@ const pod = (uid: string, fields: Partial<InventoryRecord> = {}): InventoryRecor
   labels: {},
   owners: [],
   addresses: [],
-  pod: { node: 'n1', service_account: 'web', host_network: false, host_pid: false, host_ipc: false, containers: [] },
+  references: [],
+  attributes: {},
+  pod: {
+    node: 'n1',
+    service_account: 'web',
+    host_network: false,
+    host_pid: false,
+    host_ipc: false,
+    containers: [],
+    statuses: []
+  },
   ...fields
 })
 

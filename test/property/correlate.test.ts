@@ -19,6 +19,11 @@ const SMALL: CorrelateSettings = {
     workload: 60 * MINUTE_MS,
     service_account: 20 * MINUTE_MS,
     credential: 20 * MINUTE_MS,
+    cloud_key: 20 * MINUTE_MS,
+    user: 20 * MINUTE_MS,
+    address: 20 * MINUTE_MS,
+    node: 10 * MINUTE_MS,
+    indicator: 20 * MINUTE_MS,
     session: 60 * MINUTE_MS
   },
   hub_signals: 6,
@@ -37,7 +42,11 @@ const entity: fc.Arbitrary<Entity> = fc.oneof(
   fc.constantFrom('actor' as const, 'target' as const).map((role) => entityOf('service_account', 'ns/busy', role)),
   fc.integer({ min: 0, max: 2 }).map((n) => entityOf('service_account', `ns/sa-${n}`, 'actor')),
   fc.integer({ min: 0, max: 3 }).map((n) => entityOf('credential', `JTI=${n}`, 'actor')),
-  fc.constant(entityOf('node', 'n1')),
+  fc.constantFrom('alice', 'system:anonymous').map((name) => entityOf('user', name, 'actor')),
+  fc.integer({ min: 1, max: 2 }).map((n) => entityOf('source_address', `198.51.100.${n}`)),
+  fc.constantFrom('actor' as const, 'context' as const).map((role) => entityOf('node', 'n1', role)),
+  fc.constantFrom('198.51.100.9', 'files.example').map((host) => entityOf('indicator', host, 'target')),
+  fc.constantFrom('10.1.2.3', '10.1.2.4').map((ip) => entityOf('source_address', ip)),
   fc.constant(entityOf('secret', 'kube-system/s', 'target'))
 )
 

@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { CorrelatorState, Incident, Signal } from '../../schemas/generated/types.ts'
-import { advanceCluster, contentOf, emptyMemory, restoreCluster } from '../../services/core/correlate/cluster-memory.ts'
+import {
+  advanceCluster,
+  contentOf,
+  createMemoryRestorer,
+  emptyMemory
+} from '../../services/core/correlate/cluster-memory.ts'
 import { DEFAULT_CORRELATE_SETTINGS } from '../../services/core/correlate/settings.ts'
 import { ALICE, BOB, CLUSTER, found, gotInto, requested, SESSION_RULES, started } from '../support/sessions.ts'
 import { entityOf } from '../support/signals.ts'
@@ -98,8 +103,11 @@ function outcomeOf(batches: ReadonlyArray<readonly Signal[]>, restartEvery: numb
   const told = new Map<string, Signal>()
   const incidents = new Map<string, Incident>()
   for (const [turn, batch] of [...batches, [end()]].entries()) {
-    if (restartEvery > 0 && turn % restartEvery === restartEvery - 1)
-      memory = restoreCluster(CLUSTER.id, CONTENT, [...entries.values()], SETTINGS)
+    if (restartEvery > 0 && turn % restartEvery === restartEvery - 1) {
+      const restorer = createMemoryRestorer(CONTENT, SETTINGS)
+      for (const [key, entry] of entries) restorer.take(`${CLUSTER.id}/${key}`, entry)
+      memory = restorer.finish().get(CLUSTER.id) ?? emptyMemory(CLUSTER.id)
+    }
     const step = advanceCluster(memory, CONTENT, batch, NOW, SETTINGS)
     for (const signal of step.correlated) {
       if (signal.role === 'withdrawn') told.delete(signal.id)

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { CorrelatorState, Signal } from '../../schemas/generated/types.ts'
 import { boundedSignal } from '../../services/core/correlate/bounded-signal.ts'
-import { advanceWindows, restoreWindows, type WindowIndex, windowIndexOf } from '../../services/core/windows/reducer.ts'
+import { advanceWindows, type WindowIndex, windowIndexOf } from '../../services/core/windows/reducer.ts'
+import { createWindowsRestorer } from '../../services/core/windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../../services/core/windows/state.ts'
 import type { WindowRule } from '../../services/core/windows/window-rule.ts'
 import { loadTexts, ruleText } from '../support/rule-text.ts'
@@ -59,11 +60,27 @@ function arrivals(sketches: readonly Sketch[], ids: ReadonlyMap<string, string>)
     .flatMap(({ signal }, index) => (index % 3 === 0 ? [signal, signal] : [signal]))
 }
 
+/** The state from a changelog in which every entry stands twice, and others that were taken back. */
+function restored(
+  index: WindowIndex,
+  changelog: ReadonlyMap<string, CorrelatorState>,
+  closed_before: number
+): WindowState {
+  const restorer = createWindowsRestorer(CLUSTER.id, index, 3)
+  for (const entry of changelog.values()) restorer.take(entry)
+  for (const [key, entry] of changelog) {
+    restorer.forget(key)
+    restorer.take(entry)
+  }
+  return restorer.finish(closed_before)
+}
+
 /** What stands in the end; every change is applied to what was told before. */
 function run(index: WindowIndex, signals: readonly Signal[], restartEvery = 0): ReadonlyMap<string, Signal> {
   const standing = new Map<string, Signal>()
   const changelog = new Map<string, CorrelatorState>()
-  let state: WindowState = emptyWindowState(CLUSTER.id)
+  // So few are kept as they are that most are packed.
+  let state: WindowState = emptyWindowState(CLUSTER.id, 3)
   let watermark = START_US
   const step = (batch: readonly Signal[], closed_before: number) => {
     for (const { change, signal } of advanceWindows(state, index, batch, closed_before).results) {
@@ -83,7 +100,7 @@ function run(index: WindowIndex, signals: readonly Signal[], restartEvery = 0): 
     watermark = Math.max(watermark, signal.time)
     step([boundedSignal(signal)], watermark - LATENESS_US)
     if (restartEvery > 0 && place % restartEvery === restartEvery - 1)
-      state = restoreWindows(CLUSTER.id, index, [...changelog.values()], watermark - LATENESS_US)
+      state = restored(index, changelog, watermark - LATENESS_US)
   }
   step([], Number.POSITIVE_INFINITY)
   expect([state.parts.size, state.groups.size, changelog.size]).toEqual([0, 0, 0])

@@ -112,7 +112,7 @@ describe('the rules as a body', () => {
   })
 
   it('have codes of the half of the catalogue that their folder stands for', () => {
-    const prefix: Readonly<Record<string, string>> = { audit: 'A', runtime: 'R' }
+    const prefix: Readonly<Record<string, string>> = { audit: 'A', runtime: 'R', cloud: '[AK]' }
     expect(
       ofRules(({ document }) =>
         new RegExp(`^${prefix[basename(dirname(document.file))]}[0-9]{2,3}$`).test(document.weir.code ?? '')
@@ -201,7 +201,7 @@ describe('the rules as a body', () => {
         ({ file }) => file,
         ({ file, weir, description, falsepositives, tags }) =>
           /^(?:correlated|profiles)$/.test(basename(dirname(file))) &&
-          /^[ACR][0-9]{2,3}$/.test(weir.code ?? '') &&
+          /^[ACKR][0-9]{2,3}$/.test(weir.code ?? '') &&
           description.length > 40 &&
           falsepositives.length > 0 &&
           weir.investigation.length > 0 &&

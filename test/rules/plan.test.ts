@@ -29,9 +29,9 @@ function recorded(file: string): readonly EnrichedEvent[] {
 }
 const recording = [...recorded('audit.ndjson.gz'), ...recorded('tetragon.ndjson.gz')]
 
-/** Everything a rule set says about events, in the order in which it says it. */
+/** Everything a rule set says about events, event by event. */
 function saidBy(load: (options: LoadOptions) => LoadResult, options: LoadOptions, events: readonly EnrichedEvent[]) {
-  const said: string[] = []
+  let said: string[] = []
   const { matching } = load({
     ...options,
     observer: {
@@ -39,13 +39,12 @@ function saidBy(load: (options: LoadOptions) => LoadResult, options: LoadOptions
       filtered: ({ document }, filter) => said.push(`silences ${document.title} by ${filter.document.title}`)
     }
   })
-  for (const given of events)
-    said.push(
-      `matches ${matching(viewOf(given))
-        .map(({ document }) => document.id)
-        .join()}`
-    )
-  return said
+  return events.map((given) => {
+    said = []
+    const matches = matching(viewOf(given)).map(({ document }) => document.id)
+    // Matches come in the order of rules, the others as they are found.
+    return [`matches ${matches.join()}`, ...said.toSorted()]
+  })
 }
 
 const texts = (count: number) => generatedRules(count).map(({ text }) => text)

@@ -1,4 +1,4 @@
-import type { AuditBatch, RuntimeBatch } from '../../schemas/generated/types.ts'
+import type { AuditBatch, CloudBatch, RuntimeBatch } from '../../schemas/generated/types.ts'
 import { createCodec, localSchemas } from '../../services/core/avro/codec.ts'
 import { type ErrorList, WeirError } from '../../services/core/errors.ts'
 import type { Output } from '../../services/platform/ingest/service.ts'
@@ -20,6 +20,7 @@ export interface RecordingOutput extends Output {
   until(condition: () => boolean): Promise<void>
   auditBatches(): Promise<AuditBatch[]>
   runtimeBatches(): Promise<RuntimeBatch[]>
+  cloudBatches(): Promise<CloudBatch[]>
   deadLetters(): Array<{
     topic: string
     code: string | undefined
@@ -34,7 +35,7 @@ export function createRecordingOutput(): RecordingOutput {
   const messages: OutgoingMessage[] = []
   const waiting = new Set<() => void>()
   let attempts = 0
-  const decode = <Name extends 'audit-batch' | 'runtime-batch'>(name: Name, topic: string) =>
+  const decode = <Name extends 'audit-batch' | 'runtime-batch' | 'cloud-batch'>(name: Name, topic: string) =>
     Promise.all(messages.filter((message) => message.topic === topic).map(({ value }) => codec.decode(name, value)))
 
   const output: RecordingOutput = {
@@ -64,6 +65,7 @@ export function createRecordingOutput(): RecordingOutput {
     },
     auditBatches: () => decode('audit-batch', 'weir.audit.v1'),
     runtimeBatches: () => decode('runtime-batch', 'weir.runtime.v1'),
+    cloudBatches: () => decode('cloud-batch', 'weir.cloud.v1'),
     deadLetters: () =>
       messages
         .filter(({ topic }) => topic.endsWith('.dlq'))

@@ -126,6 +126,7 @@ export const auditEvent: EnrichedEvent = {
   ...joined,
   audit: execRequest,
   runtime: null,
+  cloud: null,
   id: `${execRequest.auditID}/${execRequest.stage}`,
   time: SAMPLE_TIME,
   source: { type: 'audit', provider: 'kubernetes', instance: 'collector-0' },
@@ -149,6 +150,7 @@ export const runtimeEvent: EnrichedEvent = {
   ...joined,
   audit: null,
   runtime: execProcess,
+  cloud: null,
   id: execProcess.id,
   time: SAMPLE_TIME,
   source: { type: 'runtime', provider: 'tetragon', instance: 'node-2' },
@@ -193,7 +195,8 @@ export const signal: Signal = {
   sources: [],
   parts: [],
   count: 1,
-  correlation_fields: {}
+  correlation_fields: {},
+  verdict: null
 }
 
 export const incident: Incident = {
@@ -248,7 +251,9 @@ export const incident: Incident = {
       owner: null
     }
   ],
-  playbook: 'contain-pod'
+  playbook: 'contain-pod',
+  verdict: null,
+  assignee: null
 }
 
 export const action: Action = {
@@ -276,10 +281,17 @@ export const action: Action = {
         }
       ],
       blast_radius: 'one of two replicas',
-      undo: null
+      undo: null,
+      id: 'step-1',
+      permissions: [],
+      risks: [],
+      undo_requests: []
     }
   ],
-  notes: ['the ServiceAccount shop/web is left alone: other pods use it']
+  notes: ['the ServiceAccount shop/web is left alone: other pods use it'],
+  approval: null,
+  reason: null,
+  results: []
 }
 
 export const podRecord: InventoryRecord = {
@@ -294,12 +306,15 @@ export const podRecord: InventoryRecord = {
   labels: pod.labels,
   owners: [{ kind: 'ReplicaSet', name: 'web-7d5dd55b94', namespace: 'shop', uid: null }],
   addresses: [pod.ip],
+  references: [],
+  attributes: {},
   pod: {
     node: 'node-2',
     service_account: 'web',
     host_network: false,
     host_pid: false,
     host_ipc: false,
-    containers: [container, { ...container, id: '', name: 'sidecar', privileged: null }]
+    containers: [container, { ...container, id: '', name: 'sidecar', privileged: null }],
+    statuses: [{ name: 'web', state: 'running', reason: null, started: 1_700_000_000_000_000, restarts: 2 }]
   }
 }

@@ -52,7 +52,8 @@ export function signalOf(sketch: SignalSketch): Signal {
     sources: [],
     parts: [],
     count: 1,
-    correlation_fields: {}
+    correlation_fields: {},
+    verdict: null
   }
 }
 

@@ -3,6 +3,7 @@ import type { Cluster, Severity, Signal } from '../../../schemas/generated/types
 import { renderIncident } from '../../core/correlate/render-incident.ts'
 import { DEFAULT_CORRELATE_SETTINGS } from '../../core/correlate/settings.ts'
 import { messageOf } from '../../core/errors.ts'
+import { networksOf } from '../../core/events/cloud-source.ts'
 import { createHunt } from '../../core/hunt.ts'
 import { SEVERITIES, severityRank } from '../../core/severity.ts'
 import { loadInventoryFile } from '../../inventory/load-file.ts'
@@ -21,6 +22,7 @@ interface Options {
   readonly rules: readonly string[]
   readonly builtinRules: boolean
   readonly cluster: string
+  readonly clusterAddress: readonly string[]
   readonly level: Severity
 }
 
@@ -32,7 +34,8 @@ export function huntCommand(): Command {
     .description(
       'Decodes, enriches, matches and stitches recorded events in one process, without servers.\n\n' +
         'Formats are recognised line by line: Kubernetes audit events and EventLists, EKS (CloudWatch), GKE (Cloud Logging) and AKS\n' +
-        '(diagnostic records) envelopes, Tetragon exports and Falco alerts. Lines that cannot be used are counted and named.'
+        '(diagnostic records) envelopes, CloudTrail records and files, Tetragon exports and Falco alerts. Lines that cannot be used are\n' +
+        'counted and named.'
     )
     .argument('<file...>', 'files of JSON lines or one JSON document; .gz is unpacked; - is standard input')
     .addOption(new Option('--format <format>', 'what to print').choices(['text', 'ndjson']).default('text'))
@@ -47,6 +50,12 @@ export function huntCommand(): Command {
     .option('--rules <folder>', 'more Sigma rules; may be given again', collect, [])
     .option('--no-builtin-rules', 'leave out the rules that come with Weir')
     .option('--cluster <name>', 'cluster of events that name none', nonEmpty, 'recorded')
+    .option(
+      '--cluster-address <network>',
+      'public address or network by which the cluster reaches its cloud; may be given again. With it, use of roles from elsewhere is told',
+      network,
+      []
+    )
     .addHelpText(
       'after',
       `
@@ -54,6 +63,7 @@ Examples:
   weir hunt audit.log                               what an API server wrote
   weir hunt audit.log.gz tetragon.log --inventory pods.json
   kubectl logs -n kube-system ds/tetragon -c export-stdout | weir hunt -
+  weir hunt audit.log cloudtrail.json.gz --cluster-address 3.64.10.0/24
   weir hunt --format ndjson --fail-on high *.log | jq 'select(.kind=="incident")'
 
 Exit codes: 0 done, also with findings; ${EXIT_FOUND} --fail-on found something; 1 the command could not be carried out.`
@@ -68,6 +78,15 @@ function nonEmpty(value: string): string {
   return value
 }
 
+function network(value: string, before: readonly string[]): readonly string[] {
+  try {
+    networksOf([value])
+  } catch {
+    throw new InvalidArgumentError('it has to be an address, or a network such as 198.51.100.0/24')
+  }
+  return [...before, value]
+}
+
 async function hunt(files: readonly string[], options: Options): Promise<number> {
   const started_ms = performance.now()
   const cluster: Cluster = { id: options.cluster, name: options.cluster }
@@ -75,13 +94,15 @@ async function hunt(files: readonly string[], options: Options): Promise<number>
     { folders: options.rules, builtin: options.builtinRules },
     (message) => console.error(message)
   )
+  const networks = networksOf(options.clusterAddress)
   const engine = createHunt({
     rules,
     windows,
     profiles,
     correlate: DEFAULT_CORRELATE_SETTINGS,
     cluster,
-    instance: 'hunt'
+    instance: 'hunt',
+    trail: { clusterOf: () => cluster, networksOf: () => networks }
   })
   for (const file of options.inventory) engine.learn(await loadInventoryFile(file, cluster, Date.now() * 1000))
 

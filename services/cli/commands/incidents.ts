@@ -12,6 +12,7 @@ import type { SearchPort } from '../../platform/opensearch/search-port.ts'
 import { timeText } from '../hunt/output.ts'
 import { loadWeirSettings, type SettingsOptions, withSettings } from '../settings.ts'
 import { print, type Style, styleFor, widthOf } from '../terminal.ts'
+import { verdictCommands } from './incident-verdicts.ts'
 
 interface Options extends SettingsOptions {
   readonly json?: boolean
@@ -53,8 +54,8 @@ async function list(search: SearchPort, prefix: string, options: Options): Promi
 }
 
 export function incidentsCommand(): Command {
-  return withSettings(new Command('incidents'))
-    .summary('list incidents, or show one')
+  const command = withSettings(new Command('incidents'))
+    .summary('list incidents, show one, or say what is to become of it')
     .description(
       'Without ID lists incidents, the latest first. With ID, or the start of one, shows its story, timeline, causality tree and plan.'
     )
@@ -65,7 +66,7 @@ export function incidentsCommand(): Command {
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  weir incidents --severity high\n  weir incidents 3fa9\n  weir incidents 3fa9 --json | jq .incident.entities'
+      '\nExamples:\n  weir incidents --severity high\n  weir incidents 3fa9\n  weir incidents 3fa9 --json | jq .incident.entities\n  weir incidents close 3fa9 --reason "rebuilt from a clean image"'
     )
     .action(async (id: string | undefined, options: Options) => {
       const settings = loadWeirSettings(options)
@@ -77,4 +78,7 @@ export function incidentsCommand(): Command {
         await search.close()
       }
     })
+  command.enablePositionalOptions()
+  for (const verdict of verdictCommands()) command.addCommand(verdict)
+  return command
 }

@@ -2,7 +2,9 @@ import type { EnrichedEvent, Signal } from '../../../schemas/generated/types.ts'
 import { advanceCluster, contentOf, emptyMemory } from '../../core/correlate/cluster-memory.ts'
 import { DEFAULT_CORRELATE_SETTINGS } from '../../core/correlate/settings.ts'
 import type { LoadResult } from '../../core/detect/load-rule-set.ts'
-import { learnValue, type ProfileState } from '../../core/profiles/new-values.ts'
+import type { ProfileRule } from '../../core/profiles/profile-rule.ts'
+import { advanceProfiles, profileIndexOf } from '../../core/profiles/reducer.ts'
+import { emptyProfileState } from '../../core/profiles/state.ts'
 import { applySessions } from '../../core/sessions/apply-sessions.ts'
 import { advanceWindows, windowIndexOf } from '../../core/windows/reducer.ts'
 import { emptyWindowState } from '../../core/windows/state.ts'
@@ -14,6 +16,9 @@ export interface SequenceOutcome {
   /** How many events each part matched, by rule title. */
   readonly parts: ReadonlyMap<string, number>
 }
+
+/** How late an event may come: ten minutes, as the correlator has it unless set. */
+const LATENESS_US = 600_000_000
 
 const byTime = (a: Signal, b: Signal) => a.time - b.time || (a.id < b.id ? -1 : 1)
 
@@ -73,9 +78,42 @@ function standing(result: LoadResult, id: string, batches: readonly (readonly Si
   return [...alerts.values()].sort(byTime)
 }
 
+/** The alerts of a profile that stand in the end, one signal a batch. */
+function learnt(profile: ProfileRule, signals: readonly Signal[]): readonly Signal[] {
+  const index = profileIndexOf([profile])
+  const clock = { latest: Number.POSITIVE_INFINITY, lateness_us: LATENESS_US }
+  const alerts = new Map<string, Signal>()
+  for (const own of Map.groupBy(signals, (signal) => signal.cluster.id).values()) {
+    const state = emptyProfileState(own[0]?.cluster.id ?? '')
+    const take = (batch: readonly Signal[], closed_before: number) => {
+      for (const { change, signal } of advanceProfiles(state, index, batch, { ...clock, closed_before }).results) {
+        if (change === 'withdrawn') alerts.delete(signal.id)
+        else alerts.set(signal.id, signal)
+      }
+    }
+    for (const signal of own) take([signal], Number.NEGATIVE_INFINITY)
+    take([], Number.POSITIVE_INFINITY)
+  }
+  return [...alerts.values()].sort(byTime)
+}
+
+/** The order of arrival when every second event comes almost as late as is allowed, and each comes twice. */
+function distorted(signals: readonly Signal[]): readonly Signal[] {
+  return signals
+    .map((signal, place) => ({ signal, arrives: signal.time + (place % 2) * (LATENESS_US - 1) }))
+    .sort((a, b) => a.arrives - b.arrives)
+    .flatMap(({ signal }) => [signal, signal])
+}
+
+function sameAlerts(how: string, one: readonly Signal[], other: readonly Signal[]): void {
+  const ids = (found: readonly Signal[]) => found.map((alert) => `${alert.id} ${alert.count}`).join('\n')
+  if (ids(one) !== ids(other))
+    throw new Error(`events in order give\n${ids(one)}\nand ${how}, each twice, they give\n${ids(other)}`)
+}
+
 /**
- * Evaluates a correlation or profile on a sequence of events: in the order given, one by one, and backwards, every event twice. What stands in
- * the end has to be the same.
+ * Evaluates a correlation or profile on a sequence of events: in the order given, one by one, and with every event twice: backwards for
+ * correlations, late within what is allowed for profiles, which remember for longer. What stands in the end has to be the same.
  * @param id of the correlation or profile
  * @throws Error when it is not
  */
@@ -88,12 +126,9 @@ export function runSequence(result: LoadResult, id: string, events: readonly Enr
     if (rule?.parts.includes(matched.id) === true) parts.set(matched.title, (parts.get(matched.title) ?? 0) + 1)
   }
   if (profile !== undefined) {
-    // What is new depends on what was before: profiles learn in the order of time.
-    const state: ProfileState = new Map()
-    const alerts = signals
-      .flat()
-      .sort(byTime)
-      .flatMap((signal) => learnValue(state, profile, signal) ?? [])
+    const inOrder = signals.flat().sort(byTime)
+    const alerts = learnt(profile, inOrder)
+    sameAlerts('late', alerts, learnt(profile, distorted(inOrder)))
     return { alerts, parts }
   }
   const alerts = standing(result, id, signals)
@@ -102,8 +137,6 @@ export function runSequence(result: LoadResult, id: string, events: readonly Enr
     id,
     signals.toReversed().flatMap((batch) => [batch, batch])
   )
-  const ids = (found: readonly Signal[]) => found.map((alert) => `${alert.id} ${alert.count}`).join('\n')
-  if (ids(alerts) !== ids(backwards))
-    throw new Error(`events in order give\n${ids(alerts)}\nand backwards, each twice, they give\n${ids(backwards)}`)
+  sameAlerts('backwards', alerts, backwards)
   return { alerts, parts }
 }

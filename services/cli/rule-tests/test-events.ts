@@ -10,6 +10,8 @@ import type {
 } from '../../../schemas/generated/types.ts'
 import { enrich } from '../../core/enrich/join.ts'
 import { auditEventFrom } from '../../core/events/audit.ts'
+import { cloudSourceKind, networksOf } from '../../core/events/cloud-source.ts'
+import { cloudEventFrom } from '../../core/events/cloudtrail.ts'
 import type { JsonObject } from '../../core/json.ts'
 
 /**
@@ -77,6 +79,43 @@ export function auditEvent(raw: JsonObject, facts: TestFacts = {}): EnrichedEven
   const source = { type: 'audit' as const, provider: 'kubernetes', instance: 'collector-0' }
   return withFacts(
     enrich({ audit, runtime: null, cluster: CLUSTER, source, received: TEST_TIME }, () => null),
+    facts
+  )
+}
+
+/** Addresses by which the cluster of tests reaches the cloud. */
+const CLUSTER_NETWORKS = networksOf(['198.51.100.0/24'])
+
+/**
+ * An enriched event of a cloud's trail from a raw record of CloudTrail. Given a service and an operation, it is a request of a role's
+ * session from a private address that succeeded. The cluster's addresses are known to be 198.51.100.0/24, unless the test says what
+ * sort of source it is (`source_kind`).
+ */
+export function cloudEvent({ source_kind, ...raw }: JsonObject, facts: TestFacts = {}): EnrichedEvent {
+  const cloud = cloudEventFrom({
+    eventVersion: '1.11',
+    eventID: 'c0000000-0000-4000-8000-000000000001',
+    eventTime: '2026-11-24T12:00:00Z',
+    eventSource: 'sts.amazonaws.com',
+    eventName: 'GetCallerIdentity',
+    awsRegion: 'eu-central-1',
+    sourceIPAddress: '10.0.0.5',
+    userAgent: 'aws-sdk-go-v2/1.39.0',
+    userIdentity: {
+      type: 'AssumedRole',
+      principalId: 'AROAEXAMPLEROLE000001:deployer',
+      arn: 'arn:aws:sts::111122223333:assumed-role/deployer/deployer',
+      accountId: '111122223333',
+      accessKeyId: 'ASIAEXAMPLESESSION00'
+    },
+    recipientAccountId: '111122223333',
+    ...raw
+  })
+  const kind = typeof source_kind === 'string' ? source_kind : cloudSourceKind(cloud.sourceIPAddress, CLUSTER_NETWORKS)
+  const source = { type: 'cloud' as const, provider: 'cloudtrail', instance: 'collector-0' }
+  const event = { audit: null, runtime: null, cloud: { ...cloud, source_kind: kind }, cluster: CLUSTER, source }
+  return withFacts(
+    enrich({ ...event, received: TEST_TIME }, () => null),
     facts
   )
 }

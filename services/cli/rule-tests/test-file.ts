@@ -6,24 +6,25 @@ import { messageOf, WeirError } from '../../core/errors.ts'
 import { isObject, type JsonObject } from '../../core/json.ts'
 import { RULE_TEST_ERRORS } from './errors.ts'
 import { eventsOfSteps, repetition, type Step, span } from './sequence.ts'
-import { auditEvent, type RuntimeShorthand, runtimeEvent, type TestFacts } from './test-events.ts'
+import { auditEvent, cloudEvent, type RuntimeShorthand, runtimeEvent, type TestFacts } from './test-events.ts'
 
 const FACTS = z.enum(['pod', 'container', 'workload'])
 const eventParts = {
   audit: z.record(z.string(), z.unknown()).optional(),
   runtime: z.record(z.string(), z.unknown()).optional(),
+  cloud: z.record(z.string(), z.unknown()).optional(),
   facts: z.partialRecord(FACTS, z.record(z.string(), z.unknown())).optional()
 }
 const inlineEvent = z
   .strictObject(eventParts)
   .refine(
-    ({ audit, runtime }) => (audit === undefined) !== (runtime === undefined),
-    'an event is either audit or runtime'
+    ({ audit, runtime, cloud }) => [audit, runtime, cloud].filter((part) => part !== undefined).length === 1,
+    'an event is either audit, runtime or cloud'
   )
 
 /**
- * A case of a rule test: `name.test.yml` beside `name.yml` holds a list of these. The event is a raw audit event, or a runtime
- * event in the shorthand of `test-events.ts`, with facts that the inventory would add; or it is that of an earlier case with changes.
+ * A case of a rule test: `name.test.yml` beside `name.yml` holds a list of these. The event is a raw audit event, a raw record of
+ * CloudTrail, or a runtime event in the shorthand of `test-events.ts`, with facts that the inventory would add; or it is that of an earlier case with changes.
  */
 const givenEvent = z.union([
   inlineEvent,
@@ -145,9 +146,10 @@ export function parseTestFile({ file, text }: RuleFile): RuleTestFile {
 
 /** The event of a case, as the enricher would make it. */
 export function eventOf({ event }: Pick<RuleCase, 'event'>): EnrichedEvent {
-  const { audit, runtime, facts = {} } = event
+  const { audit, runtime, cloud, facts = {} } = event
   // What tests say of facts and processes is checked by the rules that read it.
   const known = facts as TestFacts
+  if (cloud !== undefined) return cloudEvent(cloud, known)
   return audit === undefined
     ? runtimeEvent((runtime ?? {}) as RuntimeShorthand, known)
     : auditEvent(audit as JsonObject, known)

@@ -1,15 +1,23 @@
+import { hostname } from 'node:os'
 import { startAuditCollector } from '../../audit-collector/main.ts'
+import { trailClusters } from '../../audit-collector/trail-clusters.ts'
+import { createTrailIntakeStage } from '../../audit-collector/trail-intake.ts'
+import { neededParts } from '../../core/profiles/sent-parts.ts'
 import { createCorrelatorStage } from '../../correlator/stage.ts'
 import { createCachedFacts } from '../../enricher/cached-facts.ts'
 import { createEnricherStages } from '../../enricher/stages.ts'
 import { createIndexerStage } from '../../indexer/stage.ts'
 import { keepFilled } from '../../inventory/keep-filled.ts'
 import { loadInventoryFile } from '../../inventory/load-file.ts'
+import { extraResource, WATCHED } from '../../inventory/resources.ts'
 import { createAuditInventoryStage, inventoryMessage } from '../../inventory/stages.ts'
+import { type InventoryWatch, watchCluster } from '../../inventory/watch.ts'
 import { type NodeAgentPorts, startNodeAgent } from '../../node-agent/main.ts'
 import type { Health } from '../../platform/health.ts'
 import type { Output } from '../../platform/ingest/service.ts'
 import { createPublisher } from '../../platform/kafka/publisher.ts'
+import { inClusterAccess, kubeconfigAccess } from '../../platform/kube-watch/access.ts'
+import { createKubeClient } from '../../platform/kube-watch/client.ts'
 import type { Running } from '../../platform/lifecycle.ts'
 import type { Logger } from '../../platform/log.ts'
 import { rulesNotEvaluable, signalsFiltered } from '../../platform/metrics.ts'
@@ -17,6 +25,7 @@ import { createOpenSearchClient } from '../../platform/opensearch/client.ts'
 import { createOpenSearch } from '../../platform/opensearch/search.ts'
 import { connectRedis } from '../../platform/redis/client.ts'
 import { createRedisFactsStore } from '../../platform/redis/facts-store.ts'
+import type { Publisher } from '../../platform/stage.ts'
 import { VERSION } from '../../platform/version.ts'
 import { createResponderStage } from '../../responder/stage.ts'
 import { loadRules } from '../rules.ts'
@@ -48,7 +57,7 @@ function connectLater({ settings, log, health }: Start): () => Promise<Output> {
     const admin = kafka.kafka.admin()
     await admin.connect()
     const probe = async () => {
-      await admin.fetchTopicMetadata({ topics: ['weir.audit.v1', 'weir.runtime.v1'] })
+      await admin.fetchTopicMetadata({ topics: ['weir.audit.v1', 'weir.runtime.v1', 'weir.cloud.v1'] })
     }
     return { codec, publisher: createPublisher(kafka), probe, close: () => admin.disconnect() }
   }
@@ -58,11 +67,10 @@ const closing = (close: () => Promise<void> | void): Running => ({ stop: async (
 
 async function startEnricher(world: World): Promise<Running[]> {
   const { settings, log, health } = world
-  const { rules, windows } = await loadRules(
+  const { rules, windows, profiles } = await loadRules(
     { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
     (message) => log.warn(message),
     {
-      profiles: false,
       observer: {
         notEvaluable: ({ document }) => rulesNotEvaluable.inc({ rule: document.name ?? document.id }),
         filtered: (rule, filter) =>
@@ -74,7 +82,7 @@ async function startEnricher(world: World): Promise<Running[]> {
     }
   )
   log.info({ rules: rules.size }, 'rules loaded')
-  const parts = new Set(windows.flatMap((window) => window.parts))
+  const parts = neededParts(windows, profiles)
   const store = createRedisFactsStore(connectRedis(settings.redis, log))
   health.addDependency('redis', async () => {
     await store.fetch(['readiness'])
@@ -97,13 +105,38 @@ async function startInventory(world: World): Promise<Running[]> {
     await publisher.publish(records.map((record) => inventoryMessage(codec, record)))
     log.info({ file, objects: records.length }, 'inventory file loaded')
   }
-  await publisher.close()
-  const ports = { codec, now_ms, log }
+  const watch = await startInventoryWatch(world, publisher)
+  if (watch === null) await publisher.close()
+  const ports = { codec, now_ms, log, ...(watch !== null && { seen: watch.seen }) }
   const { check_interval_ms } = settings.inventory
   return [
     keepFilled(store, ports, { check_interval_ms, run: (stage) => run(stage, world), log }),
-    run(createAuditInventoryStage(ports), world)
+    run(createAuditInventoryStage({ ...ports, watched: watch === null ? undefined : settings.cluster.id }), world),
+    ...(watch === null ? [] : [watch])
   ]
+}
+
+/** @returns null when the settings name no API to watch */
+async function startInventoryWatch(
+  { settings, log, health, codec, now_ms }: World,
+  publisher: Publisher
+): Promise<InventoryWatch | null> {
+  const { in_cluster, kubeconfig, context, extra_owners } = settings.inventory.kubernetes
+  if (!in_cluster && kubeconfig === undefined) return null
+  const access =
+    kubeconfig === undefined
+      ? inClusterAccess(process.env, now_ms)
+      : await kubeconfigAccess(kubeconfig, context, now_ms)
+  return watchCluster({
+    client: createKubeClient(access),
+    resources: [...WATCHED, ...extra_owners.map(extraResource)],
+    cluster: settings.cluster,
+    codec,
+    publisher,
+    health,
+    log,
+    now_ms
+  })
 }
 
 function startIndexer(world: World): Running[] {
@@ -113,6 +146,23 @@ function startIndexer(world: World): Running[] {
   const { index_prefix } = settings.opensearch
   const stage = createIndexerStage({ codec, search, options: settings.indexer, index_prefix, version: VERSION, now_ms })
   return [closing(() => search.close()), run(stage, world)]
+}
+
+/** Reads a company's own topics of CloudTrail records, where the settings name some. */
+async function startTrailIntake({ settings, log, health }: Start): Promise<Running[]> {
+  const { topics, clusters } = settings.audit_collector.trail
+  if (topics.length === 0) return []
+  const world = await openWorld(settings, log, health)
+  const instance = settings.audit_collector.name ?? hostname()
+  const defaults = { cluster: settings.cluster, instance, trail: trailClusters(clusters, settings.cluster) }
+  const context = {
+    codec: world.codec,
+    service: 'audit-collector',
+    instance,
+    message_max_bytes: settings.kafka.message_max_bytes,
+    now: world.now_ms
+  }
+  return [run(createTrailIntakeStage(topics, defaults, context), world)]
 }
 
 async function startAgent(settings: Settings, edge: Omit<NodeAgentPorts, 'options' | 'stdin'>): Promise<Running> {
@@ -135,7 +185,10 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
   }
   switch (name) {
     case 'audit-collector':
-      return [await startAuditCollector({ ...edge, options: settings.audit_collector })]
+      return [
+        await startAuditCollector({ ...edge, options: settings.audit_collector }),
+        ...(await startTrailIntake(start))
+      ]
     case 'node-agent':
       return [await startAgent(settings, edge)]
     case 'inventory':
@@ -144,13 +197,12 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
       return startEnricher(await openWorld(settings, log, health))
     case 'correlator': {
       const world = await openWorld(settings, log, health)
-      const { windows } = await loadRules(
+      const { windows, profiles } = await loadRules(
         { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
-        (message) => log.warn(message),
-        { profiles: false }
+        (message) => log.warn(message)
       )
-      log.info({ correlations: windows.length }, 'correlations loaded')
-      return [run(createCorrelatorStage({ ...world, options: settings.correlator, windows }), world)]
+      log.info({ correlations: windows.length, profiles: profiles.length }, 'correlations and profiles loaded')
+      return [run(createCorrelatorStage({ ...world, options: settings.correlator, windows, profiles }), world)]
     }
     case 'indexer':
       return startIndexer(await openWorld(settings, log, health))

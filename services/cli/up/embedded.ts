@@ -1,5 +1,6 @@
 import { createCodec, localSchemas } from '../../core/avro/codec.ts'
 import { inventoryFromList } from '../../core/enrich/inventory.ts'
+import { neededParts } from '../../core/profiles/sent-parts.ts'
 import { createCorrelatorStage } from '../../correlator/stage.ts'
 import { createCachedFacts } from '../../enricher/cached-facts.ts'
 import { createEnricherStages } from '../../enricher/stages.ts'
@@ -34,10 +35,9 @@ export async function startEmbedded(settings: Settings, log: Logger): Promise<Em
   const store = createMemoryFactsStore()
   const search = createMemorySearch()
   const bus = createMemoryBus({ topics: loadTopics(), now_ms, pump: 'manual' })
-  const { rules, windows } = await loadRules(
+  const { rules, windows, profiles } = await loadRules(
     { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
-    (message) => log.warn(message),
-    { profiles: false }
+    (message) => log.warn(message)
   )
   const facts = createCachedFacts(store, {
     max_entries: settings.enricher.cache_max_entries,
@@ -52,7 +52,7 @@ export async function startEmbedded(settings: Settings, log: Logger): Promise<Em
         schemas,
         codec,
         rules,
-        parts: new Set(windows.flatMap((window) => window.parts)),
+        parts: neededParts(windows, profiles),
         facts,
         log,
         now_ms,
@@ -60,7 +60,7 @@ export async function startEmbedded(settings: Settings, log: Logger): Promise<Em
       },
       settings.enricher
     ),
-    createCorrelatorStage({ codec, options: settings.correlator, windows, now_ms }),
+    createCorrelatorStage({ codec, options: settings.correlator, windows, profiles, now_ms }),
     createResponderStage({ codec, options: settings.responder, now_ms, log }),
     createIndexerStage({
       codec,

@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SCHEMAS } from '../../../schemas/generated/schemas.ts'
-import type { AuditBatch, EnrichedEvent, RetryEvent, RuntimeBatch } from '../../../schemas/generated/types.ts'
+import type {
+  AuditBatch,
+  CloudBatch,
+  EnrichedEvent,
+  RetryEvent,
+  RuntimeBatch
+} from '../../../schemas/generated/types.ts'
 import { avroArbitrary } from '../../../test/support/avro-arbitrary.ts'
 import { WeirError } from '../errors.ts'
 import { createBatchReader } from './batch-reader.ts'
@@ -17,12 +23,14 @@ const plain = <T>(value: T): T => structuredClone(value)
 
 const auditBatches = avroArbitrary(SCHEMAS['audit-batch']) as fc.Arbitrary<AuditBatch>
 const runtimeBatches = avroArbitrary(SCHEMAS['runtime-batch']) as fc.Arbitrary<RuntimeBatch>
+const cloudBatches = avroArbitrary(SCHEMAS['cloud-batch']) as fc.Arbitrary<CloudBatch>
 const enrichedEvents = avroArbitrary(SCHEMAS['enriched-event']) as fc.Arbitrary<EnrichedEvent>
 const retryEvents = avroArbitrary(SCHEMAS['retry-event']) as fc.Arbitrary<RetryEvent>
 
 describe.each([
   ['audit-batch', auditBatches],
-  ['runtime-batch', runtimeBatches]
+  ['runtime-batch', runtimeBatches],
+  ['cloud-batch', cloudBatches]
 ] as const)('%s', (name, batches) => {
   it('opens to the header and the events it was made of', async () => {
     await fc.assert(
@@ -125,17 +133,23 @@ it('a batch cut short or changed gives a code and no event', async () => {
 })
 
 /** The raw event of a generated record, and a record that has exactly one. */
-function rawEventOf<T extends { audit: EnrichedEvent['audit']; runtime: EnrichedEvent['runtime'] }>(
+function rawEventOf<T extends Pick<EnrichedEvent, 'audit' | 'runtime'> & Partial<Pick<EnrichedEvent, 'cloud'>>>(
   record: T
 ): { event: RawEvent; whole: T } | undefined {
-  const { audit, runtime } = record
+  const { audit, runtime, cloud } = record
+  // A record that waits has no place for events of a cloud.
+  const none = cloud === undefined ? {} : { cloud: null }
   if (audit !== null) {
     const bytes = codec.encode('audit-event', audit).subarray(HEADER_BYTES)
-    return { event: { type: 'audit', bytes, value: () => audit }, whole: { ...record, runtime: null } }
+    return { event: { type: 'audit', bytes, value: () => audit }, whole: { ...record, ...none, runtime: null } }
   }
   if (runtime !== null) {
     const bytes = codec.encode('runtime-event', runtime).subarray(HEADER_BYTES)
-    return { event: { type: 'runtime', bytes, value: () => runtime }, whole: record }
+    return { event: { type: 'runtime', bytes, value: () => runtime }, whole: { ...record, ...none } }
+  }
+  if (cloud != null) {
+    const bytes = codec.encode('cloud-event', cloud).subarray(HEADER_BYTES)
+    return { event: { type: 'cloud', bytes, value: () => cloud }, whole: record }
   }
   return undefined
 }
@@ -152,7 +166,7 @@ describe.each([
       fc.property(records as fc.Arbitrary<EnrichedEvent>, (record) => {
         const raw = rawEventOf(record)
         if (raw === undefined) return
-        const { audit: _a, runtime: _r, ...facts } = raw.whole
+        const { audit: _a, runtime: _r, cloud: _c, ...facts } = raw.whole
         const whole = codec.encode(name, raw.whole as never)
         expect(writer.encode(raw.event, facts as never)).toEqual(whole)
         expect(writer.encode({ ...raw.event, bytes: null }, facts as never)).toEqual(whole)

@@ -1,5 +1,12 @@
 import { SCHEMAS } from '../../../schemas/generated/schemas.ts'
-import type { AuditBatch, AuditEvent, RuntimeBatch, RuntimeEvent } from '../../../schemas/generated/types.ts'
+import type {
+  AuditBatch,
+  AuditEvent,
+  CloudBatch,
+  CloudEvent,
+  RuntimeBatch,
+  RuntimeEvent
+} from '../../../schemas/generated/types.ts'
 import { messageOf, WeirError } from '../errors.ts'
 import { createReadings, decodeWalked, type Reading, type SchemaSource } from './codec.ts'
 import { CODEC_ERRORS } from './errors.ts'
@@ -12,6 +19,7 @@ import { HEADER_BYTES, schemaIdOf } from './wire.ts'
 interface Batches {
   'audit-batch': { batch: AuditBatch; event: AuditEvent }
   'runtime-batch': { batch: RuntimeBatch; event: RuntimeEvent }
+  'cloud-batch': { batch: CloudBatch; event: CloudEvent }
 }
 type BatchName = keyof Batches
 
@@ -49,7 +57,11 @@ export interface BatchReader {
   open<Name extends BatchName>(name: Name, message: Buffer | null): Promise<OpenBatch<Name>>
 }
 
-const EVENT_SCHEMAS = { 'audit-batch': 'audit-event', 'runtime-batch': 'runtime-event' } as const
+const EVENT_SCHEMAS = {
+  'audit-batch': 'audit-event',
+  'runtime-batch': 'runtime-event',
+  'cloud-batch': 'cloud-event'
+} as const
 
 /** Where the parts of an encoded batch are. */
 interface Extents {
@@ -197,7 +209,7 @@ export function createBatchReader(source: SchemaSource): BatchReader {
 
 const headerTypes = new Map<BatchName, ReturnType<typeof partialType>>()
 
-/** Type of the fields before `events`, which is the last field of both batches. */
+/** Type of the fields before `events`, which is the last field of all batches. */
 function headerType(name: BatchName) {
   let type = headerTypes.get(name)
   if (type === undefined) {

@@ -47,7 +47,7 @@ const isObject = (value: unknown): value is SchemaObject =>
 const isName = (value: unknown): value is string => typeof value === 'string' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(value)
 /** An enum's index is one byte, and so is a branch. */
 const MOST_SYMBOLS = 64
-const NESTING = 8
+const NESTING = 12
 
 interface Scope {
   readonly named: Map<string, SchemaObject>

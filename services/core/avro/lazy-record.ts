@@ -18,8 +18,8 @@ interface EventText {
   readonly index: FieldIndex
   readonly start: number
   readonly end: number
-  /** All bytes as characters of their own, of which strings of ASCII are slices: made when the first string is read. */
-  text: string | null
+  /** Blocks of bytes as characters of their own, of which strings of ASCII are slices: each made when a string in it is read. */
+  readonly blocks: (string | undefined)[]
 }
 
 /** Superclass of all lazy records: they have accessors where decoded ones have properties of their own. */
@@ -60,10 +60,10 @@ function grow(index: FieldIndex, needed: number): Int32Array {
 }
 
 /**
- * Decoding a string costs a call into native code, several times as much as a slice of a text that is there. Events of up to so
- * many bytes are made one text: a slice keeps all of it in memory, and some strings are remembered.
+ * Decoding a string costs a call into native code, several times as much as a slice of a text that is there. So many bytes (of a
+ * power of two) are made one text: a slice keeps all of it in memory, and some strings are remembered.
  */
-const SHARED_TEXT_BYTES = 1024
+const BLOCK_BITS = 10
 /** Longer strings are not looked through for characters beyond ASCII: native code does that sooner. */
 const SLICED_BYTES = 192
 const LENGTH_MAX_BYTES = 4
@@ -112,7 +112,7 @@ function longAt(bytes: Buffer, from: number): number {
 }
 
 function stringAt(event: EventText, from: number): string {
-  const { bytes, start, end } = event
+  const { bytes, start, end, blocks } = event
   const first = bytes[from] ?? 0
   let at = from + 1
   let length = first >>> 1
@@ -123,12 +123,18 @@ function stringAt(event: EventText, from: number): string {
   behind = at + length
   if (length === 0) return ''
   const last = at + length
-  if (length > SLICED_BYTES || end - start > SHARED_TEXT_BYTES) return bytes.toString('utf8', at, last)
+  const block = (at - start) >>> BLOCK_BITS
+  if (length > SLICED_BYTES || (last - 1 - start) >>> BLOCK_BITS !== block) return bytes.toString('utf8', at, last)
   let bits = 0
   for (let byte = at; byte < last; byte += 1) bits |= bytes[byte] ?? 0
   if (bits >= 0x80) return bytes.toString('utf8', at, last)
-  event.text ??= bytes.toString('latin1', start, end)
-  return event.text.slice(at - start, last - start)
+  const origin = start + (block << BLOCK_BITS)
+  let text = blocks[block]
+  if (text === undefined) {
+    text = bytes.toString('latin1', origin, Math.min(end, origin + (1 << BLOCK_BITS)))
+    blocks[block] = text
+  }
+  return text.slice(at - origin, last - origin)
 }
 
 /** Reads a value of any type and leaves `behind` at its end: for items of arrays and maps. */
@@ -343,6 +349,6 @@ export function createLazyReader(schema: unknown): LazyReader | null {
   const { note, Root } = make(USED, types)
   return {
     note,
-    record: (bytes, index, at, start, end) => new Root({ bytes, index, start, end, text: null }, at)
+    record: (bytes, index, at, start, end) => new Root({ bytes, index, start, end, blocks: [] }, at)
   }
 }

@@ -72,13 +72,14 @@ export function boundedSignal(signal: Signal): Signal {
     // For whoever opens the signal; stitching has no use for it.
     investigation: [],
     role: signal.role,
-    sources: signal.sources.slice(0, 2),
+    sources: signal.sources.slice(0, 3),
     parts: signal.parts.slice(0, MAX_PARTS).map(boundedId),
     count: signal.count,
     correlation_fields: Object.fromEntries(
       Object.entries(signal.correlation_fields)
         .slice(0, MAX_CARRIED)
         .map(([name, values]) => [boundedId(name), values.slice(0, MAX_CARRIED).map(boundedId)])
-    )
+    ),
+    verdict: null
   }
 }

@@ -66,6 +66,7 @@ const OBJECT_TYPES: readonly EntityType[] = [
   'workload',
   'pod',
   'service_account',
+  'cloud_identity',
   'secret',
   'role_binding',
   'object'
@@ -78,7 +79,11 @@ function addAudit(forest: Forest, signal: Signal, canonical: Canonical): void {
   const pod = first(signal, 'pod', 'actor')
   if (pod !== undefined) cause = place(forest, idOf(pod), null, 'pod', pod.name)
   const account = first(signal, 'service_account', 'actor')
-  const identity = account ?? first(signal, 'user', 'actor') ?? first(signal, 'node', 'actor')
+  const identity =
+    account ??
+    first(signal, 'user', 'actor') ??
+    first(signal, 'node', 'actor') ??
+    first(signal, 'cloud_identity', 'actor')
   if (identity !== undefined) {
     // An account that is used from two pods stands below each of them.
     const within = account !== undefined && pod !== undefined ? `@${idOf(pod)}` : ''
@@ -174,7 +179,7 @@ export interface Causality {
 export function causalityOf(signals: readonly Signal[], canonical: Canonical): Causality {
   const forest: Forest = { roots: [], nodes: new Map(), dropped: new Set() }
   for (const signal of signals) {
-    if (signal.source === 'audit') addAudit(forest, signal, canonical)
+    if (signal.source !== 'runtime') addAudit(forest, signal, canonical)
     else addRuntime(forest, signal, canonical)
   }
   const nodes: CausalityNode[] = []

@@ -3,15 +3,15 @@ import type { CorrelateSettings } from './settings.ts'
 import { bySignalTime, type Chain, type ClusterState, noteSignal, type StoredSignal } from './state.ts'
 
 /** First place whose signal does not come before `signal`. */
-function placeOf(chain: Chain, signal: StoredSignal): number {
+function placeOf(signals: readonly StoredSignal[], signal: StoredSignal): number {
   let low = 0
-  let high = chain.signals.length
+  let high = signals.length
   // Nearly all signals come in order, so the end is tried first.
-  const last = chain.signals[high - 1]
+  const last = signals[high - 1]
   if (last === undefined || bySignalTime(last, signal) < 0) return high
   while (low < high) {
     const middle = (low + high) >>> 1
-    const found = chain.signals[middle]
+    const found = signals[middle]
     if (found !== undefined && bySignalTime(found, signal) < 0) low = middle + 1
     else high = middle
   }
@@ -46,27 +46,59 @@ function isHub(chain: Chain, place: number, window_us: number, settings: Correla
   return false
 }
 
-/** Whether the signal at `place` belongs to the one before it on the chain. */
-function joinsPrevious(chain: Chain, place: number, link: Link, settings: CorrelateSettings): boolean {
-  const previous = chain.signals[place - 1]
-  const stored = chain.signals[place]
-  if (previous === undefined || stored === undefined) return false
+/** Whether two signals of a chain belong together, when nothing that leads stands between them and one of them leads. */
+function isTied(
+  chain: Chain,
+  earlier: StoredSignal,
+  later: StoredSignal,
+  link: Link,
+  settings: CorrelateSettings
+): boolean {
   const window_us = windowOf(link, settings)
-  if (stored.signal.time - previous.signal.time > window_us) return false
-  return !stored.cutKeys.includes(link.key) && !isHub(chain, place, window_us, settings)
+  if (later.signal.time - earlier.signal.time > window_us) return false
+  return !later.cutKeys.includes(link.key) && !isHub(chain, placeOf(chain.signals, later), window_us, settings)
 }
 
-/** The signals that a signal belongs to directly: its neighbours on the chain of each of its keys, where they are near enough. */
+/** What stands on a chain between two that lead, or beyond the last: signals that follow, nearest first. */
+function* following(chain: Chain, start: number, step: 1 | -1, link: Link): Generator<StoredSignal> {
+  for (let at = start + step; at >= 0 && at < chain.signals.length; at += step) {
+    const stored = chain.signals[at]
+    if (stored === undefined || linkOn(stored, link.key)?.leads === true) return
+    yield stored
+  }
+}
+
+function linkOn(stored: StoredSignal, key: string): Link | undefined {
+  return stored.links.find((link) => link.key === key)
+}
+
+/**
+ * The signals that a signal belongs to directly. On the chain of each of its keys, these are the nearest that lead, before and
+ * after it, where they are near enough; when it leads itself, also those that follow up to there.
+ */
 export function neighboursOf(state: ClusterState, stored: StoredSignal, settings: CorrelateSettings): StoredSignal[] {
   const found: StoredSignal[] = []
   for (const link of stored.links) {
     const chain = state.chains.get(link.key)
-    if (chain === undefined) continue
-    const place = placeOf(chain, stored)
-    const previous = chain.signals[place - 1]
-    const next = chain.signals[place + 1]
-    if (previous !== undefined && joinsPrevious(chain, place, link, settings)) found.push(previous)
-    if (next !== undefined && joinsPrevious(chain, place + 1, link, settings)) found.push(next)
+    if (chain === undefined || chain.leaders.length === 0) continue
+    const place = placeOf(chain.leaders, stored)
+    const previous = chain.leaders[place - 1]
+    const next = chain.leaders[link.leads ? place + 1 : place]
+    if (previous !== undefined && !link.precedes && isTied(chain, previous, stored, link, settings))
+      found.push(previous)
+    if (next !== undefined && isTied(chain, stored, next, link, settings)) found.push(next)
+    if (!link.leads || chain.leaders.length === chain.signals.length) continue
+    const own = placeOf(chain.signals, stored)
+    const window_us = windowOf(link, settings)
+    for (const before of following(chain, own, -1, link)) {
+      if (stored.signal.time - before.signal.time > window_us) break
+      if (isTied(chain, before, stored, link, settings)) found.push(before)
+    }
+    for (const after of following(chain, own, 1, link)) {
+      if (after.signal.time - stored.signal.time > window_us) break
+      const precedes = linkOn(after, link.key)?.precedes === true
+      if (!precedes && isTied(chain, stored, after, link, settings)) found.push(after)
+    }
   }
   return found
 }
@@ -90,11 +122,12 @@ export function attach(state: ClusterState, stored: StoredSignal, settings: Corr
   for (const link of stored.links) {
     let chain = state.chains.get(link.key)
     if (chain === undefined) {
-      chain = { signals: [], workloads: new Map() }
+      chain = { signals: [], leaders: [], workloads: new Map() }
       state.chains.set(link.key, chain)
     }
-    const place = placeOf(chain, stored)
+    const place = placeOf(chain.signals, stored)
     chain.signals.splice(place, 0, stored)
+    if (link.leads) chain.leaders.splice(placeOf(chain.leaders, stored), 0, stored)
     if (stored.workload !== '') chain.workloads.set(stored.workload, (chain.workloads.get(stored.workload) ?? 0) + 1)
     if (!canBeHub(chain, settings)) continue
     for (const [follower] of followers(chain, place, windowOf(link, settings))) loosened.push(follower)
@@ -110,8 +143,9 @@ export function detach(state: ClusterState, stored: StoredSignal, settings: Corr
   for (const link of stored.links) {
     const chain = state.chains.get(link.key)
     if (chain === undefined) continue
-    const place = placeOf(chain, stored)
+    const place = placeOf(chain.signals, stored)
     if (chain.signals[place] !== stored) continue
+    if (link.leads) chain.leaders.splice(placeOf(chain.leaders, stored), 1)
     const window_us = windowOf(link, settings)
     for (const [follower, at] of canBeHub(chain, settings) ? followers(chain, place, window_us) : []) {
       if (follower.cutKeys.includes(link.key) || !isHub(chain, at, window_us, settings)) continue

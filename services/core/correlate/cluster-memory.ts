@@ -1,14 +1,14 @@
 import type { CorrelatorState, Incident, Signal } from '../../../schemas/generated/types.ts'
+import type { ProfileRule } from '../profiles/profile-rule.ts'
+import { advanceProfiles, type ProfileCounts, type ProfileIndex, profileIndexOf } from '../profiles/reducer.ts'
+import { restoreProfiles } from '../profiles/restore.ts'
+import { emptyProfileState, type ProfileState } from '../profiles/state.ts'
 import { annotateWith, applySessions } from '../sessions/apply-sessions.ts'
 import { restoreSessions, type SessionCounts } from '../sessions/reducer.ts'
 import { emptySessionState, type SessionIndex, type SessionState, sessionIndexOf } from '../sessions/state.ts'
-import {
-  advanceWindows,
-  restoreWindows,
-  type WindowCounts,
-  type WindowIndex,
-  windowIndexOf
-} from '../windows/reducer.ts'
+import { inTurn } from '../windows/in-turn.ts'
+import { advanceWindows, type WindowCounts, type WindowIndex, windowIndexOf } from '../windows/reducer.ts'
+import { createWindowsRestorer, type WindowsRestorer } from '../windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../windows/state.ts'
 import type { WindowRule } from '../windows/window-rule.ts'
 import { boundedSignal, defectOf } from './bounded-signal.ts'
@@ -23,21 +23,26 @@ export interface ClusterMemory {
   readonly stitching: ClusterState
   readonly windows: WindowState
   readonly sessions: SessionState
+  readonly profiles: ProfileState
 }
 
 /** What signals are judged by. */
 export interface CorrelateContent {
   readonly windows: WindowIndex
   readonly sessions: SessionIndex
+  readonly profiles: ProfileIndex
 }
 
-/** @param rules all correlations; what one refers to stands before it */
-export function contentOf(rules: readonly WindowRule[]): CorrelateContent {
-  return { windows: windowIndexOf(rules), sessions: sessionIndexOf(rules) }
+/**
+ * @param rules all correlations; what one refers to stands before it
+ * @param profiles none unless given
+ */
+export function contentOf(rules: readonly WindowRule[], profiles: readonly ProfileRule[] = []): CorrelateContent {
+  return { windows: windowIndexOf(rules), sessions: sessionIndexOf(rules), profiles: profileIndexOf(profiles) }
 }
 
 export interface ClusterOutputs {
-  /** New, changed and withdrawn signals of correlations. */
+  /** New, changed and withdrawn signals of correlations and profiles. */
   readonly correlated: readonly Signal[]
   readonly incidents: readonly Incident[]
   /** Changes of the state, one per key. */
@@ -47,6 +52,7 @@ export interface ClusterOutputs {
   readonly counts: CorrelateCounts
   readonly windowCounts: WindowCounts
   readonly sessionCounts: SessionCounts
+  readonly profileCounts: ProfileCounts
 }
 
 export function emptyMemory(cluster_id: string): ClusterMemory {
@@ -54,7 +60,8 @@ export function emptyMemory(cluster_id: string): ClusterMemory {
     cluster_id,
     stitching: emptyState(cluster_id),
     windows: emptyWindowState(cluster_id),
-    sessions: emptySessionState(cluster_id)
+    sessions: emptySessionState(cluster_id),
+    profiles: emptyProfileState(cluster_id)
   }
 }
 
@@ -69,44 +76,46 @@ export function isKnown({ stitching }: ClusterMemory): boolean {
 }
 
 /**
- * One step of everything that needs more than one event: correlations over the signals, whose session they were in, then stitching
- * of all.
+ * One step of everything that needs more than one event: correlations and profiles over the signals, whose session they were in, then
+ * stitching of all.
  * @param memory of the cluster; it is changed in place and must be used by nobody else
  * @param signals of the cluster, a batch in any order
  * @param now microseconds since the epoch; bounds how far signals can move event time on
  */
 export function advanceCluster(
-  { stitching, windows, sessions }: ClusterMemory,
+  { stitching, windows, profiles, sessions }: ClusterMemory,
   content: CorrelateContent,
   signals: readonly Signal[],
   now: number,
   settings: CorrelateSettings
 ): ClusterOutputs {
   const latest = now + settings.clock_tolerance_ms * 1000
-  const usable = signals.filter((signal) => defectOf(signal) === null)
+  // Verdicts are no events: time does not go on with them.
+  const usable = signals.filter((signal) => signal.role !== 'verdict' && defectOf(signal) === null)
   const time = usable.reduce((most, signal) => Math.max(most, Math.min(signal.time, latest)), stitching.watermark)
   const parts = usable.filter(({ rule }) => content.windows.uses.has(rule.id)).map(boundedSignal)
-  const { results, counts } = advanceWindows(windows, content.windows, parts, closedBefore(time, settings))
+  const closed_before = closedBefore(time, settings)
+  const ofWindows = advanceWindows(windows, content.windows, parts, closed_before)
+  const clock = { latest, lateness_us: settings.allowed_lateness_ms * 1000 }
+  const ofProfiles = advanceProfiles(profiles, content.profiles, usable, clock)
+  const results = [...ofWindows.results, ...ofProfiles.results]
   const told = standing(results)
   const gone = changedIds(results)
-  const batch = {
-    parts: usable,
-    alerts: [...usable, ...told],
-    gone: new Set(gone),
-    closed_before: closedBefore(time, settings)
-  }
+  const batch = { parts: usable, alerts: [...usable, ...told], gone: new Set(gone), closed_before }
   const applied = applySessions(sessions, content.sessions, stitching, batch, settings)
-  const all = [...applied.again, ...signals, ...told, ...standing(applied.results)]
+  const all = [...applied.again, ...inTurn(signals, [...told, ...standing(applied.results)])]
   const withdrawn = [...gone, ...applied.again.map(({ id }) => id), ...changedIds(applied.results)]
   const stitched = correlate(stitching, all, now, settings, withdrawn, applied.annotate)
-  const changes = [...windows.changes, ...sessions.changes].map(([key, value]) => ({ key, value }))
+  const changes = [...windows.changes, ...profiles.changes, ...sessions.changes].map(([key, value]) => ({ key, value }))
   windows.changes.clear()
+  profiles.changes.clear()
   sessions.changes.clear()
   return {
     ...stitched,
     entries: [...changes, ...stitched.entries],
     correlated: [...results, ...applied.results].map(({ signal }) => signal),
-    windowCounts: counts,
+    windowCounts: ofWindows.counts,
+    profileCounts: ofProfiles.counts,
     sessionCounts: applied.counts
   }
 }
@@ -122,30 +131,85 @@ const standing = (results: readonly Result[]): readonly Signal[] =>
 const changedIds = (results: readonly Result[]): readonly string[] =>
   results.filter(({ change }) => change !== 'new').map(({ signal }) => signal.id)
 
-/**
- * The memory as it was when the last of the entries was written.
- * @param entries of one cluster, the latest of each key
- * @throws WeirError CORRELATE_STATE_UNUSABLE when an entry does not hold what its kind says
- */
-export function restoreCluster(
-  cluster_id: string,
-  content: CorrelateContent,
-  entries: readonly CorrelatorState[],
-  settings: CorrelateSettings
-): ClusterMemory {
-  const of = (...kinds: readonly CorrelatorState['kind'][]) => entries.filter(({ kind }) => kinds.includes(kind))
-  const watermark = of('clock').reduce((most, entry) => Math.max(most, entry.watermark), 0)
-  const closed = closedBefore(watermark, settings)
-  const sessions = restoreSessions(cluster_id, content.sessions, of('session'), closed)
-  const others = entries.filter(({ kind }) => kind !== 'part' && kind !== 'window' && kind !== 'session')
-  const stitching = restore(
-    cluster_id,
-    others.map((value) => ({ key: value.key, value })),
-    settings,
-    annotateWith(sessions, content.sessions)
-  )
+/** Builds the memories of clusters out of a changelog as it is read. */
+export interface MemoryRestorer {
+  /**
+   * @param name message key: cluster id and key within the cluster
+   * @param entry null forgets what was taken under this name
+   */
+  take(name: string, entry: CorrelatorState | null): void
+  /**
+   * The memories as they were when the last of the entries was written, by cluster id.
+   * @throws WeirError CORRELATE_STATE_UNUSABLE when an entry does not hold what its kind says
+   */
+  finish(): Map<string, ClusterMemory>
+}
+
+interface Restoring {
+  readonly windows: WindowsRestorer
+  /** Of profiles, sessions and stitching, the latest of each key. */
+  readonly profiles: Map<string, CorrelatorState>
+  readonly sessions: Map<string, CorrelatorState>
+  readonly others: Map<string, CorrelatorState>
+}
+
+export function createMemoryRestorer(content: CorrelateContent, settings: CorrelateSettings): MemoryRestorer {
+  const clusters = new Map<string, Restoring>()
+
+  function forget(name: string): void {
+    for (const [cluster_id, { windows, profiles, sessions, others }] of clusters) {
+      if (!name.startsWith(`${cluster_id}/`)) continue
+      const key = name.slice(cluster_id.length + 1)
+      others.delete(key)
+      profiles.delete(key)
+      sessions.delete(key)
+      windows.forget(key)
+    }
+  }
+
   return {
-    ...{ cluster_id, stitching, sessions },
-    windows: restoreWindows(cluster_id, content.windows, of('part', 'window'), closed)
+    take(name, entry) {
+      if (entry === null) return forget(name)
+      if (entry.kind === 'marker') return
+      const { cluster_id, kind, key } = entry
+      let cluster = clusters.get(cluster_id)
+      if (cluster === undefined) {
+        cluster = {
+          windows: createWindowsRestorer(cluster_id, content.windows),
+          profiles: new Map(),
+          sessions: new Map(),
+          others: new Map()
+        }
+        clusters.set(cluster_id, cluster)
+      }
+      if (kind === 'part' || kind === 'window') cluster.windows.take(entry)
+      else if (kind === 'profile') cluster.profiles.set(key, entry)
+      else if (kind === 'session') cluster.sessions.set(key, entry)
+      else cluster.others.set(key, entry)
+    },
+
+    finish() {
+      return new Map(
+        [...clusters].map(([cluster_id, { windows, profiles, sessions, others }]) => {
+          // Whose session signals were in has to be known when they are stitched.
+          const closed = closedBefore(others.get('clock')?.watermark ?? 0, settings)
+          const ofSessions = restoreSessions(cluster_id, content.sessions, [...sessions.values()], closed)
+          const stitching = restore(
+            cluster_id,
+            [...others].map(([key, value]) => ({ key, value })),
+            settings,
+            annotateWith(ofSessions, content.sessions)
+          )
+          const restored = {
+            cluster_id,
+            stitching,
+            sessions: ofSessions,
+            windows: windows.finish(closed),
+            profiles: restoreProfiles(cluster_id, content.profiles, [...profiles.values()], closed)
+          }
+          return [cluster_id, restored] as const
+        })
+      )
+    }
   }
 }

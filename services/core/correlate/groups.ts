@@ -2,6 +2,7 @@ import { detach, neighboursOf } from './chains.ts'
 import { isWorthALook } from './score.ts'
 import type { CorrelateSettings } from './settings.ts'
 import { bySignalTime, type ClusterState, type Group, incidentId, noteSignal, type StoredSignal } from './state.ts'
+import { type Judged, judgedOf, judgedStatus } from './verdicts.ts'
 
 /** All signals that a signal is tied to, over any number of ties. */
 function reach(
@@ -32,19 +33,24 @@ export function formGroup(state: ClusterState, members: readonly StoredSignal[],
     id: incidentId(state.cluster_id, signals[0]?.id ?? ''),
     isIncident: isWorthALook(signals),
     isSealed,
-    status: 'open'
+    status: judgedStatus(judgedOf(state, members), members)
   }
   for (const stored of members) stored.group = group
   state.groups.add(group)
   return group
 }
 
-/** How many signals from the start one incident takes: all, unless it is full, too old, or was silent for too long. */
-function capacity(members: readonly StoredSignal[], settings: CorrelateSettings): number {
+/**
+ * How many signals from the start one incident takes: all, unless it is full, too old, was silent for too long, or was closed by an
+ * analyst long before.
+ */
+function capacity(members: readonly StoredSignal[], { status }: Judged, settings: CorrelateSettings): number {
+  const closed = status?.action === 'close' ? status.time + settings.reopen_ms * 1000 : Number.POSITIVE_INFINITY
   const start = members[0]?.signal.time ?? 0
   let previous = start
   for (const [place, { signal }] of members.entries()) {
     if (place === settings.max_signals_per_incident) return place
+    if (signal.time > closed && place > 0) return place
     if (signal.time - start > settings.max_age_ms * 1000) return place
     if (signal.time - previous > (settings.close_idle_ms + settings.reopen_ms) * 1000) return place
     previous = signal.time
@@ -73,7 +79,7 @@ export function regroup(state: ClusterState, seeds: Iterable<StoredSignal>, sett
   while (pending.length > 0) {
     const rest: StoredSignal[] = []
     for (const members of collect(state, pending, result, settings)) {
-      const size = capacity(members, settings)
+      const size = capacity(members, judgedOf(state, members), settings)
       if (size === members.length) {
         result.formed.add(formGroup(state, members, false))
         continue

@@ -22,6 +22,9 @@ export interface IncidentHeader {
   readonly id: string
   readonly revision: number
   readonly status: IncidentStatus
+  /** What analysts said of it; nothing unless given. */
+  readonly verdict?: Incident['verdict']
+  readonly assignee?: Incident['assignee']
 }
 
 /**
@@ -65,7 +68,9 @@ export function buildIncident(header: IncidentHeader, signals: readonly Signal[]
     entities: facts.entities,
     timeline: facts.timeline,
     causality: causality.nodes,
-    playbook: recommendedPlaybook(signals)
+    playbook: recommendedPlaybook(signals),
+    verdict: header.verdict ?? null,
+    assignee: header.assignee ?? null
   }
 }
 

@@ -1,29 +1,36 @@
 import { detach } from './chains.ts'
 import type { CorrelateSettings } from './settings.ts'
-import { type ClusterState, type Group, noteIncident, noteSignal } from './state.ts'
+import { type ClusterState, type Group, noteIncident, noteSignal, noteVerdicts } from './state.ts'
 import { byCodeUnits } from './text.ts'
+import { judgedOf } from './verdicts.ts'
 
 function lastOf(group: Group): number {
   return group.members.at(-1)?.signal.time ?? 0
 }
 
+/** When something last happened to a group: a signal, or that an analyst opened it again. */
+function touchedAt(state: ClusterState, group: Group): number {
+  const { status } = judgedOf(state, group.members)
+  return Math.max(lastOf(group), status?.action === 'reopen' ? status.time : 0)
+}
+
 /** When a group may be forgotten: nothing that is not later than allowed could still belong to it. */
-function forgottenAt(group: Group, settings: CorrelateSettings): number {
+function forgottenAt(state: ClusterState, group: Group, settings: CorrelateSettings): number {
   const remembered_ms = group.isIncident
     ? settings.close_idle_ms + settings.reopen_ms
     : Math.max(...Object.values(settings.link_windows_ms))
-  return lastOf(group) + (remembered_ms + settings.allowed_lateness_ms) * 1000
+  return touchedAt(state, group) + (remembered_ms + settings.allowed_lateness_ms) * 1000
 }
 
-function closedAt(group: Group, settings: CorrelateSettings): number {
-  return lastOf(group) + settings.close_idle_ms * 1000
+function closedAt(state: ClusterState, group: Group, settings: CorrelateSettings): number {
+  return touchedAt(state, group) + settings.close_idle_ms * 1000
 }
 
 /** The next time at which something is to be done about a group. */
-export function dueAt(group: Group, settings: CorrelateSettings): number {
-  const forgotten = forgottenAt(group, settings)
+export function dueAt(state: ClusterState, group: Group, settings: CorrelateSettings): number {
+  const forgotten = forgottenAt(state, group, settings)
   if (!group.isIncident || group.status === 'closed') return forgotten
-  return Math.min(forgotten, closedAt(group, settings))
+  return Math.min(forgotten, closedAt(state, group, settings))
 }
 
 /** How long the record of an incident without a group is kept (merged, as a rule), so that its revisions go on if it comes back. */
@@ -47,13 +54,14 @@ export function expire(state: ClusterState, settings: CorrelateSettings): Expiry
   const forgotten = new Set<Group>()
   let next_due = Number.POSITIVE_INFINITY
   for (const group of state.groups) {
-    if (group.isIncident && group.status === 'open' && closedAt(group, settings) < state.watermark) {
+    if (group.isIncident && group.status === 'open' && closedAt(state, group, settings) < state.watermark) {
       group.status = 'closed'
       changed.add(group)
     }
     // A full group takes no signals and, when it is not an incident, has nothing to tell.
-    if (forgottenAt(group, settings) < state.watermark || (group.isSealed && !group.isIncident)) forgotten.add(group)
-    else next_due = Math.min(next_due, dueAt(group, settings))
+    if (forgottenAt(state, group, settings) < state.watermark || (group.isSealed && !group.isIncident))
+      forgotten.add(group)
+    else next_due = Math.min(next_due, dueAt(state, group, settings))
   }
   state.next_due = next_due
   return { changed, forgotten }
@@ -111,6 +119,7 @@ export function dissolve(state: ClusterState, group: Group, settings: CorrelateS
     if (!group.isSealed) detach(state, stored, settings)
     state.signals.delete(stored.signal.id)
     noteSignal(state, stored, true)
+    if (state.verdicts.delete(stored.signal.id)) noteVerdicts(state, stored.signal.id)
   }
   forget(state, group.id)
 }

@@ -1,4 +1,6 @@
 import type { Entity, Signal } from '../../../schemas/generated/types.ts'
+import { addressKind } from '../detect/facts/address.ts'
+import { severityRank } from '../severity.ts'
 import type { LinkKind } from './settings.ts'
 import { isStoppedServiceAccount, isStoppedUser } from './stop-values.ts'
 
@@ -7,51 +9,152 @@ export interface Link {
   readonly kind: LinkKind
   /** Unique over kinds. */
   readonly key: string
+  /**
+   * Whether it ties together what shares the key. What only follows belongs to the nearest that lead, before and after it, and
+   * two that follow are not tied: a developer enters pod after pod, and a deployment system changes workload after workload,
+   * without these having to do with each other.
+   */
+  readonly leads: boolean
+  /** Whether, of those that lead, only the one after it counts: a credential is taken before it is used. */
+  readonly precedes: boolean
 }
 
 /** Sensors give container ids whole or cut (Falco to 12 characters): the shortest is enough to tell containers of a cluster apart. */
 const CONTAINER_ID_CHARACTERS = 12
+
+/** Ids of access keys; users, roles and sessions have ARNs and are never among the keys: too many hands share a role. */
+const ACCESS_KEY = /^[A-Z0-9]{16,128}$/
+const ANONYMOUS = 'system:anonymous'
 
 /** What an entity is known by: its id, and for pods and workloads also the qualified name, since some sources know only that. */
 function aliases(entity: Entity): readonly string[] {
   return entity.name !== entity.id && entity.name.includes('/') ? [entity.id, entity.name] : [entity.id]
 }
 
+/** Techniques of signals whose address is one that many go to: pools of miners, relays. It says nothing of who they are. */
+const SHARED_SERVERS: ReadonlySet<string> = new Set(['T1496', 'T1496.001', 'T1090.003'])
+
+const METADATA: ReadonlySet<string> = new Set(['169.254.169.254', '169.254.170.2'])
+
+/** The technique of getting from a container to its node. */
+const ESCAPE = 'T1611'
+
+/** What a signal says of who acted, as far as keys are concerned. */
+interface Actor {
+  /** A user name, when no service account and no node. */
+  readonly user: string | null
+  readonly address: string | null
+  /** Through the API, with the token of a pod: the pod says more than account and token. */
+  readonly hasPod: boolean
+  readonly actsForEverybody: boolean
+}
+
+function actorOf({ entities, source }: Pick<Signal, 'entities' | 'source'>): Actor {
+  const actors = entities.filter(({ role }) => role === 'actor')
+  return {
+    user: actors.find(({ type }) => type === 'user')?.id ?? null,
+    address: entities.find(({ type }) => type === 'source_address')?.id ?? null,
+    hasPod: source === 'audit' && actors.some(({ type }) => type === 'pod'),
+    actsForEverybody: actors.some(
+      ({ type, id }) =>
+        type === 'node' ||
+        (type === 'service_account' && isStoppedServiceAccount(id)) ||
+        (type === 'user' && isStoppedUser(id))
+    )
+  }
+}
+
 /**
- * The keys that tie a signal to others. Nodes, images, addresses, users and indicators are never among them: too many innocent
- * things share those. A service account counts when it acted or was acted on, not when it merely belongs to the pod. A
- * credential counts unless it is that of an identity that acts for everybody.
+ * The keys that tie a signal to others. Images are never among them: too many innocent things share those.
+ *
+ * - Pods, containers and workloads lead from `low` on. A pod that acts through the API leads from `medium` on: programs that
+ *   manage others act on many, all day, and that has to do with each other only if something is wrong with the pod itself.
+ * - A service account or its token counts where no pod is known to have acted: the account is shared by pods, the pod is not.
+ * - People count together with their address, since their credentials are with them wherever they are. They lead from `medium`
+ *   on. Requests without credentials lead from `low` on: nobody works that way.
+ * - The address of a pod leads to what is asked of the API from it, with whatever credential: one of a node, or of another pod.
+ * - A session ties what ran in it to its request, and leads from `low` on.
+ * - A node ties requests with its credential together, by whatever is no kubelet, and for some minutes to ways out of a
+ *   container of that node and to what is done on the node itself; two ways out have nothing to do with each other.
+ * - Access keys lead into the cloud: the service account of a pod takes a role, which brings an access key, with which the cloud is
+ *   asked.
+ * - Indicators: bare addresses lead from `low` on, names from `medium` on, since names are where everybody goes.
+ * - A correlation counts by what most of its parts share (the others are its context), since it may tell of several attacks.
+ * - What is informational happens beside and only follows, whatever the key.
  * @returns keys without duplicates, in the order of the signal's entities
  */
-export function linksOf(signal: Pick<Signal, 'entities'>): readonly Link[] {
-  const actsForEverybody = signal.entities.some(
-    ({ type, id, role }) =>
-      role === 'actor' &&
-      (type === 'node' ||
-        (type === 'service_account' && isStoppedServiceAccount(id)) ||
-        (type === 'user' && isStoppedUser(id)))
-  )
+export function linksOf(
+  signal: Pick<Signal, 'entities' | 'source' | 'severity' | 'techniques' | 'parts'>
+): readonly Link[] {
+  const rank = severityRank(signal.severity)
+  const isLow = rank >= severityRank('low')
+  const isMedium = rank >= severityRank('medium')
+  const isAudit = signal.source === 'audit'
+  const isCorrelation = signal.parts.length > 0
+  const isEscape = signal.techniques.includes(ESCAPE) && isMedium
+  const isOnNode = !signal.entities.some(({ type }) => type === 'pod' || type === 'container')
+  const goesWhereManyGo = signal.techniques.some((technique) => SHARED_SERVERS.has(technique))
+  const actor = actorOf(signal)
   const links = new Map<string, Link>()
-  const add = (kind: LinkKind, value: string) => {
-    if (value !== '') links.set(`${kind}:${value}`, { kind, key: `${kind}:${value}` })
+  const add = (kind: LinkKind, value: string, leads: boolean, precedes = false) => {
+    const key = `${kind}:${value}`
+    const known = links.get(key)
+    if (value !== '' && (known === undefined || (leads && !known.leads))) links.set(key, { kind, key, leads, precedes })
   }
   for (const entity of signal.entities) {
+    // Of a correlation, context is what only few of its parts have.
+    if (isCorrelation && entity.role === 'context') continue
     switch (entity.type) {
-      case 'pod':
+      case 'pod': {
+        const actsOnOthers = isAudit && entity.role === 'actor'
+        for (const alias of aliases(entity)) add('pod', alias, actsOnOthers ? isMedium : isLow)
+        break
+      }
       case 'workload':
-        for (const alias of aliases(entity)) add(entity.type, alias)
+        for (const alias of aliases(entity)) add('workload', alias, isLow)
         break
       case 'container':
-        add('container', entity.id.slice(0, CONTAINER_ID_CHARACTERS))
+        add('container', entity.id.slice(0, CONTAINER_ID_CHARACTERS), isLow)
         break
       case 'service_account':
-        if (entity.role !== 'context' && !isStoppedServiceAccount(entity.id)) add('service_account', entity.id)
+        if (entity.role === 'context' || isStoppedServiceAccount(entity.id)) break
+        if (entity.role === 'target') add('service_account', entity.id, isLow)
+        else if (!actor.hasPod) add('service_account', entity.id, isMedium)
         break
       case 'exec_session':
-        add('session', entity.id)
+        add('session', entity.id, isLow)
         break
       case 'credential':
-        if (entity.role === 'actor' && !actsForEverybody) add('credential', entity.id)
+        // A person's certificate says no more than the name; an access key of a cloud is its own.
+        if (entity.role !== 'actor' || actor.hasPod || actor.actsForEverybody) break
+        if (actor.user === null || ACCESS_KEY.test(entity.id)) add('credential', entity.id, isMedium)
+        break
+      case 'user': {
+        if (entity.role !== 'actor' || actor.address === null) break
+        if (entity.id === ANONYMOUS) add('user', `${entity.id} ${actor.address}`, isLow)
+        else if (!isStoppedUser(entity.id)) add('user', `${entity.id} ${actor.address}`, isMedium)
+        break
+      }
+      case 'source_address':
+        if (addressKind(entity.id) !== 'private') break
+        if (!isAudit) add('address', entity.id, isLow)
+        // Many people may come from one private address, and all requests that a node has translated.
+        else if (actor.user === null) add('address', entity.id, false)
+        break
+      case 'node':
+        if (entity.role === 'actor') add('node', entity.id, isMedium)
+        else if (!isAudit && (isEscape || (isOnNode && isLow))) add('node', entity.id, false, true)
+        break
+      case 'indicator':
+        if (entity.role !== 'target' || goesWhereManyGo || METADATA.has(entity.id)) break
+        add('indicator', entity.id, addressKind(entity.id) === 'public' ? isLow : isMedium)
+        break
+      case 'cloud_identity':
+        // Whoever is given a key uses it next: it ties as a target, too. In audit logs of EKS it is the credential of a person.
+        if (entity.role !== 'context' && ACCESS_KEY.test(entity.id)) {
+          add('cloud_key', entity.id, isLow)
+          add('credential', entity.id, isLow)
+        }
         break
       default:
         break

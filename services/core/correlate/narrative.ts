@@ -1,7 +1,7 @@
 import type { Entity, EntityType, Signal, SourceType, TimelineEntry } from '../../../schemas/generated/types.ts'
 import { severityRank } from '../severity.ts'
 import { phrase } from './entities.ts'
-import type { Score } from './score.ts'
+import { type Score, SOURCE_NAMES } from './score.ts'
 import { tacticWords } from './tactics.ts'
 import { clockText, counted, laterText, listed, plainText } from './text.ts'
 
@@ -14,11 +14,6 @@ const MAX_STEP_BYTES = 140
 const MAX_SESSIONS = 5
 const MAX_COMMANDS = 6
 const MAX_COMMAND_BYTES = 80
-
-const SOURCE_NAMES: Readonly<Record<SourceType, string>> = {
-  audit: 'the API audit log',
-  runtime: 'the container runtime'
-}
 
 /** What an incident's words are made from. */
 export interface Facts {
@@ -126,11 +121,18 @@ export function narrativeOf(facts: Facts, notes: readonly string[] = []): string
   const to = clockText(last.time)
   const when = from === to ? `At ${from} UTC` : `Between ${from} and ${laterText(from, to)} UTC`
   const sentences = [
-    `${when}, ${counted(signals.length, 'signal')} of ${counted(rules, 'rule')} tell of one course of events in cluster ${first.cluster.name || first.cluster.id}, seen by ${sources.map((source) => SOURCE_NAMES[source]).join(' and ')}.`
+    `${when}, ${counted(signals.length, 'signal')} of ${counted(rules, 'rule')} tell of one course of events in cluster ${first.cluster.name || first.cluster.id}, seen by ${listed(sources.map((source) => SOURCE_NAMES[source]))}.`
   ]
 
   const actors = actorsOf(entities)
-  const addresses = phrases(entities, ['source_address'], ['actor', 'target', 'context'])
+  const asked = new Set(
+    signals.filter(({ source }) => source === 'audit').flatMap((signal) => signal.entities.map(({ id }) => id))
+  )
+  const addresses = phrases(
+    entities.filter(({ id }) => asked.has(id)),
+    ['source_address'],
+    ['actor', 'target', 'context']
+  )
   if (actors.length > 0) {
     const origin = addresses.length > 0 ? `, from ${listed(addresses, 4)}` : ''
     sentences.push(`Acting through the API: ${listed(actors)}${origin}.`)

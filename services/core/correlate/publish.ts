@@ -1,6 +1,7 @@
 import type { Incident, IncidentStatus, PublishedIncident } from '../../../schemas/generated/types.ts'
 import { buildIncident, mergedIncident } from './incident.ts'
 import { bySignalTime, type ClusterState, type Group, noteIncident } from './state.ts'
+import { judgedOf } from './verdicts.ts'
 
 function inOrder(groups: Iterable<Group>): Group[] {
   return [...groups].sort((a, b) => {
@@ -27,8 +28,9 @@ function remember(state: ClusterState, incident: Incident, group: Group, first_s
 
 function publishGroup(state: ClusterState, group: Group, id: string, status: IncidentStatus): Incident {
   const revision = nextRevision(state.published.get(id), group.members.length, status)
+  const judged = judgedOf(state, group.members)
   const incident = buildIncident(
-    { id, revision, status },
+    { id, revision, status, verdict: judged.status, assignee: judged.assignment?.assignee ?? null },
     group.members.map(({ signal }) => signal)
   )
   remember(state, incident, group, group.members[0]?.signal.id ?? '')

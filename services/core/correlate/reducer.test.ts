@@ -26,6 +26,22 @@ function signalsOf(incident: Incident | undefined): readonly string[] {
 }
 
 const web = podOf('uid-web', 'shop/web-1')
+/** Two requests a minute apart, by these users from addresses that end like this. */
+const people = (users: readonly string[], addresses: readonly string[]): readonly SignalSketch[] =>
+  users.map((user, minute) => ({
+    id: ['a', 'b'][minute] ?? '',
+    minute,
+    source: 'audit',
+    entities: [entityOf('user', user, 'actor'), entityOf('source_address', `198.51.100.${addresses[minute]}`)]
+  }))
+/** Two pods that talk to the same host. */
+const talking = (host: string, more: Partial<SignalSketch>): readonly SignalSketch[] =>
+  ['a', 'b'].map((id, minute) => ({
+    id,
+    minute,
+    entities: [entityOf('pod', id, 'actor'), entityOf('indicator', host, 'target')],
+    ...more
+  }))
 const account = entityOf('service_account', 'shop/web', 'actor')
 
 describe('what ties signals together', () => {
@@ -84,7 +100,12 @@ describe('what ties signals together', () => {
       ]
     ],
     [
-      "a kubelet's credential",
+      'requests with the credential of a node, within minutes',
+      true,
+      ['a', 'b'].map((id, minute) => ({ id, minute, source: 'audit', entities: [entityOf('node', 'n1', 'actor')] }))
+    ],
+    [
+      "a kubelet's credential, half an hour apart",
       false,
       [
         {
@@ -95,7 +116,7 @@ describe('what ties signals together', () => {
         },
         {
           id: 'b',
-          minute: 1,
+          minute: 30,
           source: 'audit',
           entities: [entityOf('node', 'n1', 'actor'), entityOf('credential', 'X=1', 'actor')]
         }
@@ -115,14 +136,82 @@ describe('what ties signals together', () => {
       }))
     ],
     [
-      'node, image, address, user and indicator',
+      'image, node, address without a user, and the metadata service',
       false,
       ['a', 'b'].map((id, minute) => ({
         id,
         minute,
-        entities: (['node', 'image', 'source_address', 'user', 'indicator'] as const).map((type) =>
-          entityOf(type, 'same', 'actor')
-        )
+        entities: [
+          ...(['image', 'node', 'source_address'] as const).map((type) => entityOf(type, 'same')),
+          entityOf('pod', id, 'actor'),
+          entityOf('indicator', '169.254.169.254', 'target')
+        ]
+      }))
+    ],
+    [
+      'two ways out of containers of one node, which nobody used the credential of',
+      false,
+      ['a', 'b'].map((id, minute) => ({
+        id,
+        minute,
+        techniques: ['T1611'],
+        entities: [entityOf('pod', id, 'actor'), entityOf('node', 'n1')]
+      }))
+    ],
+    [
+      'a way out of a container, and the credential of its node used after',
+      true,
+      [
+        { id: 'a', minute: 0, techniques: ['T1611'], entities: [web, entityOf('node', 'n1')] },
+        { id: 'b', minute: 5, source: 'audit', entities: [entityOf('node', 'n1', 'actor')] }
+      ]
+    ],
+    [
+      'a way out of a container, and the credential of its node used before',
+      false,
+      [
+        { id: 'a', minute: 5, techniques: ['T1611'], entities: [web, entityOf('node', 'n1')] },
+        { id: 'b', minute: 0, source: 'audit', entities: [entityOf('node', 'n1', 'actor')] }
+      ]
+    ],
+    [
+      'requests without credentials from one address',
+      true,
+      people(['system:anonymous', 'system:anonymous'], ['9', '9'])
+    ],
+    [
+      'requests without credentials from two addresses',
+      false,
+      people(['system:anonymous', 'system:anonymous'], ['9', '8'])
+    ],
+    ['a person from one address', true, people(['alice', 'alice'], ['9', '9'])],
+    ['a person from two addresses', false, people(['alice', 'alice'], ['9', '8'])],
+    ['two people from one address', false, people(['alice', 'bob'], ['9', '9'])],
+    ['pods that talk to one bare address', true, talking('203.0.114.7', {})],
+    ['pods that talk to one name', true, talking('files.example.org', {})],
+    ['pods that weakly talk to one name', false, talking('files.example.org', { severity: 'low' })],
+    ['pods that mine in one pool', false, talking('203.0.114.7', { techniques: ['T1496.001'] })],
+    [
+      'what goes on in a pod, and the token of another pod used from its address',
+      true,
+      [
+        { id: 'a', minute: 0, entities: [web, entityOf('source_address', '10.1.2.3')] },
+        {
+          id: 'b',
+          minute: 5,
+          source: 'audit',
+          entities: [entityOf('pod', 'uid-cart', 'actor', 'shop/cart-1'), entityOf('source_address', '10.1.2.3')]
+        }
+      ]
+    ],
+    [
+      'requests of two pods that come with the address of their node',
+      false,
+      ['a', 'b'].map((id, minute) => ({
+        id,
+        minute,
+        source: 'audit',
+        entities: [entityOf('pod', id, 'actor'), entityOf('source_address', '10.0.1.9')]
       }))
     ],
     [
@@ -144,8 +233,74 @@ describe('what ties signals together', () => {
     ]
   ]
   it.each(cases)('%s: %s', (_name, joined, sketches) => {
-    const { open } = run([sketches.map((sketch) => ({ severity: 'medium', ...sketch }))])
-    expect(open.length).toBe(joined ? 1 : sketches.length)
+    const strong = { id: 'strong', minute: 1, code: 'R65', tactics: ['impact'], severity: 'medium' } as const
+    // What is weak is no incident by itself: something stronger in the first pod makes it one.
+    const isWeak = sketches.some(({ severity }) => severity === 'low')
+    const batch = sketches.map((sketch) => ({ severity: 'medium' as const, ...sketch }))
+    const first = sketches[0]?.entities ?? []
+    const { open } = run([isWeak ? [...batch, { ...strong, entities: first.slice(0, 1) }] : batch])
+    if (isWeak) expect(open.map(signalsOf)).toEqual([joined ? ['a', 'b', 'strong'] : ['a', 'strong']])
+    else expect(open.length).toBe(joined ? 1 : sketches.length)
+  })
+})
+
+describe('what only follows', () => {
+  const deployer = entityOf('pod', 'uid-deployer', 'actor', 'gitops/deployer-1')
+  const change = (id: string, minute: number): SignalSketch => ({
+    id,
+    minute,
+    source: 'audit',
+    entities: [deployer, entityOf('workload', `uid-${id}`, 'target', `Deployment/shop/${id}`)]
+  })
+  const alice = [entityOf('user', 'alice', 'actor'), entityOf('source_address', '198.51.100.9')]
+
+  it('what a deployment system changes is tied to what goes on there, and not to its other work', () => {
+    const attack: SignalSketch = {
+      id: 'attack',
+      minute: 9,
+      severity: 'high',
+      entities: [entityOf('workload', 'uid-web')]
+    }
+    const { open } = run([[change('web', 0), change('cart', 1), change('db', 2), attack]])
+    expect(open.map(signalsOf)).toEqual([['attack', 'web']])
+  })
+
+  it('when something is wrong with the deployment system itself, all its work belongs to it', () => {
+    const attack: SignalSketch = { id: 'attack', minute: 9, severity: 'high', entities: [deployer] }
+    const { open } = run([[change('web', 0), change('cart', 1), attack]])
+    expect(open.map(signalsOf)).toEqual([['attack', 'cart', 'web']])
+  })
+
+  it('a developer who enters two pods that are attacked does not make the attacks one', () => {
+    const enter = (id: string, minute: number): SignalSketch => ({
+      id,
+      minute,
+      source: 'audit',
+      severity: 'informational',
+      entities: [...alice, entityOf('pod', `uid-${id}`, 'target', `shop/${id}`)]
+    })
+    const attacks = ['web', 'cart'].map(
+      (pod, minute): SignalSketch => ({
+        id: `attack-${pod}`,
+        minute: 20 + minute,
+        severity: 'high',
+        entities: [entityOf('pod', `uid-${pod}`, 'actor', `shop/${pod}`)]
+      })
+    )
+    const { open } = run([[enter('web', 0), enter('cart', 5), ...attacks]])
+    expect(open.map(signalsOf).sort()).toEqual([
+      ['attack-cart', 'cart'],
+      ['attack-web', 'web']
+    ])
+  })
+
+  it('the order of arrival does not matter to what follows', () => {
+    const attack: SignalSketch = { id: 'attack', minute: 1, severity: 'high', entities: [deployer] }
+    const all = [change('web', 0), attack, change('cart', 2)]
+    for (const order of [all, all.toReversed()]) {
+      const { open } = run(order.map((sketch) => [sketch]))
+      expect(open.map(signalsOf)).toEqual([['attack', 'cart', 'web']])
+    }
   })
 })
 
@@ -178,7 +333,7 @@ describe('identity and revisions', () => {
   const three: readonly SignalSketch[] = [
     { id: 'a', minute: 0, severity: 'medium', entities: [web] },
     { id: 'b', minute: 10, severity: 'medium', entities: [account] },
-    { id: 'c', minute: 20, severity: 'medium', source: 'audit', entities: [web, account] }
+    { id: 'c', minute: 20, severity: 'medium', entities: [web, { ...account, role: 'target' }] }
   ]
 
   it('two incidents that turn out to be one keep the id of the earlier, and the other points there', () => {

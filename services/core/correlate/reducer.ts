@@ -17,6 +17,7 @@ import {
   type StoredSignal,
   storedSignal
 } from './state.ts'
+import { takeVerdict, verdictDefect } from './verdicts.ts'
 import { succeeded, withdraw } from './withdraw.ts'
 
 export interface RefusedSignal {
@@ -50,6 +51,7 @@ export interface CorrelateOutputs {
 
 interface Intake {
   readonly seeds: Set<StoredSignal>
+  readonly verdicts: Signal[]
   readonly refused: RefusedSignal[]
   accepted: number
   duplicates: number
@@ -63,10 +65,14 @@ function take(
   settings: CorrelateSettings,
   annotate: Annotate
 ): Intake {
-  const intake: Intake = { seeds: new Set(), refused: [], accepted: 0, duplicates: 0, ahead_of_clock: 0 }
+  const intake: Intake = { seeds: new Set(), verdicts: [], refused: [], accepted: 0, duplicates: 0, ahead_of_clock: 0 }
   const memory_us = (settings.close_idle_ms + settings.reopen_ms + settings.allowed_lateness_ms) * 1000
   const latest = now + settings.clock_tolerance_ms * 1000
   for (const signal of signals) {
+    if (signal.role === 'verdict') {
+      intake.verdicts.push(signal)
+      continue
+    }
     const defect =
       signal.cluster.id === state.cluster_id ? defectOf(signal) : `it is not from cluster ${state.cluster_id}`
     if (defect !== null) {
@@ -104,6 +110,26 @@ function take(
   return intake
 }
 
+/** Applies the verdicts of a batch to the groups as they are with its signals. */
+function judge(state: ClusterState, { verdicts, refused }: Intake): ReadonlySet<Group> {
+  const judged = new Set<Group>()
+  for (const signal of verdicts) {
+    const defect = defectOf(signal) ?? verdictDefect(signal)
+    if (defect !== null || signal.verdict === null) {
+      const reason = `signal ${signal.id.slice(0, 64)}: ${defect}`
+      refused.push({ signal, code: 'CORRELATE_SIGNAL_UNUSABLE', reason })
+      continue
+    }
+    const group = takeVerdict(state, signal.verdict)
+    if (group !== null) judged.add(group)
+    else {
+      const reason = `verdict ${signal.id} is about incident ${signal.verdict.incident.slice(0, 64)}, which is not remembered`
+      refused.push({ signal, code: 'CORRELATE_VERDICT_UNKNOWN', reason })
+    }
+  }
+  return judged
+}
+
 /**
  * The correlator: takes signals of one cluster, in any order, and says which incidents they make.
  *
@@ -130,15 +156,16 @@ export function correlate(
   const regrouping = regroup(state, [...intake.seeds, ...withdrawal.seeds], settings)
   const { formed, sealed } = regrouping
   const replaced = new Set([...regrouping.replaced, ...succeeded(state, withdrawal, signals)])
-  for (const group of formed) {
+  const judged = judge(state, intake)
+  for (const group of new Set([...formed, ...judged])) {
     if (group.isSealed && !group.isIncident) state.next_due = 0
-    state.next_due = Math.min(state.next_due, dueAt(group, settings))
+    state.next_due = Math.min(state.next_due, dueAt(state, group, settings))
   }
   const isDue = state.watermark >= state.next_due
   const expiry = expire(state, settings)
   const eviction = evict(state, settings)
 
-  const changed = new Set<Group>([...formed, ...expiry.changed, ...eviction.changed])
+  const changed = new Set<Group>([...formed, ...judged, ...expiry.changed, ...eviction.changed])
   const incidents = publish(state, changed, replaced)
   for (const group of new Set([...expiry.forgotten, ...eviction.forgotten])) dissolve(state, group, settings)
   if (isDue || replaced.size > 0) forgetRecords(state, settings)

@@ -24,7 +24,7 @@ const MAX_ENTITIES_PER_ROLE = 12
 const DAY_US = 86_400_000_000
 
 function headLines(incident: Incident, { width, style }: Rendering): readonly string[] {
-  const { severity, score, status, revision, cluster, sources, first, last } = incident
+  const { severity, score, status, revision, cluster, sources, first, last, assignee } = incident
   const label = severity.toUpperCase()
   const [title = '', ...more] = wrapped(incident.title, width - label.length - 2)
   const from = clockText(first)
@@ -35,6 +35,7 @@ function headLines(incident: Incident, { width, style }: Rendering): readonly st
     incident.merged_into === null ? status : `merged into ${incident.merged_into}`,
     `revision ${revision}`,
     `cluster ${cluster.name || cluster.id}`,
+    ...(assignee === null ? [] : [`assigned to ${assignee}`]),
     sources.join(' + '),
     `${span} UTC`
   ]
@@ -43,6 +44,16 @@ function headLines(incident: Incident, { width, style }: Rendering): readonly st
     ...more.map((line) => ' '.repeat(label.length + 2) + style('bold', line)),
     ...wrapped(`${facts.join(' · ')} · ${incident.id}`, width).map((line) => style('dim', line))
   ]
+}
+
+/** What an analyst decided, and why. */
+function verdictLines({ verdict }: Incident, { width, style }: Rendering): readonly string[] {
+  if (verdict === null) return []
+  const { action, by, time, until, reason } = verdict
+  const what = { close: 'closed', reopen: 'opened again', assign: 'assigned', suppress: 'suppressed' }[action]
+  const end = until === null ? '' : ` until ${clockText(until)}`
+  const why = reason === null ? '' : `: ${reason}`
+  return wrapped(`${what}${end} by ${by} at ${clockText(time)} UTC${why}`, width).map((line) => style('yellow', line))
 }
 
 function timelineLine(entry: TimelineEntry, withDate: boolean, { width, style }: Rendering): string {
@@ -115,6 +126,7 @@ export function renderIncident(incident: Incident, rendering: Rendering): string
   const playbook = incident.playbook === null ? [] : [`  ${fitted(incident.playbook, width - 2)}`]
   return [
     ...headLines(incident, sized),
+    ...verdictLines(incident, sized),
     '',
     ...wrapped(incident.narrative, width),
     ...part('Timeline', timelineLines(incident, sized)),

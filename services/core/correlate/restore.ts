@@ -14,6 +14,7 @@ import {
   type StoredSignal,
   storedSignal
 } from './state.ts'
+import { restoreVerdicts } from './verdicts.ts'
 
 function apply(
   state: ClusterState,
@@ -31,6 +32,8 @@ function apply(
     const members = sealed.get(entry.sealed)
     if (members === undefined) sealed.set(entry.sealed, [stored])
     else members.push(stored)
+  } else if (entry.kind === 'verdict') {
+    restoreVerdicts(state, entry.key, entry.document)
   } else if (entry.kind !== 'marker') {
     throw new WeirError(
       CORRELATE_ERRORS,

@@ -1,7 +1,7 @@
 import type { Severity, Signal, SourceType } from '../../../schemas/generated/types.ts'
 import { SEVERITIES, severityRank } from '../severity.ts'
 import { inKillChainOrder, tacticWords } from './tactics.ts'
-import { counted } from './text.ts'
+import { counted, listed } from './text.ts'
 
 /**
  * The table an incident's score is added up from; 0 to 100.
@@ -16,6 +16,8 @@ import { counted } from './text.ts'
  * | only one half saw it | at most 69, and at most 34 with no signal above low |
  *
  * Informational signals tell what happened beside and raise nothing: people and controllers give any number of them every day.
+ *
+ * The trail of the cloud account is a third source: two of the three count as both halves.
  *
  * So whatever both halves saw with a medium signal and two tactics outranks everything that only one saw.
  */
@@ -63,8 +65,17 @@ function touchesKubeSystem({ entities, outcome }: Signal): boolean {
   return entities.some(({ role, id, name }) => role === 'target' && (KUBE_SYSTEM.test(id) || KUBE_SYSTEM.test(name)))
 }
 
+/** Sources as they read in a sentence. */
+export const SOURCE_NAMES: Readonly<Record<SourceType, string>> = {
+  audit: 'the API audit log',
+  runtime: 'the container runtime',
+  cloud: "the cloud account's trail"
+}
+
+const SOURCES: readonly SourceType[] = ['audit', 'runtime', 'cloud']
+
 export function sourcesOf(signals: readonly Signal[]): readonly SourceType[] {
-  return (['audit', 'runtime'] as const).filter((source) =>
+  return SOURCES.filter((source) =>
     signals.some((signal) => signal.source === source || signal.sources.includes(source))
   )
 }
@@ -91,7 +102,8 @@ export function scoreOf(signals: readonly Signal[]): Score {
   const worst = SEVERITIES[Math.max(...signals.map(({ severity }) => severityRank(severity)))] ?? 'informational'
   const tactics = inKillChainOrder(signals.filter(isAtLeast('low')).flatMap((signal) => signal.tactics))
   const isSerious = severityRank(worst) >= severityRank('medium')
-  const seenByBoth = sourcesOf(signals).length > 1
+  const sources = sourcesOf(signals)
+  const seenByBoth = sources.length > 1
   const reasons: string[] = [`the most severe signal is ${worst}`]
 
   let score: number = POINTS.severity[worst]
@@ -111,7 +123,9 @@ export function scoreOf(signals: readonly Signal[]): Score {
     const weighs = isSerious || tactics.length >= 5
     score += weighs ? POINTS.both : POINTS.both_weak
     if (isSerious && tactics.length >= 2) score = Math.max(score, POINTS.both_floor)
-    reasons.push('both the API audit log and the container runtime saw it')
+    reasons.push(
+      `${sources.length === 2 ? 'both ' : ''}${listed(sources.map((source) => SOURCE_NAMES[source]))} saw it`
+    )
   } else {
     score = Math.min(score, isSerious ? POINTS.single_cap : POINTS.single_low_cap)
   }

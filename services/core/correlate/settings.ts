@@ -3,7 +3,19 @@ const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
 /** Kinds of keys by which two signals can belong to one attack. */
-export const LINK_KINDS = ['pod', 'container', 'workload', 'service_account', 'credential', 'session'] as const
+export const LINK_KINDS = [
+  'pod',
+  'container',
+  'workload',
+  'service_account',
+  'credential',
+  'user',
+  'address',
+  'node',
+  'indicator',
+  'cloud_key',
+  'session'
+] as const
 export type LinkKind = (typeof LINK_KINDS)[number]
 
 export interface CorrelateSettings {
@@ -33,7 +45,8 @@ export interface CorrelateSettings {
 /**
  * Windows and limits follow Cortex XSIAM's published case thresholds (14 days idle, 30 days, 1,000 alerts, 6 hours to reopen)
  * and common practice for kill chains: a day for what is one running thing (pod, container, workload), an hour for identities,
- * since tokens are renewed hourly and many hands may share one.
+ * since tokens are renewed hourly and many hands may share one. An access key of a cloud is one session's or one user's; sessions
+ * last twelve hours at most.
  */
 export const DEFAULT_CORRELATE_SETTINGS: CorrelateSettings = {
   link_windows_ms: {
@@ -42,6 +55,11 @@ export const DEFAULT_CORRELATE_SETTINGS: CorrelateSettings = {
     workload: DAY_MS,
     service_account: HOUR_MS,
     credential: HOUR_MS,
+    cloud_key: 12 * HOUR_MS,
+    user: HOUR_MS,
+    address: HOUR_MS,
+    node: 10 * MINUTE_MS,
+    indicator: HOUR_MS,
     session: DAY_MS
   },
   hub_signals: 50,

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import type { CorrelatorState, IncidentStatus, PublishedIncident, Signal } from '../../../schemas/generated/types.ts'
 import { type Link, linksOf } from './link-keys.ts'
 import { byCodeUnits } from './text.ts'
+import type { Judged } from './verdicts.ts'
 
 /** A signal as the correlator holds it. */
 export interface StoredSignal {
@@ -30,9 +31,12 @@ export interface Group {
   status: Exclude<IncidentStatus, 'merged'>
 }
 
-/** All signals that share a key, by time, then id. */
+/** All signals that share a key. */
 export interface Chain {
+  /** By time, then id. */
   readonly signals: StoredSignal[]
+  /** Those that lead on it, in the same order. */
+  readonly leaders: StoredSignal[]
   /** How many signals each workload has in it. */
   readonly workloads: Map<string, number>
 }
@@ -47,6 +51,8 @@ export interface ClusterState {
   readonly chains: Map<string, Chain>
   readonly groups: Set<Group>
   readonly published: Map<string, PublishedIncident>
+  /** What analysts said of the incident that began with a signal, by the signal's id. */
+  readonly verdicts: Map<string, Judged>
   /** No group or record is due for closing or forgetting before this time. */
   next_due: number
   /** What was changed since the last batch, to be written to the changelog; null is a tombstone. */
@@ -69,6 +75,7 @@ export function emptyState(cluster_id: string): ClusterState {
     chains: new Map(),
     groups: new Set(),
     published: new Map(),
+    verdicts: new Map(),
     next_due: Number.POSITIVE_INFINITY,
     changes: new Map()
   }
@@ -115,6 +122,15 @@ export function noteIncident(state: ClusterState, id: string): void {
   const published = state.published.get(id)
   const { cluster_id } = state
   state.changes.set(key, published === undefined ? null : { ...BLANK, key, cluster_id, kind: 'incident', published })
+}
+
+/** Notes that the verdicts on the incident of a signal have to be written, or deleted. */
+export function noteVerdicts(state: ClusterState, signal: string): void {
+  const key = `verdict/${signal}`
+  const judged = state.verdicts.get(signal)
+  const { cluster_id } = state
+  const document = JSON.stringify({ signal, judged })
+  state.changes.set(key, judged === undefined ? null : { ...BLANK, key, cluster_id, kind: 'verdict', document })
 }
 
 export function noteClock(state: ClusterState): void {

@@ -13,6 +13,8 @@ export type Atom =
   | { readonly kind: 'literal'; readonly text: string; readonly place: 'start' | 'end' | 'inside' }
   | { readonly kind: 'number'; readonly value: number }
   | { readonly kind: 'range'; readonly range: AddressRange }
+  /** There is a value. */
+  | { readonly kind: 'present' }
 
 /** An atom about the values that an item looks at. */
 export interface Condition {
@@ -47,6 +49,7 @@ const PLACE_SCORES = { start: 1, inside: 0, end: -1 } as const
 /** Bodies have to be parsed first, and keywords are looked for in everything. */
 const BODY_COST = 4
 const KEYWORD_COST = 8
+const PRESENT_COST = 20
 
 function atomScore(atom: Atom): number {
   switch (atom.kind) {
@@ -63,6 +66,9 @@ function atomScore(atom: Atom): number {
       const bits = 128 - (atom.range.last - atom.range.first).toString(2).length
       return Math.max(0, (bits - 96) / 3)
     }
+    case 'present':
+      // Better than testing the rule on every event, and worse than anything else.
+      return -PRESENT_COST
   }
 }
 
@@ -78,7 +84,9 @@ function atomKey({ item, atom }: Condition): string {
         ? `${atom.place} ${atom.text}`
         : atom.kind === 'exact'
           ? atom.text
-          : String(atom.value)
+          : atom.kind === 'number'
+            ? String(atom.value)
+            : ''
   return `${item.number} ${atom.kind} ${what}`
 }
 
@@ -141,6 +149,8 @@ function atomsOf(test: ValueTest): readonly Atom[] | null {
       return [{ kind: 'exact', text: String(test.value) }]
     case 'range':
       return [{ kind: 'range', range: test.range }]
+    case 'exists':
+      return test.value ? [{ kind: 'present' }] : null
     case 'one_of':
       return anyOf(test.tests.map(atomsOf))
     default:

@@ -150,11 +150,16 @@ function verdictOf(node: RuleNode, items: ReadonlyMap<ItemNode, CompiledItem>, v
       return verdictOf(node.child, items, view)
     case 'not':
       return negateVerdict(verdictOf(node.child, items, view))
-    default:
-      return combineVerdicts(
-        node.kind,
-        node.children.map((child) => verdictOf(child, items, view))
-      )
+    default: {
+      const decisive = node.kind === 'and' ? 'false' : 'true'
+      let isUnknown = false
+      for (const child of node.children) {
+        const verdict = verdictOf(child, items, view)
+        if (verdict === decisive) return decisive
+        if (verdict === 'unknown') isUnknown = true
+      }
+      return isUnknown ? 'unknown' : negateVerdict(decisive)
+    }
   }
 }
 
@@ -179,11 +184,11 @@ export function compileDetection(
     else items.set(item, compiled)
   }
   if (wrong) return null
-  return {
-    node,
-    test: compileNode(node, items),
-    verdict: (view) => verdictOf(node, items, view),
-    items,
-    readsBodies: [...items.values()].some(({ bodies }) => bodies.length > 0)
-  }
+  const readsBodies = [...items.values()].some(({ bodies }) => bodies.length > 0)
+  const test = compileNode(node, items)
+  // Without bodies there is nothing that could be left out.
+  const verdict = readsBodies
+    ? (view: EventView) => verdictOf(node, items, view)
+    : (view: EventView) => (test(view) ? ('true' as const) : ('false' as const))
+  return { node, test, verdict, items, readsBodies }
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { EnrichedEvent } from '../../../schemas/generated/types.ts'
 import { auditEvent, runtimeEvent } from '../../../test/support/enriched-event.ts'
+import { cloudEvent } from '../../cli/rule-tests/test-events.ts'
+import { linksOf } from '../correlate/link-keys.ts'
 import { ancestryOf, entitiesOf } from './entities.ts'
 
 /** Entities as `role type id`, sorted. */
@@ -180,5 +182,71 @@ describe('ancestry', () => {
 
   it('of an API request is empty', () => {
     expect(ancestryOf(auditEvent({ verb: 'get' }))).toEqual([])
+  })
+})
+
+describe("entities of a cloud's trail", () => {
+  const session = {
+    type: 'AssumedRole',
+    principalId: 'AROAEXAMPLEROLE000001:s',
+    arn: 'arn:aws:sts::111122223333:assumed-role/web/s',
+    accessKeyId: 'ASIAEXAMPLESESSION01',
+    sessionContext: { sessionIssuer: { type: 'Role', arn: 'arn:aws:iam::111122223333:role/web' } }
+  }
+
+  it('are the key of the session, its role, the address and what it is about', () => {
+    const event = cloudEvent({
+      eventSource: 'secretsmanager.amazonaws.com',
+      eventName: 'GetSecretValue',
+      userIdentity: session,
+      sourceIPAddress: '175.102.182.6',
+      resources: [{ ARN: 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop' }]
+    })
+    expect(entities(event)).toEqual([
+      'actor cloud_identity ASIAEXAMPLESESSION01',
+      'context cloud_identity arn:aws:iam::111122223333:role/web',
+      'context source_address 175.102.182.6',
+      'target object arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop'
+    ])
+    expect(entitiesOf(event)[0]?.name).toBe(session.arn)
+  })
+
+  it('are the service account that takes a role, and the key it is given', () => {
+    const event = cloudEvent({
+      eventName: 'AssumeRoleWithWebIdentity',
+      userIdentity: { type: 'WebIdentityUser', userName: 'system:serviceaccount:shop:web' },
+      sourceIPAddress: '175.102.182.6',
+      responseElements: { credentials: { accessKeyId: 'ASIAEXAMPLESESSION01' } }
+    })
+    expect(entities(event)).toEqual([
+      'actor service_account shop/web',
+      'context source_address 175.102.182.6',
+      'target cloud_identity ASIAEXAMPLESESSION01'
+    ])
+  })
+
+  it('have whoever has no key by name', () => {
+    expect(entities(cloudEvent({ userIdentity: { type: 'Root', arn: 'arn:aws:iam::111122223333:root' } }))[0]).toBe(
+      'actor cloud_identity arn:aws:iam::111122223333:root'
+    )
+  })
+
+  it('go with the credential of a person in the audit log of EKS, and not with that of a node', () => {
+    const medium = { severity: 'medium' as const, techniques: [], parts: [] }
+    const user = (username: string) => ({ username, extra: { accessKeyId: ['ASIAEXAMPLESESSION01'] } })
+    const keys = (username: string) =>
+      linksOf({
+        ...medium,
+        source: 'audit',
+        entities: entitiesOf(request('list', { resource: 'pods' }, { user: user(username) }))
+      }).map(({ key }) => key)
+    expect(keys('alice')).toContain('credential:ASIAEXAMPLESESSION01')
+    expect(keys('system:node:ip-10-0-0-1')).toEqual([])
+    const cloud = linksOf({
+      ...medium,
+      source: 'cloud',
+      entities: entitiesOf(cloudEvent({ userIdentity: session }))
+    }).map(({ key }) => key)
+    expect(cloud).toEqual(['cloud_key:ASIAEXAMPLESESSION01', 'credential:ASIAEXAMPLESESSION01'])
   })
 })

@@ -1,6 +1,15 @@
-import type { EnrichedEvent, Entity, EntityRole, EntityType, Pod, Workload } from '../../../schemas/generated/types.ts'
+import type {
+  CloudEvent,
+  EnrichedEvent,
+  Entity,
+  EntityRole,
+  EntityType,
+  Pod,
+  Workload
+} from '../../../schemas/generated/types.ts'
 import { isPublicAddress } from '../enrich/client-address.ts'
 import { workloadKindOfResource } from '../enrich/workload-kinds.ts'
+import { urlsIn } from './facts/address.ts'
 import { EVENT_LIMITS } from './limits.ts'
 import { plainLine } from './plain-text.ts'
 
@@ -11,11 +20,18 @@ import { plainLine } from './plain-text.ts'
 
 const ROLE_STRENGTH: Readonly<Record<EntityRole, number>> = { actor: 2, target: 1, context: 0 }
 
-/** Where kubelet mounts the token of a pod's service account; /var/run is a link to /run in most images. */
-const TOKEN_FOLDER = /^(?:\/var)?\/run\/secrets\/kubernetes\.io\/serviceaccount(?:\/|$)/
+/** Where kubelet mounts the tokens of a pod's service account, for the API and for a role in AWS; /var/run is a link to /run in most images. */
+const TOKEN_FOLDER =
+  /^(?:\/var)?\/run\/secrets\/(?:kubernetes\.io|(?:pods\.)?eks\.amazonaws\.com)\/serviceaccount(?:\/|$)/
 
 /** Addresses of cloud metadata: link-local, and still what an attack is about. */
 const METADATA_ADDRESSES: ReadonlySet<string> = new Set(['169.254.169.254', '169.254.170.2'])
+
+/** Where EKS's authenticator puts the id of the access key that a request was signed with. */
+const EKS_ACCESS_KEY = 'accessKeyId'
+
+/** Resources of one request to a cloud that are worth an entity. */
+const MOST_RESOURCES = 8
 
 type Add = (type: EntityType, id: string | null | undefined, name: string | null | undefined, role: EntityRole) => void
 
@@ -73,6 +89,9 @@ function addAudit(event: EnrichedEvent, add: Add): void {
     else if (actor.kind === 'node') add('node', actor.node_name, actor.node_name, 'actor')
     else add('user', actor.name, actor.name, 'actor')
     add('credential', actor.credential_id, actor.credential_id, 'actor')
+    // Whoever comes with an identity of AWS has signed with an access key, which EKS writes down; the trail has the same.
+    const key = event.audit?.user.extra[EKS_ACCESS_KEY]?.[0]
+    if (actor.kind === 'user' && actor.credential_id === null) add('credential', key, key, 'actor')
     if (actor.pod_uid !== null) {
       const namespace = actor.service_account?.split('/')[0] ?? null
       add('pod', actor.pod_uid, actor.pod_name === null ? actor.pod_uid : scoped(namespace, actor.pod_name), 'actor')
@@ -81,6 +100,29 @@ function addAudit(event: EnrichedEvent, add: Add): void {
   add('source_address', event.source_ip, event.source_ip, 'context')
   addTarget(event, add)
   for (const image of pod_spec?.images ?? []) add('image', image, image, 'target')
+}
+
+/** An access key names a session or a user's credential: whatever is done with it is done by the same hands. */
+function addCloud(event: EnrichedEvent, cloud: CloudEvent, add: Add): void {
+  const { userIdentity: identity, workload, issued_key_id } = cloud
+  const name = identity.arn ?? identity.userName ?? identity.principalId
+  // The service that takes a role for a pod is not who acts.
+  const isForPod = workload !== null && workload.service_account !== null
+  if (isForPod) add('service_account', workload.service_account, workload.service_account, 'actor')
+  else if (identity.accessKeyId === null)
+    add('cloud_identity', name ?? identity.invokedBy, name ?? identity.invokedBy, 'actor')
+  if (!isForPod) add('cloud_identity', identity.accessKeyId, name, 'actor')
+  if (!isForPod)
+    add(
+      'cloud_identity',
+      identity.sessionContext?.sessionIssuer?.arn,
+      identity.sessionContext?.sessionIssuer?.arn,
+      'context'
+    )
+  addPod(event.pod, 'actor', add)
+  add('source_address', event.source_ip, event.source_ip, 'context')
+  add('cloud_identity', issued_key_id, issued_key_id, 'target')
+  for (const { ARN } of cloud.resources.slice(0, MOST_RESOURCES)) add('object', ARN, ARN, 'target')
 }
 
 /** Names that resolve inside the cluster or the pod say nothing about where an attack goes. */
@@ -95,6 +137,19 @@ function addDestination(event: EnrichedEvent, add: Add): void {
   if (domain !== null && domain !== '' && !isInternalName(domain)) add('indicator', domain, domain, 'target')
   else if (address !== null && (isPublicAddress(address) || METADATA_ADDRESSES.has(address))) {
     add('indicator', address, address, 'target')
+  }
+}
+
+/** Most hosts of URLs of one command line that are taken as indicators. */
+const MAX_URL_HOSTS = 4
+
+/** Whom a program was told to talk to: a connection may be made by another process, and be seen by no sensor. */
+function addUrlHosts(event: EnrichedEvent, add: Add): void {
+  if (event.runtime?.category !== 'process') return
+  for (const { scheme, host, kind } of urlsIn(event.runtime.process?.command_line ?? null).slice(0, MAX_URL_HOSTS)) {
+    // A mining pool is where everybody who mines goes.
+    if (scheme?.startsWith('stratum') === true) continue
+    if (kind === 'public' || (kind === 'name' && !isInternalName(host))) add('indicator', host, host, 'target')
   }
 }
 
@@ -113,7 +168,10 @@ function addRuntime(event: EnrichedEvent, add: Add): void {
   add('node', node, node, 'context')
   const image = container?.image_name ?? container?.image_id
   add('image', image, image, 'context')
+  // The pod's own address is what the API server sees of requests from it, whoever's credential they carry.
+  if (pod?.ip != null && pod.host_network !== true) add('source_address', pod.ip, pod.ip, 'context')
   addDestination(event, add)
+  addUrlHosts(event, add)
 }
 
 /**
@@ -134,6 +192,7 @@ export function entitiesOf(event: EnrichedEvent): readonly Entity[] {
     }
   }
   if (event.audit !== null) addAudit(event, add)
+  else if (event.cloud !== null) addCloud(event, event.cloud, add)
   else addRuntime(event, add)
   return [...entities.values()]
 }

@@ -1,6 +1,6 @@
 import type { AuditEvent, EnrichedEvent } from '../../../schemas/generated/types.ts'
 import { plainOf } from '../avro/lazy-record.ts'
-import { type Bodies, bodiesOf } from '../bodies.ts'
+import { type Bodies, eventBodies } from '../bodies.ts'
 import { workloadKindOfResource } from '../enrich/workload-kinds.ts'
 import type { FactSubject } from './facts/fact.ts'
 import { factOf } from './facts/fact-catalogue.ts'
@@ -38,7 +38,7 @@ export interface EventView {
   readonly document: unknown
 }
 
-export function viewOf(event: EnrichedEvent, bodies: Bodies = bodiesOf(event.audit)): EventView {
+export function viewOf(event: EnrichedEvent, bodies: Bodies = eventBodies(event)): EventView {
   return { event, bodies, limits: [], request: null, response: null, keywords: null, facts: null, document: undefined }
 }
 
@@ -159,13 +159,17 @@ export function loweredOf(found: FieldValues): readonly (string | null)[] {
 /** Every text and number of the raw event, bodies included: where keywords are searched. */
 export function keywordValues(view: EventView): FieldValues {
   if (view.keywords !== null) return view.keywords
-  const { audit, runtime } = view.event
+  const { audit, runtime, cloud } = view.event
   const values: EventValue[] = []
   const pending: unknown[] = [view.document ?? plainOf(runtime)]
   if (audit !== null) {
     // Bodies are searched for what they mean; only one that cannot be read is searched as it is written.
     const { requestObject, responseObject, ...rest } = plainOf(audit)
     pending.push(rest, bodyOf(view, 'request') ?? requestObject, bodyOf(view, 'response') ?? responseObject)
+  }
+  if (cloud !== null) {
+    const { requestParameters, responseElements, ...rest } = plainOf(cloud)
+    pending.push(rest, bodyOf(view, 'request') ?? requestParameters, bodyOf(view, 'response') ?? responseElements)
   }
   for (let steps = 0; pending.length > 0; steps += 1) {
     if (steps > EVENT_LIMITS.keyword_values || pending.length > EVENT_LIMITS.keyword_values) {

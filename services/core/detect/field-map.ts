@@ -29,7 +29,7 @@ export interface Logsource {
 
 /** Which events a log source means. */
 export type EventClass =
-  | { readonly source: 'audit' }
+  | { readonly source: 'audit' | 'cloud' }
   /** Null: of any category; of any action. */
   | {
       readonly source: 'runtime'
@@ -126,8 +126,8 @@ function parseEvents(entry: SourceEntry, problems: Problems): EventClass | null 
   checkKeys(map, ['source', 'category', 'actions'], problems)
   const source = entryOf(map, 'source')
   const kind = source === undefined ? null : textOf(source, problems)
-  if (kind === 'audit') return { source: 'audit' }
-  if (kind !== 'runtime') return problems.report(map.at, 'RULE_FIELD_MAP', 'source has to be audit or runtime')
+  if (kind === 'audit' || kind === 'cloud') return { source: kind }
+  if (kind !== 'runtime') return problems.report(map.at, 'RULE_FIELD_MAP', 'source has to be audit, runtime or cloud')
   const category = entryOf(map, 'category')
   const categoryName = category === undefined ? null : textOf(category, problems)
   if (categoryName !== null && !CATEGORIES.has(categoryName)) {

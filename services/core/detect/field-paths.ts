@@ -48,7 +48,10 @@ type ModelType =
 /** Fields whose text is JSON: Avro has no type that says so. */
 const JSON_BODIES: ReadonlyMap<string, 'request' | 'response'> = new Map([
   ['audit.requestObject', 'request'],
-  ['audit.responseObject', 'response']
+  ['audit.responseObject', 'response'],
+  // Never left out by an audit level: what is not there, the request did not have.
+  ['cloud.requestParameters', 'request'],
+  ['cloud.responseElements', 'response']
 ])
 
 const LEAVES: Readonly<Record<string, FieldType>> = {
@@ -115,7 +118,8 @@ const recordAt = (name: string): RecordType => {
 const ROOTS: readonly { readonly prefix: string; readonly type: ModelType; readonly steps: readonly PathStep[] }[] = [
   { prefix: '', type: root, steps: [] },
   { prefix: 'audit.', type: recordAt('audit'), steps: [{ kind: 'property', name: 'audit' }] },
-  { prefix: 'runtime.', type: recordAt('runtime'), steps: [{ kind: 'property', name: 'runtime' }] }
+  { prefix: 'runtime.', type: recordAt('runtime'), steps: [{ kind: 'property', name: 'runtime' }] },
+  { prefix: 'cloud.', type: recordAt('cloud'), steps: [{ kind: 'property', name: 'cloud' }] }
 ]
 
 function joinedKeys(segments: readonly string[]): readonly (readonly string[])[] {
@@ -193,7 +197,7 @@ function factPath(name: string, segments: readonly string[]): FieldPath | null {
 
 /**
  * Looks a path up in the event model and among the facts.
- * @param name a path of EnrichedEvent, or of the audit or runtime event in it (`verb`, `process.name`); `[N]` after a list names
+ * @param name a path of EnrichedEvent, or of the audit, runtime or cloud event in it (`verb`, `process.name`, `eventName`); `[N]` after a list names
  *   one element, otherwise a path through a list means any element. Under requestObject, responseObject and maps every path exists
  * @returns null when the model has no such path
  */

@@ -110,6 +110,7 @@ type Reader = (view: EventView) => readonly EventValue[]
 const ROOT_READERS: Readonly<Record<string, (event: EnrichedEvent) => unknown>> = {
   audit: ({ audit }) => audit,
   runtime: ({ runtime }) => runtime,
+  cloud: ({ cloud }) => cloud,
   pod: ({ pod }) => pod,
   container: ({ container }) => container,
   workload: ({ workload }) => workload,

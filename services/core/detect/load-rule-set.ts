@@ -36,8 +36,6 @@ export interface LoadOptions {
   readonly observer?: RuleSetObserver
   /** Chooses the candidates for an event; `planByDecision` unless given. */
   readonly plan?: (rules: readonly LoadedRule[]) => Plan
-  /** Whether to load profiles and the rules that do nothing but feed them; who evaluates none says false. */
-  readonly profiles?: boolean
   /** Rules are for events that are any JSON (`viewOfRaw`): log sources and fields.yml mean nothing, every field exists. */
   readonly raw?: boolean
 }
@@ -233,7 +231,6 @@ export function loadRuleSet(files: readonly RuleFile[], options: LoadOptions = {
   const table = fieldTable()
   const loaded: LoadedRule[] = []
   const linked = linkProfiles(library)
-  const withProfiles = options.profiles !== false
   const broken = new Set<string>()
   for (const rule of library.rules) {
     const subject = map === null ? RAW : subjectOf(rule, map)
@@ -241,7 +238,6 @@ export function loadRuleSet(files: readonly RuleFile[], options: LoadOptions = {
     if (subject === null || compiled === null) continue
     const { document } = rule
     const isPart = parts.has(document.id)
-    if (!withProfiles && !isPart && linked.parts.has(document.id)) continue
     const fields = carriedFields(
       document,
       [...(carried.get(document.id) ?? []), ...(linked.carried.get(document.id) ?? [])],
@@ -262,7 +258,7 @@ export function loadRuleSet(files: readonly RuleFile[], options: LoadOptions = {
   })
   const known = new Set(loaded.map(({ document }) => document.id))
   const profiles = linked.profiles.filter(
-    ({ id, parts: fed }) => withProfiles && !broken.has(id) && fed.every((part) => known.has(part))
+    ({ id, parts: fed, releases }) => !broken.has(id) && [...fed, ...releases].every((part) => known.has(part))
   )
   const evaluated = new Set(sound.map(({ id }) => id))
   const matching = matcherOf((options.plan ?? planByDecision)(loaded), options.observer ?? {})

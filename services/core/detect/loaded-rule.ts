@@ -49,7 +49,7 @@ export interface AlertingRule {
 /** Whether an event is of one of the classes. */
 export function isOfClass(classes: readonly EventClass[], event: EnrichedEvent): boolean {
   return classes.some((wanted) => {
-    if (wanted.source === 'audit') return event.audit !== null
+    if (wanted.source !== 'runtime') return event[wanted.source] !== null
     const { runtime } = event
     if (runtime === null) return false
     if (wanted.category !== null && wanted.category !== runtime.category) return false

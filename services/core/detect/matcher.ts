@@ -1,7 +1,7 @@
 import type { EnrichedEvent } from '../../../schemas/generated/types.ts'
 import { type EventLimit, type EventView, mayBeLeftOut } from './event-view.ts'
 import { holdsAt, type LoadedFilter, type LoadedRule } from './loaded-rule.ts'
-import type { Plan } from './plan.ts'
+import type { Candidate, Plan } from './plan.ts'
 
 /** Is told what a rule set does not show in its signals. Whoever listens counts it. */
 export interface RuleSetObserver {
@@ -22,9 +22,10 @@ const NONE: readonly LoadedRule[] = []
 export function matcherOf(plan: Plan, observer: RuleSetObserver): Matcher {
   return (view) => {
     const { event } = view
-    let matching: LoadedRule[] | null = null
-    for (const { rule, test } of plan.candidates(view)) {
-      let matches = test(view)
+    let matching: Candidate[] | null = null
+    for (const candidate of plan.candidates(view)) {
+      const { rule } = candidate
+      let matches = candidate.test(view)
       if (rule.detection.readsBodies && mayBeLeftOut(view)) {
         const verdict = rule.detection.verdict(view)
         matches = verdict === 'true'
@@ -36,10 +37,12 @@ export function matcherOf(plan: Plan, observer: RuleSetObserver): Matcher {
         (filter) => holdsAt(filter, event) && filter.detection.verdict(view) === 'false'
       )
       if (silencer !== undefined) observer.filtered?.(rule, silencer, event)
-      else if (matching === null) matching = [rule]
-      else matching.push(rule)
+      else if (matching === null) matching = [candidate]
+      else matching.push(candidate)
     }
     for (const limit of view.limits) observer.limited?.(limit, event)
-    return matching ?? NONE
+    if (matching === null) return NONE
+    if (matching.length > 1) matching.sort((a, b) => a.place - b.place)
+    return matching.map(({ rule }) => rule)
   }
 }

@@ -9,13 +9,16 @@ import { isRoutedInAudit, type RoutedRule, router } from './routes.ts'
 export interface Candidate {
   readonly rule: LoadedRule
   readonly test: Predicate
+  /** Place of the rule among all. */
+  readonly place: number
 }
 
 /**
  * Chooses the rules that can match an event. Whatever it leaves out does not match, and would not be told to be left undecided
- * by the audit level; order is that of the rules.
+ * by the audit level.
  */
 export interface Plan {
+  /** Each rule at most once, in any order. */
   candidates(view: EventView): readonly Candidate[]
 }
 
@@ -24,12 +27,13 @@ const REMEMBERED = 256
 
 /** A plan that routes events by source, category and action, and tests every rule there is for them. */
 export function planByClass(rules: readonly LoadedRule[]): Plan {
-  const candidates = rules.map((rule) => ({ rule, test: rule.detection.test }))
+  const candidates = rules.map((rule, place) => ({ rule, test: rule.detection.test, place }))
   const routes = new Map<string, readonly Candidate[]>()
   return {
     candidates({ event }) {
       const { runtime } = event
-      const key = runtime === null ? 'audit' : `${runtime.category} ${runtime.action}`
+      const key =
+        runtime === null ? (event.cloud === null ? 'audit' : 'cloud') : `${runtime.category} ${runtime.action}`
       const known = routes.get(key)
       if (known !== undefined) return known
       const found = candidates.filter(({ rule }) => isOfClass(rule.events, event))
@@ -42,8 +46,8 @@ export function planByClass(rules: readonly LoadedRule[]): Plan {
 /** Stands for the number of a field where keywords are looked for in all of them. */
 const KEYWORDS = -1
 
-/** Finds the candidates of a route for an event. */
-type Route = (view: EventView) => readonly Candidate[]
+/** Finds the candidates of a route for an event, and puts them behind others. */
+type Route = (view: EventView, into: Candidate[]) => void
 
 const LAST_MARK = 0xffff_ffff
 
@@ -66,33 +70,26 @@ function routeOf(rules: readonly RoutedRule[], clauses: ItemClauses): Route {
   })
   const probes = [...entries.values()].map(({ item, entries: wanted }) => probeOf(item, wanted))
   const alwaysCandidates = rules.filter((_, index) => always.includes(index))
-  if (probes.length === 0) return () => alwaysCandidates
 
   // A rule that was found is marked with the number of the event, so that marks need no clearing.
   const marks = new Uint32Array(rules.length)
   let mark = 0
-  let found: number[] = []
+  let found: Candidate[] = []
   const hit = (index: number) => {
     if (marks[index] === mark) return
     marks[index] = mark
-    found.push(index)
+    const candidate = rules[index]
+    if (candidate !== undefined) found.push(candidate)
   }
-  return (view) => {
+  return (view, into) => {
+    for (const candidate of alwaysCandidates) into.push(candidate)
     if (mark === LAST_MARK) {
       marks.fill(0)
       mark = 0
     }
     mark += 1
+    found = into
     for (const probe of probes) probe(view, hit)
-    if (found.length === 0) return alwaysCandidates
-    const chosen = found.length === 1 && always.length === 0 ? found : found.concat(always).sort((a, b) => a - b)
-    found = []
-    const candidates: Candidate[] = []
-    for (const index of chosen) {
-      const candidate = rules[index]
-      if (candidate !== undefined) candidates.push(candidate)
-    }
-    return candidates
   }
 }
 
@@ -102,24 +99,25 @@ function routeOf(rules: readonly RoutedRule[], clauses: ItemClauses): Route {
  * looked up apart, once for all of these, so that what is looked up stays small enough for the processor's caches. See README.md.
  */
 export function planByDecision(rules: readonly LoadedRule[]): Plan {
-  const order = new Map(rules.map((rule, index) => [rule, index]))
-  const place = ({ rule }: Candidate): number => order.get(rule) ?? 0
   const clauses = clausesOfItems(rules.map(({ detection }) => [...detection.items.values()]))
   const make = (left: readonly RoutedRule[]) => routeOf(left, clauses)
-  const runtime = router(rules, make)
-  const routed = router(rules.filter(isRoutedInAudit), make)
+  const places = new Map(rules.map((rule, index) => [rule, index]))
+  const runtime = router(rules, places, make)
+  const routed = router(rules.filter(isRoutedInAudit), places, make)
   const common = router(
     rules.filter((rule) => !isRoutedInAudit(rule)),
+    places,
     make
   )
   return {
     candidates(view) {
-      if (view.event.runtime !== null) return runtime(view)(view)
-      const some = common(view)(view)
-      const others = routed(view)(view)
-      if (others.length === 0) return some
-      if (some.length === 0) return others
-      return [...some, ...others].sort((a, b) => place(a) - place(b))
+      const found: Candidate[] = []
+      if (view.event.runtime !== null) runtime(view)(view, found)
+      else {
+        common(view)(view, found)
+        routed(view)(view, found)
+      }
+      return found
     }
   }
 }

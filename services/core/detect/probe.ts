@@ -89,6 +89,7 @@ export function probeOf(item: CompiledItem, entries: readonly ProbeEntry[]): Pro
   const literals = literalsOf(entries)
   const ranges = rangesOf(entries)
   const rules = [...new Set(entries.map(({ rule }) => rule))]
+  const present = [...new Set(entries.flatMap(({ atom, rule }) => (atom.kind === 'present' ? [rule] : [])))]
   const readsBodies = item.bodies.length > 0
   const readsValues = literals !== null || ranges !== null || numbers !== null
   const tell = (found: readonly number[] | undefined, hit: (rule: number) => void): void => {
@@ -101,6 +102,7 @@ export function probeOf(item: CompiledItem, entries: readonly ProbeEntry[]): Pro
       return
     }
     const found = item.values(view)
+    if (present.length > 0 && found.values.some((value) => value !== undefined)) tell(present, hit)
     if (exact !== null && mayBeExact(found, isLength))
       for (const text of loweredOf(found)) if (text !== null) tell(exact.get(text), hit)
     if (!readsValues) return
@@ -138,7 +140,9 @@ export function probeOf(item: CompiledItem, entries: readonly ProbeEntry[]): Pro
   const isNumeric = exact === null && literals === null
   return (view, hit) => {
     const value = one(view)
-    if (value === undefined || value === null) return
+    if (value === undefined) return
+    if (present.length > 0) tell(present, hit)
+    if (value === null) return
     if (typeof value === 'string') inText(value, hit)
     else if (isNumeric && typeof value === 'number') tell(numbers?.get(value), hit)
     else probe(view, hit)

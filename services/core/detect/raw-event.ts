@@ -38,6 +38,7 @@ const NOTHING: EnrichedEvent = {
     alert: null,
     attributes: {}
   },
+  cloud: null,
   id: '',
   time: 0,
   received: 0,

@@ -11,7 +11,7 @@ import type { ItemNode, RuleNode } from './rule-tree.ts'
  * values, so events are not told apart by value but by the answers that the rules' items give for it. With each field: how many
  * combinations of answers are told apart; all fields of a source together have to stay below 2^53.
  */
-const ROUTED: Readonly<Record<'audit' | 'runtime', ReadonlyMap<string, number>>> = {
+const ROUTED: Readonly<Record<'audit' | 'runtime' | 'cloud', ReadonlyMap<string, number>>> = {
   audit: new Map([
     ['audit.verb', 128],
     ['audit.objectRef.resource', 2_048],
@@ -26,6 +26,10 @@ const ROUTED: Readonly<Record<'audit' | 'runtime', ReadonlyMap<string, number>>>
     ['action', 1_024],
     ['runtime.action', 1_024],
     ['runtime.network.direction', 16],
+    ['outcome', 16]
+  ]),
+  cloud: new Map([
+    ['cloud.eventSource', 512],
     ['outcome', 16]
   ])
 }
@@ -86,7 +90,7 @@ function forkByClass(classes: readonly (readonly EventClass[])[]): Fork {
   let lastAction: string | undefined
   let last = UNTOLD
   return ({ event }) => {
-    const category = event.runtime?.category ?? 'audit'
+    const category = event.runtime?.category ?? (event.cloud === null ? 'audit' : 'cloud')
     const action = event.runtime?.action
     // Events of one kind often follow each other.
     if (category === lastCategory && action === lastAction) return last
@@ -178,32 +182,34 @@ const unknown = () => undefined
 /**
  * Sorts events by class, verb, resource and the other routed fields, and makes for each sort, when it is first met, what is left
  * of every rule that can still match: items about these fields are answered once for all events of the sort.
+ * @param places of all rules
  * @param make makes a route from the rules that are left; sorts that leave the same share one
  */
 export function router<Route>(
   rules: readonly LoadedRule[],
+  places: ReadonlyMap<LoadedRule, number>,
   make: (left: readonly RoutedRule[]) => Route
 ): (view: EventView) => Route {
   // Numbers of branches mean something else for each source, and so have routes of their own.
   const bySource = {
     audit: { ...forksOf(rules, ROUTED.audit), routes: new Map<number, Route>() },
-    runtime: { ...forksOf(rules, ROUTED.runtime), routes: new Map<number, Route>() }
+    runtime: { ...forksOf(rules, ROUTED.runtime), routes: new Map<number, Route>() },
+    cloud: { ...forksOf(rules, ROUTED.cloud), routes: new Map<number, Route>() }
   }
   const byClass = forkByClass([...new Map(rules.map(({ events }) => [JSON.stringify(events), events])).values()])
   const shared = new Map<string, Route>()
   const numbers = new Map<ItemNode, number>()
-  const order = new Map(rules.map((rule, index) => [rule, index]))
-
   const rulesFor = (view: EventView, known: (item: ItemNode) => boolean | undefined): readonly RoutedRule[] =>
     rules.flatMap((rule): readonly RoutedRule[] => {
       if (!isOfClass(rule.events, view.event)) return []
       const { detection } = rule
       const left = simplify(detection.node, known)
       if (left === false) return []
-      return [{ rule, left, test: left === true ? always : compileNode(left, detection.items) }]
+      const test = left === true ? always : compileNode(left, detection.items)
+      return [{ rule, left, test, place: places.get(rule) ?? 0 }]
     })
   const routeOf = (left: readonly RoutedRule[]): Route => {
-    const key = left.map((rule) => `${order.get(rule.rule)}:${treeKey(rule.left, numbers)}`).join(' ')
+    const key = left.map((rule) => `${rule.place}:${treeKey(rule.left, numbers)}`).join(' ')
     const route = shared.get(key) ?? make(left)
     shared.set(key, route)
     return route
@@ -220,7 +226,8 @@ export function router<Route>(
   return (view) => {
     const kind = byClass(view)
     if (kind === UNTOLD) return generalRoute(view, kind)
-    const { forks, answered, routes } = view.event.runtime === null ? bySource.audit : bySource.runtime
+    const { runtime, cloud } = view.event
+    const { forks, answered, routes } = bySource[runtime !== null ? 'runtime' : cloud !== null ? 'cloud' : 'audit']
     let key = kind
     for (const { branchOf, most } of forks) {
       const branch = branchOf(view)

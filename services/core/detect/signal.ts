@@ -16,10 +16,10 @@ function signalId(ruleId: string, eventId: string): string {
 
 /** Who and which workload: what tells two signals of one rule apart when the rule does not say. */
 function usualParts(event: EnrichedEvent): readonly (string | null)[] {
-  const { actor, pod, workload } = event
+  const { actor, cloud, pod, workload } = event
   const where = workload ?? pod
   return [
-    actor?.name ?? null,
+    actor?.name ?? cloud?.userIdentity.arn ?? cloud?.userIdentity.principalId ?? null,
     workload?.kind ?? null,
     where?.namespace ?? null,
     where?.name ?? pod?.uid ?? event.source.instance
@@ -78,7 +78,7 @@ export function signalOf(rule: LoadedRule, view: EventView, table: FieldTable): 
     id: signalId(document.id, event.id),
     time: event.time,
     cluster: event.cluster,
-    source: event.audit === null ? 'runtime' : 'audit',
+    source: event.cloud !== null ? 'cloud' : event.audit === null ? 'runtime' : 'audit',
     rule: { id: document.id, code: document.weir.code, title: document.title, level: document.level },
     severity: document.weir.severity ?? document.level,
     title: rule.title(view),
@@ -100,6 +100,7 @@ export function signalOf(rule: LoadedRule, view: EventView, table: FieldTable): 
     sources: [],
     parts: [],
     count: 1,
-    correlation_fields: carriedOf(rule, view, table)
+    correlation_fields: carriedOf(rule, view, table),
+    verdict: null
   }
 }

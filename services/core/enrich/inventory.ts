@@ -2,6 +2,7 @@ import type {
   AuditEvent,
   Cluster,
   Container,
+  ContainerState,
   InventoryRecord,
   PodState,
   Workload
@@ -9,6 +10,7 @@ import type {
 import { type Bodies, bodiesOf } from '../bodies.ts'
 import { parseTimestamp } from '../events/timestamp.ts'
 import { arrayAt, at, isObject, property, stringAt, stringMapAt } from '../json.ts'
+import { attributesOf, referencesOf } from './inventory-objects.ts'
 import { containersOf } from './pod-spec.ts'
 import { workloadKindOfResource } from './workload-kinds.ts'
 
@@ -36,10 +38,36 @@ function ownersOf(object: unknown): readonly Workload[] {
     })
 }
 
+const STATUS_LISTS = ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'] as const
+
+function statusesOf(pod: unknown): readonly unknown[] {
+  return STATUS_LISTS.flatMap((list) => arrayAt(pod, 'status', list))
+}
+
+const STATES = ['running', 'terminated', 'waiting'] as const
+
+function containerStates(pod: unknown): readonly ContainerState[] {
+  return statusesOf(pod).flatMap((status) => {
+    const name = stringAt(status, 'name')
+    const state = STATES.find((candidate) => isObject(at(status, ['state', candidate])))
+    if (name === null || state === undefined) return []
+    const detail = at(status, ['state', state])
+    const started = stringAt(detail, 'startedAt')
+    const restarts = property(status, 'restartCount')
+    return [
+      {
+        name,
+        state,
+        reason: stringAt(detail, 'reason'),
+        started: started === null ? null : parseTimestamp(started),
+        restarts: typeof restarts === 'number' && Number.isInteger(restarts) ? Math.min(restarts, 2 ** 31 - 1) : 0
+      }
+    ]
+  })
+}
+
 function podContainers(pod: unknown): readonly Container[] {
-  const statuses = ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'].flatMap((list) =>
-    arrayAt(pod, 'status', list)
-  )
+  const statuses = statusesOf(pod)
   return containersOf(property(pod, 'spec')).flatMap((container) => {
     const name = stringAt(container, 'name')
     if (name === null) return []
@@ -65,7 +93,8 @@ function podState(pod: unknown): PodState {
     host_network: property(spec, 'hostNetwork') === true,
     host_pid: property(spec, 'hostPID') === true,
     host_ipc: property(spec, 'hostIPC') === true,
-    containers: podContainers(pod)
+    containers: podContainers(pod),
+    statuses: containerStates(pod)
   }
 }
 
@@ -81,8 +110,13 @@ function addressesOf(object: unknown, kind: string): readonly string[] {
     }
     case 'Node':
       return texts(arrayAt(object, 'status', 'addresses').map((entry) => property(entry, 'address')))
-    case 'Service':
-      return texts(arrayAt(object, 'spec', 'clusterIPs')).filter((address) => address !== 'None')
+    case 'Service': {
+      const balancer = arrayAt(object, 'status', 'loadBalancer', 'ingress').map((entry) => property(entry, 'ip'))
+      const all = [...arrayAt(object, 'spec', 'clusterIPs'), ...arrayAt(object, 'spec', 'externalIPs'), ...balancer]
+      return [...new Set(texts(all))].filter((address) => address !== 'None')
+    }
+    case 'EndpointSlice':
+      return texts(arrayAt(object, 'endpoints').flatMap((endpoint) => arrayAt(endpoint, 'addresses')))
     default:
       return []
   }
@@ -112,6 +146,8 @@ export function inventoryRecordOf(object: unknown, cluster: Cluster, observed: n
     labels: stringMapAt(object, 'metadata', 'labels'),
     owners: ownersOf(object),
     addresses: addressesOf(object, kind),
+    references: referencesOf(object, kind),
+    attributes: attributesOf(object, kind),
     pod: kind === 'Pod' ? podState(object) : null
   }
 }
@@ -195,6 +231,8 @@ function emptyRecord(cluster: Cluster, kind: string, uid: string, name: string, 
     labels: {},
     owners: [],
     addresses: [],
+    references: [],
+    attributes: {},
     pod: null
   }
 }

@@ -1,6 +1,8 @@
+import ipaddr from 'ipaddr.js'
 import type {
   Actor,
   AuditEvent,
+  CloudEvent,
   Container,
   EnrichedEvent,
   Enrichment,
@@ -10,13 +12,13 @@ import type {
   RuntimeEvent,
   Workload
 } from '../../../schemas/generated/types.ts'
-import { type Bodies, bodiesOf } from '../bodies.ts'
+import { type Bodies, eventBodies } from '../bodies.ts'
 import { eventId, eventTime, type SourcedEvent } from '../events/sourced-event.ts'
 import { at, stringAt } from '../json.ts'
 import { actorOf, tokenPodUid } from './actor.ts'
 import { clientAddress } from './client-address.ts'
 import { inventoryFromAudit } from './inventory.ts'
-import { actionOf, auditOutcome, runtimeOutcome } from './outcome.ts'
+import { actionOf, outcomeOf } from './outcome.ts'
 import { factKey, type PodFacts, podFacts } from './pod-facts.ts'
 import { podSpecFacts } from './pod-spec.ts'
 import { workloadKindOfResource } from './workload-kinds.ts'
@@ -34,6 +36,10 @@ export function lookupKeys(event: SourcedEvent): readonly string[] {
       ...(pod?.uid == null ? [] : [factKey.podUid(cluster, pod.uid)]),
       ...(pod?.namespace == null || pod.name === null ? [] : [factKey.podName(cluster, pod.namespace, pod.name)])
     ]
+  }
+  if (event.cloud != null) {
+    const uid = event.cloud.workload?.pod_uid ?? null
+    return uid === null ? [] : [factKey.podUid(cluster, uid)]
   }
   if (event.audit === null) return []
   const reference = event.audit.objectRef
@@ -92,6 +98,24 @@ function mergeContainer(seen: Container, known: Container | undefined): Containe
   }
 }
 
+function enrichmentOf(facts: PodFacts, containerUnknown: boolean): Enrichment {
+  if (containerUnknown) return { status: 'partial', reason: 'container is not in the inventory of its pod' }
+  if (facts.observed === 0 && facts.gone === undefined)
+    return {
+      status: 'partial',
+      reason: 'only the container runtime knows the pod; owner and service account are missing'
+    }
+  return COMPLETE
+}
+
+/** The top owner as the sensor saw it, where it does (Tetragon works it out from the pod's owner references). */
+function workloadSeen({ pod, attributes }: RuntimeEvent): Workload | null {
+  const kind = attributes['pod.workload_kind']
+  const name = attributes['pod.workload']
+  if (pod?.namespace == null || kind === undefined || name === undefined || kind === '' || name === '') return null
+  return { kind, name, namespace: pod.namespace, uid: null }
+}
+
 function joinRuntime(event: RuntimeEvent, node: string, facts: PodFacts | null): Joined {
   const { container, pod } = event
   if (container === null && pod === null) return NOTHING
@@ -100,7 +124,7 @@ function joinRuntime(event: RuntimeEvent, node: string, facts: PodFacts | null):
     return {
       pod: pod === null ? null : barePod(pod, node),
       container,
-      workload: null,
+      workload: workloadSeen(event),
       enrichment:
         known.length === 0
           ? { status: 'missing', reason: 'container is not in the inventory' }
@@ -117,10 +141,7 @@ function joinRuntime(event: RuntimeEvent, node: string, facts: PodFacts | null):
     pod: facts.pod,
     container: container === null ? null : mergeContainer(container, known),
     workload: facts.workload,
-    enrichment:
-      container !== null && known === undefined
-        ? { status: 'partial', reason: 'container is not in the inventory of its pod' }
-        : COMPLETE
+    enrichment: enrichmentOf(facts, container !== null && known === undefined)
   }
 }
 
@@ -214,6 +235,26 @@ export function requestedPodSpec(event: AuditEvent, bodies: Bodies): PodSpec | n
   return null
 }
 
+/** The pod that EKS Pod Identity asked for; nobody else is proven to act for a pod. */
+function joinCloud({ workload }: CloudEvent, facts: PodFacts | null): Joined {
+  if (workload === null || workload.pod_uid === null) return NOTHING
+  if (facts !== null) return { pod: facts.pod, container: null, workload: facts.workload, enrichment: COMPLETE }
+  const { pod_uid: uid, pod_name: name, namespace, service_account } = workload
+  return {
+    pod: { ...barePod({ uid, name, namespace }, null), service_account },
+    container: null,
+    workload: null,
+    enrichment: { status: 'partial', reason: 'pod is not in the inventory; it is as the cloud names it' }
+  }
+}
+
+/** The address a request came from, null for what is no address. */
+export function requestAddress(event: Pick<SourcedEvent, 'audit' | 'cloud'>): string | null {
+  if (event.audit !== null) return clientAddress(event.audit.sourceIPs)
+  const address = event.cloud?.sourceIPAddress ?? null
+  return address !== null && ipaddr.isValid(address) ? address : null
+}
+
 /** What is known of an event's pod, container and workload. */
 export function join(event: SourcedEvent, actor: Actor | null, facts: Facts, bodies: Bodies): Joined {
   let fetched: PodFacts | null = null
@@ -221,8 +262,9 @@ export function join(event: SourcedEvent, actor: Actor | null, facts: Facts, bod
     fetched = facts(key)
     if (fetched !== null) break
   }
-  const { audit, runtime } = event
+  const { audit, runtime, cloud } = event
   if (runtime !== null) return joinRuntime(runtime, event.source.instance, fetched)
+  if (cloud != null) return joinCloud(cloud, fetched)
   return audit !== null && actor !== null ? joinAudit(audit, actor, event.cluster.id, fetched, bodies) : NOTHING
 }
 
@@ -232,13 +274,14 @@ export function join(event: SourcedEvent, actor: Actor | null, facts: Facts, bod
  * @param bodies the event's bodies, for those who share them with what else looks into them
  * @returns the enriched event; what could not be joined is said in `enrichment`, never left silently null
  */
-export function enrich(event: SourcedEvent, facts: Facts, bodies: Bodies = bodiesOf(event.audit)): EnrichedEvent {
+export function enrich(event: SourcedEvent, facts: Facts, bodies: Bodies = eventBodies(event)): EnrichedEvent {
   const { audit, runtime } = event
   const actor = audit === null ? null : actorOf(audit)
   const joined = join(event, actor, facts, bodies)
   return {
     audit,
     runtime,
+    cloud: event.cloud ?? null,
     id: eventId(event),
     time: eventTime(event),
     received: event.received,
@@ -246,9 +289,9 @@ export function enrich(event: SourcedEvent, facts: Facts, bodies: Bodies = bodie
     source: event.source,
     enrichment: joined.enrichment,
     action: actionOf(event),
-    outcome: audit !== null ? auditOutcome(audit) : runtime !== null ? runtimeOutcome(runtime) : 'unknown',
+    outcome: outcomeOf(event),
     actor,
-    source_ip: audit === null ? null : clientAddress(audit.sourceIPs),
+    source_ip: requestAddress(event),
     pod: joined.pod,
     container: joined.container,
     workload: joined.workload,

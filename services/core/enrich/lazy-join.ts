@@ -14,9 +14,8 @@ import { LazyRecord, plainOf } from '../avro/lazy-record.ts'
 import type { Bodies } from '../bodies.ts'
 import { eventId, eventTime, type SourcedEvent } from '../events/sourced-event.ts'
 import { actorOf } from './actor.ts'
-import { clientAddress } from './client-address.ts'
-import { type Facts, type Joined, join, requestedPodSpec } from './join.ts'
-import { actionOf, auditOutcome, runtimeOutcome } from './outcome.ts'
+import { type Facts, type Joined, join, requestAddress, requestedPodSpec } from './join.ts'
+import { actionOf, outcomeOf } from './outcome.ts'
 
 /** An enriched event whose facts are found when they are first read: for whoever only matches it. */
 class LazilyEnriched extends LazyRecord implements EnrichedEvent {
@@ -43,6 +42,9 @@ class LazilyEnriched extends LazyRecord implements EnrichedEvent {
   get runtime() {
     return this.#event.runtime
   }
+  get cloud() {
+    return this.#event.cloud ?? null
+  }
   get id(): string {
     this.#id ??= eventId(this.#event)
     return this.#id
@@ -64,8 +66,7 @@ class LazilyEnriched extends LazyRecord implements EnrichedEvent {
     return this.#action
   }
   get outcome(): Outcome {
-    const { audit, runtime } = this.#event
-    this.#outcome ??= audit !== null ? auditOutcome(audit) : runtime !== null ? runtimeOutcome(runtime) : 'unknown'
+    this.#outcome ??= outcomeOf(this.#event)
     return this.#outcome
   }
   get actor(): Actor | null {
@@ -74,8 +75,7 @@ class LazilyEnriched extends LazyRecord implements EnrichedEvent {
     return this.#actor
   }
   get source_ip(): string | null {
-    const { audit } = this.#event
-    return audit === null ? null : clientAddress(audit.sourceIPs)
+    return requestAddress(this.#event)
   }
   get #found(): Joined {
     this.#joined ??= join(this.#event, this.actor, this.#facts, this.#bodies)
@@ -105,6 +105,7 @@ class LazilyEnriched extends LazyRecord implements EnrichedEvent {
     return {
       audit: plainOf(this.audit),
       runtime: plainOf(this.runtime),
+      cloud: plainOf(this.cloud),
       id,
       time,
       received,

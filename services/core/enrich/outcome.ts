@@ -1,4 +1,4 @@
-import type { AuditEvent, Outcome, RuntimeEvent } from '../../../schemas/generated/types.ts'
+import type { AuditEvent, CloudEvent, Outcome, RuntimeEvent } from '../../../schemas/generated/types.ts'
 
 /** Subresources whose success is an upgraded stream: their first stage already tells the outcome. */
 const STREAMS: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'log', 'proxy'])
@@ -40,10 +40,33 @@ export function runtimeOutcome(event: RuntimeEvent): Outcome {
   return event.category === 'sensor' ? 'unknown' : 'success'
 }
 
-/** What was done, in one word: the runtime action, or `resource/subresource:verb`, or `path:verb` for other requests. */
-export function actionOf(event: { readonly audit: AuditEvent | null; readonly runtime: RuntimeEvent | null }): string {
-  const { audit, runtime } = event
-  if (audit === null) return runtime?.action ?? 'unknown'
+/** A record of CloudTrail is written when the service has answered; without an error it has done what it was asked. */
+export function cloudOutcome(event: CloudEvent): Outcome {
+  return event.errorCode === null ? 'success' : 'failure'
+}
+
+/** An event of one of the sources. */
+interface AnyEvent {
+  readonly audit: AuditEvent | null
+  readonly runtime: RuntimeEvent | null
+  readonly cloud?: CloudEvent | null
+}
+
+export function outcomeOf({ audit, runtime, cloud }: AnyEvent): Outcome {
+  if (audit !== null) return auditOutcome(audit)
+  if (runtime !== null) return runtimeOutcome(runtime)
+  return cloud == null ? 'unknown' : cloudOutcome(cloud)
+}
+
+/**
+ * What was done, in one word: the runtime action, or `resource/subresource:verb`, or `path:verb` for other requests, or
+ * `service:Operation` of a cloud.
+ */
+export function actionOf({ audit, runtime, cloud }: AnyEvent): string {
+  if (audit === null) {
+    if (cloud != null) return `${cloud.eventSource.split('.')[0]}:${cloud.eventName}`
+    return runtime?.action ?? 'unknown'
+  }
   const verb = audit.verb ?? 'unknown'
   const reference = audit.objectRef
   if (reference?.resource != null) {

@@ -5,8 +5,13 @@ export interface PodFacts {
   readonly pod: Pod
   readonly containers: readonly Container[]
   readonly workload: Workload
-  /** When this was observed, microseconds since the epoch: an older observation never replaces a newer one. */
+  /**
+   * When this was observed, microseconds since the epoch: an older observation never replaces a newer one. 0 where only the
+   * container runtime told of the pod: labels, owner and service account are not known then, and any word of the API counts more.
+   */
   readonly observed: number
+  /** The pod has been deleted. */
+  readonly gone?: true
 }
 
 /**
@@ -21,7 +26,11 @@ export const factKey = {
   podName: (cluster: string, namespace: string, name: string) => `${cluster}/pod-name/${namespace}/${name}`,
   container: (cluster: string, id: string) => `${cluster}/container/${id.slice(0, CONTAINER_KEY_CHARACTERS)}`,
   /** Key of a workload's own owner, so that chains can be walked. */
-  owner: (cluster: string, uid: string) => `${cluster}/owner/${uid}`
+  owner: (cluster: string, uid: string) => `${cluster}/owner/${uid}`,
+  /** Key of the pod, node or service that has an address. */
+  address: (cluster: string, address: string) => `${cluster}/address/${address}`,
+  serviceAccount: (cluster: string, namespace: string, name: string) =>
+    `${cluster}/service-account/${namespace}/${name}`
 }
 
 /**
@@ -70,12 +79,22 @@ export function podFacts(record: InventoryRecord, ownerOf: (uid: string) => Work
   }
 }
 
-/** Every key a pod's facts are kept under. */
+/**
+ * Every key a pod's facts are kept under. A static pod has two UIDs: the one of its mirror in the API, and the one that kubelet
+ * and runtime know, which is its `config_hash`.
+ */
 export function keysOfPod(record: InventoryRecord): readonly string[] {
   const cluster = record.cluster.id
+  const static_uid = record.attributes['config_hash']
   return [
     factKey.podUid(cluster, record.uid),
+    ...(static_uid === undefined ? [] : [factKey.podUid(cluster, static_uid)]),
     factKey.podName(cluster, record.namespace ?? '', record.name),
-    ...(record.pod?.containers ?? []).filter(({ id }) => id !== '').map(({ id }) => factKey.container(cluster, id))
+    ...containerKeys(cluster, record.pod?.containers ?? [])
   ]
+}
+
+/** Keys of the containers that have an id. */
+export function containerKeys(cluster: string, containers: readonly Container[]): readonly string[] {
+  return containers.filter(({ id }) => id !== '').map(({ id }) => factKey.container(cluster, id))
 }

@@ -1,11 +1,12 @@
-import type { AuditEvent, Cluster, RuntimeEvent } from '../../../schemas/generated/types.ts'
+import type { AuditEvent, CloudEvent, Cluster, RuntimeEvent } from '../../../schemas/generated/types.ts'
 import { type EventError, eventError, isEventError } from './errors.ts'
 import { LIMITS } from './fields.ts'
 
-/** An event as its source's decoder gives it. Exactly one of `audit` and `runtime` is not null. */
+/** An event as its source's decoder gives it. Exactly one of `audit`, `runtime` and `cloud` is there. */
 export interface DecodedEvent {
   readonly audit: AuditEvent | null
   readonly runtime: RuntimeEvent | null
+  readonly cloud?: CloudEvent
   /** As in `EventSource.provider`. */
   readonly provider: string
   /**

@@ -23,6 +23,7 @@ const DEFAULTS: SourceDefaults = {
 }
 const AUDIT = avro.Type.forSchema(SCHEMAS['audit-event'] as avro.Schema)
 const RUNTIME = avro.Type.forSchema(SCHEMAS['runtime-event'] as avro.Schema)
+const CLOUD = avro.Type.forSchema(SCHEMAS['cloud-event'] as avro.Schema)
 const EXEC = eventFixture('audit-recorded.ndjson')[1] ?? {}
 
 /** Paths of what does not fit the schema; empty for an event that does. */
@@ -30,12 +31,13 @@ function misfits(event: SourcedEvent): string[] {
   const found: string[] = []
   const errorHook = (path: string[]) => void found.push(path.join('.'))
   if (event.audit !== null) AUDIT.isValid(event.audit, { errorHook })
+  else if (event.cloud != null) CLOUD.isValid(event.cloud, { errorHook })
   else RUNTIME.isValid(event.runtime, { errorHook })
   return found
 }
 
 /** Size of an event as JSON text: what bounds are for. */
-const sizeOf = (event: SourcedEvent) => JSON.stringify(event.audit ?? event.runtime).length
+const sizeOf = (event: SourcedEvent) => JSON.stringify(event.audit ?? event.runtime ?? event.cloud).length
 
 describe('detectFormat', () => {
   it.each([
@@ -49,7 +51,8 @@ describe('detectFormat', () => {
     ['aks-diagnostic.json', 'aks'],
     ['azure-activity.ndjson', 'aks'],
     ['tetragon.ndjson', 'tetragon'],
-    ['falco.ndjson', 'falco']
+    ['falco.ndjson', 'falco'],
+    ['cloudtrail.ndjson', 'cloudtrail']
   ])('%s is %s, bare, wrapped and in an array', (file, format) => {
     for (const record of eventFixture(file)) {
       expect(detectFormat(record)).toBe(format)

@@ -1,7 +1,9 @@
-import type { Cluster } from '../../../schemas/generated/types.ts'
+import type { CloudEvent, Cluster } from '../../../schemas/generated/types.ts'
 import { isObject, type JsonObject } from '../json.ts'
 import { aksEventFrom, aksEventsFrom, isAzureBatch, isAzureRecord } from './aks.ts'
 import { auditEventFrom, auditEventItems, isAuditEvent, isAuditEventList } from './audit.ts'
+import { cloudSourceKind, type Networks } from './cloud-source.ts'
+import { isTrailDelivery, isTrailFile, isTrailRecord, trailEventsFrom } from './cloudtrail.ts'
 import { auditOf, type DecodedEvent, type DecodedEvents, decodeEach } from './decoded-event.ts'
 import { eksEventsFrom, eksLogEventFrom, isLogEvent, isMarkedAsEks, isSubscriptionRecord } from './eks.ts'
 import { describe, type EventError, eventError, isEventError } from './errors.ts'
@@ -12,7 +14,7 @@ import { isTetragonEvent, tetragonRecordFrom } from './tetragon.ts'
 import { microsFrom } from './timestamp.ts'
 
 /** The formats Weir reads. */
-export type Format = 'audit-event' | 'audit-event-list' | 'eks' | 'gke' | 'aks' | 'tetragon' | 'falco'
+export type Format = 'audit-event' | 'audit-event-list' | 'eks' | 'gke' | 'aks' | 'tetragon' | 'falco' | 'cloudtrail'
 
 /** What the records of one input have in common. */
 export interface SourceDefaults {
@@ -27,6 +29,16 @@ export interface SourceDefaults {
    * means `cluster`, and any other name a cluster of its own, so that two clusters in one input never mix.
    */
   readonly clusterOf?: (named: Cluster) => Cluster
+  /** Which clusters the events of a cloud account's trail have to do with; unless given, all with `cluster`, whose addresses are not known. */
+  readonly trail?: TrailClusters
+}
+
+/** What is known of the clusters in cloud accounts. */
+export interface TrailClusters {
+  /** @returns the cluster an event has to do with */
+  readonly clusterOf: (event: CloudEvent) => Cluster
+  /** @returns the public addresses by which the cluster reaches the cloud; empty: not known */
+  readonly networksOf: (cluster: Cluster) => Networks
 }
 
 /** What one input came to: nothing good is lost because of something bad beside it. */
@@ -44,6 +56,7 @@ function formatOf(json: JsonObject): Format | null {
   if (isAuditEventList(json)) return 'audit-event-list'
   if (isTetragonEvent(json)) return 'tetragon'
   if (isFalcoAlert(json)) return 'falco'
+  if (isTrailRecord(json) || isTrailFile(json) || isTrailDelivery(json)) return 'cloudtrail'
   if (isSubscriptionRecord(json) || isLogEvent(json)) return 'eks'
   if (isLogEntry(json)) return 'gke'
   return isAzureBatch(json) || isAzureRecord(json) ? 'aks' : null
@@ -97,6 +110,8 @@ function decodeAs(format: Format, json: JsonObject, arrival: number): DecodedEve
       return falcoEventFrom(json, arrival)
     case 'eks':
       return isSubscriptionRecord(json) ? eksEventsFrom(json, arrival) : eksLogEventFrom(json, arrival, null)
+    case 'cloudtrail':
+      return trailEventsFrom(json, arrival)
     case 'gke':
       return gkeEventFrom(json, arrival)
     case 'aks':
@@ -126,7 +141,26 @@ function decodeObject(json: unknown, arrival: number): DecodedEvent | DecodedEve
   )
 }
 
+const NO_NETWORKS: Networks = []
+
+function trailEventOf(
+  cloud: CloudEvent,
+  { cluster: fallback, trail, instance, received }: SourceDefaults
+): SourcedEvent {
+  const cluster = trail === undefined ? fallback : trail.clusterOf(cloud)
+  const source_kind = cloudSourceKind(cloud.sourceIPAddress, trail?.networksOf(cluster) ?? NO_NETWORKS)
+  return {
+    audit: null,
+    runtime: null,
+    cloud: { ...cloud, source_kind },
+    cluster,
+    source: { type: 'cloud', provider: 'cloudtrail', instance },
+    received
+  }
+}
+
 function sourcedFrom(decoded: DecodedEvent, defaults: SourceDefaults): SourcedEvent {
+  if (decoded.cloud !== undefined) return trailEventOf(decoded.cloud, defaults)
   const { audit, runtime, provider, node } = decoded
   return {
     audit,

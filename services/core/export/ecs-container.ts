@@ -1,4 +1,5 @@
 import type { InventoryRecord } from '../../../schemas/generated/types.ts'
+import { topOwner } from '../enrich/pod-facts.ts'
 import { compact, type Draft, freeForm, type Tally, text } from './bounds.ts'
 import {
   clusterFields,
@@ -12,17 +13,19 @@ import {
 import { isoTime } from './iso-time.ts'
 
 /**
- * The containers of a pod's inventory record, a document each; none for records of other kinds.
+ * The containers of a pod's inventory record, a document each; none for records of other kinds. What a node agent says of a
+ * container comes sooner, but the API's record of the pod follows and knows more.
  * @returns `id`: cluster, pod uid and container name, so that a restarted container replaces the one before
  */
 export function containerDocuments(
   record: InventoryRecord
 ): ReadonlyArray<{ readonly id: string; readonly document: Draft }> {
   const { pod, cluster } = record
-  if (pod === null) return []
+  if (pod === null || record.kind !== 'Pod') return []
   return pod.containers.map((container, position) => {
     const tally: Tally = { truncated: 0 }
     const time = isoTime(record.observed)
+    const status = pod.statuses.find(({ name }) => name === container.name)
     const document: Draft = {
       '@timestamp': time ?? isoTime(0),
       ecs: { version: ECS_VERSION },
@@ -51,9 +54,17 @@ export function containerDocuments(
           host_pid: pod.host_pid,
           host_ipc: pod.host_ipc
         }),
-        workload: workloadFields(record.owners[0] ?? null, tally)
+        workload: workloadFields(record.owners.length === 0 ? null : topOwner(record, () => null), tally)
       }),
-      weir: { inventory: { deleted: record.deleted } }
+      weir: {
+        inventory: {
+          deleted: record.deleted,
+          state: text(status?.state, tally),
+          reason: text(status?.reason, tally),
+          started: isoTime(status?.started ?? null),
+          restarts: status?.restarts
+        }
+      }
     }
     return {
       id: `${cluster.id}/${record.uid}/${container.name ?? String(position)}`,

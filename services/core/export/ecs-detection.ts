@@ -1,4 +1,4 @@
-import type { Action, Entity, EntityType, Incident, Signal } from '../../../schemas/generated/types.ts'
+import type { Action, Entity, EntityType, Incident, Signal, Verdict } from '../../../schemas/generated/types.ts'
 import { splitTechnique, tacticName } from './attack-names.ts'
 import { compact, type Draft, freeForm, integer, type Tally, take, text, texts } from './bounds.ts'
 import { clusterFields, ECS_VERSION, finish, TAG_BAD_TIME } from './ecs-event.ts'
@@ -123,6 +123,19 @@ export function signalDocument(signal: Signal): Draft {
   return finish(document, tally)
 }
 
+function verdict(given: Verdict, tally: Tally): Draft {
+  return {
+    id: text(given.id, tally),
+    time: integer(given.time),
+    incident: text(given.incident, tally),
+    action: given.action,
+    by: text(given.by, tally) ?? '',
+    assignee: text(given.assignee, tally) ?? null,
+    until: given.until === null ? null : integer(given.until),
+    reason: text(given.reason, tally) ?? null
+  }
+}
+
 /**
  * A revision of an incident as an ECS document. `weir.incident` is the record itself (times in microseconds), so that the
  * incident can be read back from the index; lists and strings are cut at the bounds of all documents.
@@ -191,7 +204,9 @@ export function incidentDocument(incident: Incident): Draft {
           node: text(node.node, tally) ?? null,
           owner: text(node.owner, tally) ?? null
         })),
-        playbook: text(incident.playbook, tally) ?? null
+        playbook: text(incident.playbook, tally) ?? null,
+        verdict: incident.verdict === null ? null : verdict(incident.verdict, tally),
+        assignee: text(incident.assignee, tally) ?? null
       }
     }
   }
@@ -240,10 +255,25 @@ export function actionDocument(action: Action): Draft {
             body: text(request.body, tally),
             content_type: text(request.content_type, tally)
           })),
+          id: text(step.id, tally),
+          risks: texts(step.risks, tally),
           blast_radius: text(step.blast_radius, tally),
           undo: text(step.undo, tally)
         })),
-        notes: texts(action.notes, tally)
+        notes: texts(action.notes, tally),
+        by: text(action.approval?.by ?? null, tally),
+        reason: text(action.reason, tally),
+        results: take(action.results, tally).map((result) => ({
+          step_id: text(result.step_id, tally),
+          outcome: text(result.outcome, tally),
+          time: integer(result.time),
+          message: text(result.message, tally),
+          responses: take(result.responses, tally).map((response) => ({
+            method: text(response.method, tally),
+            path: text(response.path, tally),
+            status: integer(response.status)
+          }))
+        }))
       }
     }
   }

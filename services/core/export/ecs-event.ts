@@ -1,6 +1,7 @@
 import type { Container, EnrichedEvent, Pod, PodSpec, Workload } from '../../../schemas/generated/types.ts'
 import { compact, type Draft, freeForm, type Tally, text, texts } from './bounds.ts'
 import { auditCategory, auditFields } from './ecs-audit.ts'
+import { cloudCategory, cloudFields } from './ecs-cloud.ts'
 import { runtimeCategory, runtimeFields } from './ecs-runtime.ts'
 import { isoTime } from './iso-time.ts'
 
@@ -107,11 +108,33 @@ function sentence(event: EnrichedEvent): string {
     const object = [objectRef?.namespace, objectRef?.name].filter(Boolean).join('/')
     return `${event.actor?.name ?? user.username} ${verb ?? 'requested'} ${resource === '' ? (requestURI ?? '') : resource} ${object}`.trim()
   }
+  if (event.cloud !== null) {
+    const { arn, userName, principalId, invokedBy } = event.cloud.userIdentity
+    const failed = event.cloud.errorCode === null ? '' : ` (${event.cloud.errorCode})`
+    return `${arn ?? userName ?? principalId ?? invokedBy ?? 'somebody'} ${event.action}${failed}`
+  }
   const process = event.runtime?.process
   const subject = process?.command_line ?? process?.executable ?? process?.name ?? ''
   const network = event.runtime?.network
   const object = event.runtime?.file?.path ?? network?.domain ?? network?.destination_ip ?? ''
   return [event.action, subject, object].filter((part) => part !== '').join(' ')
+}
+
+/** What only events of one source have. */
+function ofSource(
+  event: EnrichedEvent,
+  tally: Tally
+): { readonly own: Draft; readonly classification: Classification } {
+  const { audit, runtime, cloud } = event
+  if (audit !== null) return { own: auditFields(audit, event, tally), classification: auditCategory(audit) }
+  if (runtime !== null) return { own: runtimeFields(runtime, tally), classification: runtimeCategory(runtime) }
+  if (cloud !== null) return { own: cloudFields(cloud, event, tally), classification: cloudCategory(cloud) }
+  return { own: {}, classification: { category: [], type: [] } }
+}
+
+interface Classification {
+  readonly category: readonly string[]
+  readonly type: readonly string[]
 }
 
 /**
@@ -121,11 +144,9 @@ function sentence(event: EnrichedEvent): string {
  */
 export function eventDocument(event: EnrichedEvent): Draft {
   const tally: Tally = { truncated: 0 }
-  const { audit, runtime, pod, container } = event
-  const own = audit !== null ? auditFields(audit, event, tally) : runtime !== null ? runtimeFields(runtime, tally) : {}
+  const { pod, container, audit, runtime } = event
+  const { own, classification } = ofSource(event, tally)
   const { kubernetes, resource, weir, message, ...rest } = own
-  const classification =
-    audit !== null ? auditCategory(audit) : runtime !== null ? runtimeCategory(runtime) : { category: [], type: [] }
   const time = isoTime(event.time)
   const node = pod?.node ?? (runtime === null ? event.actor?.node_name : event.source.instance)
   const document: Draft = {

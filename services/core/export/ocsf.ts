@@ -12,6 +12,13 @@ import { SEVERITY_NUMBER } from './severity-number.ts'
  */
 const OCSF_VERSION = '1.6.0'
 
+/** `finding_info.data_sources`. */
+const DATA_SOURCES: Readonly<Record<Signal['source'], string>> = {
+  audit: 'Kubernetes audit log',
+  runtime: 'Runtime sensor',
+  cloud: 'Cloud audit trail'
+}
+
 const CATEGORY_FINDINGS = 2
 const DETECTION_FINDING = 2004
 const INCIDENT_FINDING = 2005
@@ -118,7 +125,7 @@ export function detectionFinding(signal: Signal, version: string): Draft {
       created_time: milliseconds(signal.time),
       analytic: { uid: signal.rule.id, name: text(signal.rule.title, tally), ...ANALYTIC_RULE },
       attacks: attacks(signal.tactics, signal.techniques),
-      data_sources: [signal.source === 'audit' ? 'Kubernetes audit log' : 'Runtime sensor'],
+      data_sources: [DATA_SOURCES[signal.source]],
       related_events: [{ uid: signal.event_id, type: signal.action }]
     },
     evidences: evidences(signal, tally),

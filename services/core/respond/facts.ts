@@ -1,4 +1,6 @@
+import type { Workload } from '../../../schemas/generated/types.ts'
 import type { PodFacts } from '../enrich/pod-facts.ts'
+import type { JsonObject } from '../json.ts'
 
 /** Who a binding grants its role to. */
 export interface Subject {
@@ -13,6 +15,31 @@ export interface Binding {
   readonly name: string
   readonly role: string
   readonly subjects: readonly Subject[]
+  /** The object, where it was read from the cluster. */
+  readonly object?: JsonObject
+}
+
+/** A workload as it is in the cluster. */
+export interface LiveWorkload {
+  readonly workload: Workload
+  /** Where the API has it. */
+  readonly path: string
+  /** Where its number of replicas is; null for kinds that have none. */
+  readonly scale_path: string | null
+  readonly object: JsonObject
+  /** Replicas it is to have, from its scale; null for kinds that have none. */
+  readonly replicas: number | null
+  /** Jobs of a CronJob that have not ended. */
+  readonly jobs: ReadonlyArray<{ readonly path: string; readonly object: JsonObject }>
+}
+
+/** The cluster as it is, as far as an incident concerns it. */
+export interface LiveFacts {
+  readonly workloads: readonly LiveWorkload[]
+  /** Objects by their path: pods, nodes, and what the incident names. What is not in here is not there. */
+  readonly objects: ReadonlyMap<string, JsonObject>
+  /** PodDisruptionBudgets of the namespaces concerned. */
+  readonly disruption_budgets: readonly JsonObject[]
 }
 
 /** What is known of the cluster beside the incident, looked up before planning. */
@@ -22,7 +49,9 @@ export interface PlanFacts {
   readonly bindings: readonly Binding[] | null
   /** Namespace Weir itself runs in. */
   readonly weir_namespace: string
+  /** Null when the plan is made from the incident alone: it shows, and cannot be carried out. */
+  readonly live?: LiveFacts | null
 }
 
 /** What a planner has that knows the incident alone. */
-export const NO_FACTS: PlanFacts = { pods: [], bindings: null, weir_namespace: 'weir' }
+export const NO_FACTS: PlanFacts = { pods: [], bindings: null, weir_namespace: 'weir', live: null }

@@ -197,7 +197,7 @@ describe('a plan', { timeout: 60_000 }, () => {
             const [way = '', query] = path.split('?')
             expect(way).toMatch(/^(?:\/[A-Za-z0-9._%-]+)+$/)
             expect(way.split('/').map(decodeURIComponent)).not.toContain('..')
-            expect(to).toMatch(/^(?:kube-apiserver|node-agent\/[a-z0-9.-]+)$/)
+            expect(to).toMatch(/^(?:kube-apiserver|notify|node-agent\/[a-z0-9.-]+)$/)
             const namespace = /\/namespaces\/([^/]+)/.exec(way)?.[1]
             if (namespace !== undefined) expect(protectedNames).not.toContain(namespace)
             if (body !== null) expect(() => JSON.parse(body)).not.toThrow()

@@ -7,11 +7,19 @@ import { DNS_LABEL } from './names.ts'
 /** What a playbook can do. Each is planned by the function of that name in `actions/`. */
 export const ACTION_NAMES = [
   'collect_evidence',
+  'annotate_evidence',
+  'notify',
   'quarantine_pod',
   'kill_process_tree',
   'contain_workload',
   'delete_pod',
-  'revoke_service_account'
+  'revoke_service_account',
+  'delete_role_binding',
+  'delete_token_secret',
+  'deny_certificate_request',
+  'remove_webhook',
+  'cordon_node',
+  'taint_node'
 ] as const
 export type ActionName = (typeof ACTION_NAMES)[number]
 
@@ -29,16 +37,22 @@ export const playbookSchema = z.strictObject({
     .strictObject({
       severity: severity.default('high').describe('Least severity of the incident.'),
       entities: z
-        .array(z.enum(['pod', 'workload', 'service_account', 'user']))
+        .array(z.enum(['pod', 'workload', 'service_account', 'user', 'node', 'secret', 'role_binding', 'object']))
         .default([])
         .describe('The incident has one of these as actor or target; empty: whatever it has.'),
       sources: z
-        .array(z.enum(['audit', 'runtime']))
+        .array(z.enum(['audit', 'runtime', 'cloud']))
         .default([])
         .describe('The incident was seen by all of these.')
     })
     .prefault({})
     .describe('Which incidents it is for, where no rule recommends a playbook.'),
+  mode: z
+    .enum(['dry-run', 'approve', 'auto'])
+    .default('approve')
+    .describe(
+      'dry-run only shows; approve waits for a person; auto goes ahead. `responder.mode` is the most there can be.'
+    ),
   steps: z
     .array(
       z.strictObject({
@@ -53,7 +67,8 @@ export const playbookSchema = z.strictObject({
     .strictObject({
       pods: limit(10, 'Most pods to act on.'),
       workloads: limit(5, 'Most workloads to contain.'),
-      service_accounts: limit(5, 'Most service accounts to revoke.')
+      service_accounts: limit(5, 'Most service accounts to revoke.'),
+      objects: limit(5, 'Most bindings, secrets and other objects to remove.')
     })
     .prefault({})
     .describe('What is more than this is left to people, and named in the plan.'),
@@ -130,7 +145,7 @@ export function parsePlaybook(text: string, file: string): Playbook {
 function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   if (path.length === 0) return Object.keys(playbookSchema.shape)
   if (path[0] === 'steps') return ['action', 'severity']
-  return path[0] === 'when' ? ['severity', 'entities', 'sources'] : ['pods', 'workloads', 'service_accounts']
+  return path[0] === 'when' ? ['severity', 'entities', 'sources'] : ['pods', 'workloads', 'service_accounts', 'objects']
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Action, ActionStep } from '../../../schemas/generated/types.ts'
+import type { Action, ActionStep, Permission } from '../../../schemas/generated/types.ts'
 import { plainStyle, printable, type Rendering, wrapped } from '../terminal-text.ts'
 
 const INDENT = '     '
@@ -20,11 +20,19 @@ function stepLines(step: ActionStep, place: number, { width, style }: Rendering)
         `${INDENT}${style('cyan', printable(method))} ${printable(`${to} ${path}${body === null || body === undefined ? '' : ` ${body}`}`)}`
     ),
     ...labelled('affects', step.blast_radius),
+    ...(step.risks ?? []).flatMap((risk) => labelled('could break', risk)),
+    ...(step.permissions ?? []).flatMap((permission) => labelled('needs', permissionText(permission))),
     // As are those of the undo.
     ...(step.undo ?? 'not possible')
       .split('; ')
       .map((line, at) => `${INDENT}${at === 0 ? style('dim', 'undo: ') : '      '}${printable(line)}`)
   ]
+}
+
+function permissionText({ namespace, api_group, resource, verb, name }: Permission): string {
+  const group = api_group === '' ? '' : `.${api_group}`
+  const where = namespace === null ? '' : ` in ${namespace}`
+  return printable(`${verb} ${resource}${group}${name === null ? '' : ` ${name}`}${where}`)
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { CausalityNode, Incident, Workload } from '../../../schemas/generated/types.ts'
 import type { PlanFacts } from './facts.ts'
-import { isObjectName, scopedName } from './names.ts'
+import { isObjectName, isPathSegmentName, scopedName } from './names.ts'
 
 /** A process that began what was seen below it. */
 export interface RootProcess {
@@ -30,6 +30,17 @@ export interface HostProcess extends RootProcess {
   readonly node: string
 }
 
+/** An object other than a pod or workload that the attack made or, for secrets, read. */
+export interface ObjectVictim {
+  /** Plural of the API, such as rolebindings. */
+  readonly resource: string
+  /** Null for what is in no namespace. */
+  readonly namespace: string | null
+  readonly name: string
+  /** Whether the attack made it. */
+  readonly made: boolean
+}
+
 export interface Victims {
   readonly pods: readonly PodVictim[]
   /** Workloads of those pods, and those the attack made. */
@@ -37,6 +48,9 @@ export interface Victims {
   readonly hostProcesses: readonly HostProcess[]
   /** namespace/name of accounts that acted or whose token was read. */
   readonly serviceAccounts: readonly string[]
+  /** Names of nodes that processes of the attack run on outside of pods. */
+  readonly nodes: readonly string[]
+  readonly objects: readonly ObjectVictim[]
   /** What cannot be acted on, and why. */
   readonly notes: readonly string[]
 }
@@ -114,6 +128,41 @@ function wasMade(tree: Tree, node: CausalityNode): boolean {
   return parent?.type === 'request' && /^[a-z]+:create(?: |$)/.test(parent.name)
 }
 
+const BINDINGS: ReadonlySet<string> = new Set(['rolebindings', 'clusterrolebindings'])
+
+/** What a request of the incident did to an object below it: its resource and verb. */
+function requestAbove(tree: Tree, node: CausalityNode): { readonly resource: string; readonly verb: string } | null {
+  const parent = tree.nodes.get(node.parent ?? '')
+  const match = parent?.type === 'request' ? /^([a-z]+):([a-z]+)(?: (?!.*\(refused\)$)|$)/.exec(parent.name) : null
+  const [, resource, verb] = match ?? []
+  return resource === undefined || verb === undefined ? null : { resource, verb }
+}
+
+/** Bindings, secrets and cluster objects that the incident is about. Names that cannot be names are left out. */
+function objectVictims(incident: Incident, tree: Tree): readonly ObjectVictim[] {
+  const found: ObjectVictim[] = []
+  for (const node of incident.causality) {
+    const request = requestAbove(tree, node)
+    if (request === null) continue
+    const made = request.verb === 'create'
+    const id = entityIdOf(node)
+    if (node.type === 'role_binding' && BINDINGS.has(request.resource)) {
+      const [first = '', second] = id.split('/')
+      const [namespace, name] = second === undefined ? [null, first] : [first, second]
+      if (isPathSegmentName(name) && (namespace === null || isObjectName(namespace)))
+        found.push({ resource: request.resource, namespace, name, made })
+    } else if (node.type === 'secret') {
+      const scoped = scopedName(id)
+      if (scoped !== null) found.push({ resource: 'secrets', ...scoped, made })
+    } else if (node.type === 'object') {
+      const [resource = '', name = '', ...rest] = id.split('/')
+      if (rest.length === 0 && resource === request.resource && isPathSegmentName(name))
+        found.push({ resource, namespace: null, name, made })
+    }
+  }
+  return found
+}
+
 /**
  * What an incident says is to be acted on: pods that something happened in or whose token was used, pods and workloads
  * that the attack made, service accounts that acted or whose token was read.
@@ -175,5 +224,13 @@ export function victimsOf(incident: Incident, facts: PlanFacts): Victims {
   const serviceAccounts = incident.entities
     .filter(({ type, role }) => type === 'service_account' && role !== 'context')
     .map(({ id }) => id)
-  return { pods, workloads: [...workloads.values()], hostProcesses, serviceAccounts, notes }
+  return {
+    pods,
+    workloads: [...workloads.values()],
+    hostProcesses,
+    serviceAccounts,
+    nodes: [...new Set(hostProcesses.map(({ node }) => node))],
+    objects: objectVictims(incident, tree),
+    notes
+  }
 }

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import type { CorrelatorState, Signal } from '../../../schemas/generated/types.ts'
 import { boundedSignal } from '../correlate/bounded-signal.ts'
-import { note, takeDue } from '../windows/agenda.ts'
 import type { WindowRule } from '../windows/window-rule.ts'
+import { note, takeDue } from './agenda.ts'
 import { AUDIT_LOG, isUnanswered, isUnasked, nodeKey, SEEN_US } from './judge.ts'
 import { expirePod, forgetPod, readSessions, shrinkPod, UNMATCHED_US } from './pod-sessions.ts'
 import { podKeyOf, requestFrom, requestIdOf, startFrom } from './session-facts.ts'
@@ -108,7 +108,7 @@ function hear(state: SessionState, signals: readonly Signal[]): void {
     // What is told of several events says nothing of when.
     if (parts.length > 0) continue
     if (source === 'audit') hearOf(AUDIT_LOG, time)
-    else for (const { type, id } of entities) if (type === 'node') hearOf(nodeKey(id), time)
+    else if (source === 'runtime') for (const { type, id } of entities) if (type === 'node') hearOf(nodeKey(id), time)
   }
   if (changed.size === 0) return
   const isOld = (span: number) =>

@@ -17,8 +17,8 @@ import {
   advanceCluster,
   type ClusterMemory,
   contentOf,
-  emptyMemory,
-  restoreCluster
+  createMemoryRestorer,
+  emptyMemory
 } from '../correlate/cluster-memory.ts'
 import { DEFAULT_CORRELATE_SETTINGS } from '../correlate/settings.ts'
 
@@ -59,7 +59,9 @@ function feed(world: World, ...signals: readonly Signal[]): void {
 
 /** As after a crash: what was written is all there is. */
 function restart(world: World): void {
-  world.memory = restoreCluster(CLUSTER.id, CONTENT, [...world.entries.values()], DEFAULT_CORRELATE_SETTINGS)
+  const restorer = createMemoryRestorer(CONTENT, DEFAULT_CORRELATE_SETTINGS)
+  for (const [key, entry] of world.entries) restorer.take(`${CLUSTER.id}/${key}`, entry)
+  world.memory = restorer.finish().get(CLUSTER.id) ?? emptyMemory(CLUSTER.id)
 }
 
 const told = (world: World) => [...world.told.values()].map(({ rule, title }) => `${rule.code} ${title}`).sort()

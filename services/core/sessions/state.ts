@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { CorrelatorState, Signal } from '../../../schemas/generated/types.ts'
-import { type Agenda, emptyAgenda } from '../windows/agenda.ts'
 import type { WindowRule } from '../windows/window-rule.ts'
+import { type Agenda, emptyAgenda } from './agenda.ts'
 import type { ProcessStart, SessionActor, SessionRequest } from './session-facts.ts'
 
 /** Somebody in a container: the tree of a process, or all of a container. */

@@ -8,6 +8,15 @@ import type { WindowRule } from './window-rule.ts'
 const MAX_ENTITIES = 48
 const MAX_PARTS = 100
 const MAX_SHOWN = 5
+/** What two events of one attack share as a rule: who did it, or where. */
+const ANCHORS: ReadonlySet<Entity['type']> = new Set([
+  'container',
+  'pod',
+  'workload',
+  'service_account',
+  'credential',
+  'user'
+])
 const ROLE_STRENGTH = { actor: 2, target: 1, context: 0 } as const
 
 const digest = (parts: readonly unknown[]): string => hash('sha256', JSON.stringify(parts), 'hex').slice(0, 32)
@@ -17,12 +26,18 @@ export function windowId(rule: WindowRule, cluster_id: string, group: readonly s
   return digest(['window', rule.id, cluster_id, group, first])
 }
 
-/** Entities of all parts, those that most parts have first; a thing with several roles has the strongest. */
-function mergedEntities(parts: readonly Signal[]): readonly Entity[] {
+const entityKey = ({ type, id }: Entity): string => JSON.stringify([type, id])
+
+/**
+ * Entities of all parts, those that most parts have first; a thing with several roles has the strongest. What less than half of
+ * the parts have is context. Where neither who nor a place within the cluster is shared, as with a window over a node or an
+ * address, parts may be of several attacks: then only what the event that completed it has is more than context.
+ */
+function mergedEntities(parts: readonly Signal[], trigger: Signal): readonly Entity[] {
   const found = new Map<string, { entity: Entity; count: number }>()
   for (const { entities } of parts) {
     for (const entity of entities) {
-      const key = JSON.stringify([entity.type, entity.id])
+      const key = entityKey(entity)
       const known = found.get(key)
       if (known === undefined) found.set(key, { entity, count: 1 })
       else {
@@ -32,10 +47,14 @@ function mergedEntities(parts: readonly Signal[]): readonly Entity[] {
       }
     }
   }
-  return [...found.values()]
-    .sort((a, b) => b.count - a.count)
-    .slice(0, MAX_ENTITIES)
-    .map(({ entity }) => entity)
+  const all = [...found.values()].sort((a, b) => b.count - a.count).slice(0, MAX_ENTITIES)
+  const isShared = ({ count }: { readonly count: number }) => count * 2 >= parts.length
+  const own = new Map(trigger.entities.map((entity) => [entityKey(entity), entity]))
+  const hasAnchor = all.some((one) => isShared(one) && ANCHORS.has(one.entity.type) && one.entity.role !== 'context')
+  return all.map((one) => {
+    const told = hasAnchor ? (isShared(one) ? one.entity : undefined) : own.get(entityKey(one.entity))
+    return told ?? { ...one.entity, role: 'context' }
+  })
 }
 
 /** Several counted fields make one value, which is JSON: `[["shop"],["web"]]` is shown as shop/web. */
@@ -80,7 +99,7 @@ export function windowSignal(
     plainLine(values.get(name) ?? 'unknown', EVENT_LIMITS.title_value_characters)
   )
   const evidence = [...values].filter(([, text]) => text !== '')
-  const unique = (texts: readonly string[]) => [...new Set(texts)]
+  const unique = <Text extends string>(texts: readonly Text[]) => [...new Set(texts)]
   const sources = unique(parts.flatMap(({ source, sources: seen }) => (seen.length > 0 ? seen : [source])))
   return {
     id,
@@ -96,7 +115,7 @@ export function windowSignal(
     outcome: trigger.outcome,
     tactics: rule.tactics.length > 0 ? rule.tactics : unique(parts.flatMap(({ tactics }) => tactics)),
     techniques: unique([...rule.techniques, ...parts.flatMap(({ techniques }) => techniques)]).sort(),
-    entities: mergedEntities(parts),
+    entities: mergedEntities(parts, trigger),
     evidence: Object.fromEntries(
       evidence.map(([name, text]) => [name, plainLine(text, EVENT_LIMITS.evidence_characters)])
     ),
@@ -104,9 +123,10 @@ export function windowSignal(
     playbook: rule.playbook ?? parts.find(({ playbook }) => playbook !== null)?.playbook ?? null,
     investigation: rule.investigation.length > 0 ? filledSteps(rule, values) : trigger.investigation,
     role: rule.role,
-    sources: sources.flatMap((source) => (source === 'audit' || source === 'runtime' ? [source] : [])),
+    sources,
     parts: window.items.slice(0, MAX_PARTS).map((item) => item.id),
     count: window.items.length,
-    correlation_fields: Object.fromEntries(group)
+    correlation_fields: Object.fromEntries(group),
+    verdict: null
   }
 }

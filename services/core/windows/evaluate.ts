@@ -37,6 +37,7 @@ function measured(rule: WindowRule, items: readonly Item[], start: number, end: 
     const item = items[index]
     if (item !== undefined) meter.add(item, index)
   }
+  meter.holdsFrom(start)
   return meter.value
 }
 

@@ -199,6 +199,15 @@ function orderMeter({ correlation, parts }: WindowRule): Meter {
   }
 }
 
+/** No window of a rule holds with fewer events than this; 1 where that cannot be said. */
+export function leastItems({ correlation: { type, criteria, expression }, parts }: WindowRule): number {
+  const least = Math.max(1, criteria.get('gte') ?? 1, Math.floor(criteria.get('gt') ?? 0) + 1)
+  if (type === 'event_count') return least
+  if (type === 'temporal_ordered' || type === 'temporal')
+    return expression !== null ? 1 : criteria.size === 0 ? parts.length : least
+  return 1
+}
+
 /** A meter for one window of a rule, without any event in it. */
 export function meterOf(rule: WindowRule): Meter {
   switch (rule.correlation.type) {

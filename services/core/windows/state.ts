@@ -1,37 +1,14 @@
-import type { CorrelatorState, Signal } from '../../../schemas/generated/types.ts'
+import type { CorrelatorState } from '../../../schemas/generated/types.ts'
 import { type Agenda, emptyAgenda } from './agenda.ts'
-import type { Item } from './meters.ts'
-import type { WindowRule } from './window-rule.ts'
-
-/** What has been told of an open window. */
-export interface Told {
-  readonly id: string
-  /** Number of events when it was last told. */
-  readonly size: number
-  /** Id of the event with which it came to hold. */
-  readonly trigger: string
-}
-
-/** The events of one group of a rule that can still matter. */
-export interface WindowGroup {
-  readonly key: string
-  readonly rule: WindowRule
-  /** Names and values of group-by. */
-  readonly fields: ReadonlyArray<readonly [string, readonly string[]]>
-  items: Item[]
-  /** All up to this time is done with, microseconds since the epoch. */
-  settled: number
-  /** Open windows, by id. */
-  told: ReadonlyMap<string, Told>
-}
+import { createGroupStore, type GroupStore } from './group-store.ts'
+import { createPartStore, type PartStore } from './part-store.ts'
 
 /** Everything windows know of one cluster. Changed in place by the reducer that owns it. */
 export interface WindowState {
   readonly cluster_id: string
   /** Signals that count towards open windows, results of correlations among them. */
-  readonly parts: Map<string, Signal>
-  /** Least recently changed first. */
-  readonly groups: Map<string, WindowGroup>
+  readonly parts: PartStore
+  readonly groups: GroupStore
   readonly groupAgenda: Agenda
   readonly partAgenda: Agenda
   /** No event of an earlier time is expected any more, microseconds since the epoch. */
@@ -40,11 +17,13 @@ export interface WindowState {
   readonly changes: Map<string, CorrelatorState | null>
 }
 
-export function emptyWindowState(cluster_id: string): WindowState {
+/** @param most_young see `createPartStore` */
+export function emptyWindowState(cluster_id: string, most_young?: number): WindowState {
+  const parts = createPartStore(most_young)
   return {
     cluster_id,
-    parts: new Map(),
-    groups: new Map(),
+    parts,
+    groups: createGroupStore(parts),
     groupAgenda: emptyAgenda(),
     partAgenda: emptyAgenda(),
     closed_before: Number.NEGATIVE_INFINITY,

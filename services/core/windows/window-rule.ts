@@ -51,3 +51,8 @@ export function modeOf({ type, criteria, expression }: Correlation): WindowRule[
   if (expression !== null && /\bnot\b/i.test(expression.text)) return 'complete'
   return [...criteria.keys()].some((criterion) => criterion !== 'gt' && criterion !== 'gte') ? 'complete' : 'sliding'
 }
+
+/** Whether an event of this time still matters to a rule. */
+export function matters(rule: WindowRule, part: number, time: number, closed_before: number): boolean {
+  return time + horizonOf(rule, part) + rule.wait_us >= closed_before
+}

@@ -1,4 +1,4 @@
-import type { AuditEvent, AuditProvider, Cluster, RuntimeEvent } from '../../../schemas/generated/types.ts'
+import type { AuditEvent, AuditProvider, CloudEvent, Cluster, RuntimeEvent } from '../../../schemas/generated/types.ts'
 import type { Codec } from '../../core/avro/codec.ts'
 import { WeirError } from '../../core/errors.ts'
 import type { SourcedEvent } from '../../core/events/sourced-event.ts'
@@ -12,6 +12,7 @@ import { INGEST_ERRORS } from './errors.ts'
 
 const AUDIT_TOPIC = 'weir.audit.v1'
 export const RUNTIME_TOPIC = 'weir.runtime.v1'
+export const CLOUD_TOPIC = 'weir.cloud.v1'
 
 /** Bounds of a batch: enough that a message costs little per event, small enough that it is no burden by itself. */
 const BATCH_MAX_EVENTS = 500
@@ -49,7 +50,7 @@ export interface BatchResult {
 }
 
 /**
- * Groups events, in order, into batches for `weir.audit.v1` and `weir.runtime.v1`, and makes dead letters of the rejected.
+ * Groups events, in order, into batches for `weir.audit.v1`, `weir.runtime.v1` and `weir.cloud.v1`, and makes dead letters of the rejected.
  * An event that cannot be encoded or is too large becomes a dead letter alone.
  * @param sequences numbers to go on with, by `cluster/node/sensor`
  */
@@ -74,7 +75,9 @@ export function toMessages(
     const encode =
       source.type === 'audit'
         ? auditEncoder(cluster, source.provider, received, context)
-        : runtimeEncoder(cluster, source.instance, source.provider, received, next, context)
+        : source.type === 'cloud'
+          ? cloudEncoder(cluster, source.provider, received, context)
+          : runtimeEncoder(cluster, source.instance, source.provider, first.boot_id ?? null, received, next, context)
     for (const result of encodeFitting(group, encode, context.message_max_bytes)) {
       if ('rejected' in result) letters.push({ rejected: result.rejected, topic: encode.topic })
       else messages.push({ topic: encode.topic, key: encode.key, value: result.value })
@@ -105,10 +108,26 @@ function auditEncoder(cluster: Cluster, provider: string, received: number, cont
   }
 }
 
+function cloudEncoder(cluster: Cluster, provider: string, received: number, context: BatchContext): BatchEncoder {
+  return {
+    topic: CLOUD_TOPIC,
+    key: null,
+    encode: (items) =>
+      context.codec.encode('cloud-batch', {
+        cluster,
+        provider,
+        collector: context.instance,
+        received,
+        events: items.map(({ event }) => event.cloud).filter((cloud): cloud is CloudEvent => cloud != null)
+      })
+  }
+}
+
 function runtimeEncoder(
   cluster: Cluster,
   node: string,
   sensor: string,
+  boot_id: string | null,
   received: number,
   next: Map<string, number>,
   context: BatchContext
@@ -137,7 +156,7 @@ function runtimeEncoder(
       return context.codec.encode('runtime-batch', {
         cluster,
         node,
-        boot_id: null,
+        boot_id,
         sensor,
         first_sequence: String(first_sequence),
         received,
@@ -158,7 +177,8 @@ function groupsOf(taken: readonly Taken[]): Taken[][] {
       cluster.id,
       cluster.name,
       source.provider,
-      source.type === 'runtime' ? source.instance : ''
+      source.type === 'runtime' ? source.instance : '',
+      item.boot_id ?? ''
     ])
     const bytes = roughSize(item.event)
     const current = open.get(key)
@@ -180,11 +200,12 @@ function groupsOf(taken: readonly Taken[]): Taken[][] {
 }
 
 /** Size of an event, about: what is large in it are bodies, command lines and maps. */
-function roughSize({ audit, runtime }: SourcedEvent): number {
+function roughSize({ audit, runtime, cloud }: SourcedEvent): number {
   if (audit !== null)
     return (
       600 + (audit.requestURI?.length ?? 0) + (audit.requestObject?.length ?? 0) + (audit.responseObject?.length ?? 0)
     )
+  if (cloud != null) return 1000 + (cloud.requestParameters?.length ?? 0) + (cloud.responseElements?.length ?? 0)
   let size = 400 + (runtime?.process?.command_line?.length ?? 0)
   for (const value of Object.values(runtime?.attributes ?? {})) size += value.length + 20
   return size

@@ -1,5 +1,6 @@
 import { messageOf, WeirError } from '../../core/errors.ts'
 import { isAuditEvent } from '../../core/events/audit.ts'
+import { isTrailFile } from '../../core/events/cloudtrail.ts'
 import { decodeRecords, type SourceDefaults } from '../../core/events/format.ts'
 import type { SourcedEvent } from '../../core/events/sourced-event.ts'
 import { isObject } from '../../core/json.ts'
@@ -9,6 +10,8 @@ import { INGEST_ERRORS } from './errors.ts'
 export interface Taken {
   readonly event: SourcedEvent
   readonly original: () => Buffer
+  /** Boot of the node's kernel that a runtime event is of, where its sensor says it. */
+  readonly boot_id?: string | null
 }
 
 /** Something that cannot become an event. */
@@ -29,6 +32,7 @@ export interface Converted {
 export function piecesOf(json: unknown): unknown[] {
   if (Array.isArray(json)) return json.flatMap(piecesOf)
   if (!isObject(json) || isAuditEvent(json)) return [json]
+  if (isTrailFile(json) && Array.isArray(json.Records)) return json.Records
   const { items, logEvents, records, apiVersion } = json
   if (json['kind'] === 'EventList' && Array.isArray(items)) {
     return items.map((item) => (isObject(item) ? { kind: 'Event', apiVersion, ...item } : item))
@@ -54,15 +58,20 @@ export function convertJson(json: unknown, defaults: SourceDefaults): Converted 
   return result
 }
 
-/** Events of lines of JSON. */
-export function convertLines(body: Buffer, defaults: SourceDefaults): Converted {
-  const result: Converted = { taken: [], rejected: [] }
+/** The lines of a body that are not empty, without what ends them. */
+export function* linesOf(body: Buffer): Generator<Buffer, void> {
   for (let start = 0; start < body.length; ) {
     const found = body.indexOf(10, start)
     const end = found === -1 ? body.length : found
-    const line = body.subarray(start, end)
+    if (end > start) yield body.subarray(start, end)
     start = end + 1
-    if (line.length === 0) continue
+  }
+}
+
+/** Events of lines of JSON. */
+export function convertLines(body: Buffer, defaults: SourceDefaults): Converted {
+  const result: Converted = { taken: [], rejected: [] }
+  for (const line of linesOf(body)) {
     const json = parseBytes(line)
     if (json instanceof WeirError) {
       result.rejected.push({ error: json, original: () => line })

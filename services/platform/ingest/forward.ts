@@ -21,14 +21,19 @@ export interface Delivery {
   readonly messages: readonly OutgoingMessage[]
   /** Kept with the position in the spool. */
   readonly note?: string
+  /** Records to put into the spool again: what is in them has to wait. */
+  readonly later?: readonly Buffer[]
 }
 
 export interface ForwardOptions {
   /** Name of the service, for health and metrics. */
   readonly service: string
   readonly spool: Spool
-  /** Turns records into messages; `note` is what it returned for the records before. Must give the same for the same. */
-  readonly build: (records: readonly SpoolRecord[], note: string | null) => Delivery
+  /**
+   * Turns records into messages; `note` is what it returned for the records before. Must give the same for the same, apart from
+   * what has to wait. With `may_wait` false nothing may: the spool takes nothing.
+   */
+  readonly build: (records: readonly SpoolRecord[], note: string | null, may_wait: boolean) => Delivery
   /** Resolves when all messages are acknowledged. */
   readonly publish: (messages: readonly OutgoingMessage[]) => Promise<void>
   /** Records are gathered until they have so many bytes, or for so long. */
@@ -90,13 +95,26 @@ export function forward(options: ForwardOptions): Running {
     }
   }
 
+  /** What waits is safe in the spool again before its record is committed: a crash in between makes it come twice. */
+  async function buildFor(records: readonly SpoolRecord[]): Promise<Delivery> {
+    const delivery = build(records, spool.checkpoint.note, true)
+    if (delivery.later === undefined || delivery.later.length === 0) return delivery
+    try {
+      await spool.append(delivery.later)
+      return delivery
+    } catch (error) {
+      log.warn({ error }, `what should wait leaves as it is, the spool takes nothing: ${messageOf(error)}`)
+      return build(records, spool.checkpoint.note, false)
+    }
+  }
+
   async function forwardAll(): Promise<void> {
     const groups = gather(spool.read(stopReading.signal), options)
     for await (const records of groups) {
       const last = records.at(-1)
       if (last === undefined) continue
       busySince = Date.now()
-      const { messages, note } = build(records, spool.checkpoint.note)
+      const { messages, note, later = [] } = await buildFor(records)
       if (messages.length > 0 && !(await publishUntilDone(messages))) return
       try {
         await spool.commit(last.next, note)
@@ -105,7 +123,8 @@ export function forward(options: ForwardOptions): Running {
         log.error({ error }, `cannot note what was published: ${messageOf(error)}`)
       }
       busySince = null
-      if (giveUp.signal.aborted || (draining && spool.stats().records === 0)) return
+      const onlyWaits = messages.length === 0 && later.length > 0
+      if (giveUp.signal.aborted || (draining && (onlyWaits || spool.stats().records === 0))) return
     }
   }
 

@@ -8,9 +8,12 @@ export interface RecordHeader {
   readonly from: string
   /**
    * What the bytes are. `lines`: JSON values, one a line. `json`: one JSON value in any format that is read. `audit`: the body of
-   * an API server's request. `drop`: a note that lines were lost, see `drops.ts` of the node agent.
+   * an API server's request. `drop`: a note that something was lost, see `drops.ts` of the node agent. `events`: runtime events of the
+   * node agent's own sensor as JSON, one a line. `held`: events that wait, see `containers/held.ts` of the node agent.
    */
-  readonly form: 'lines' | 'json' | 'audit' | 'drop'
+  readonly form: 'lines' | 'json' | 'audit' | 'drop' | 'events' | 'held'
+  /** With `events`: boot of the kernel they are of. */
+  readonly boot_id?: string
 }
 
 /**
@@ -31,10 +34,11 @@ export function decodeRecord(record: Buffer): { header: RecordHeader; body: Buff
 
 function isHeader(value: unknown): value is RecordHeader {
   if (typeof value !== 'object' || value === null) return false
-  const { received, from, form } = value as Partial<Record<keyof RecordHeader, unknown>>
+  const { received, from, form, boot_id } = value as Partial<Record<keyof RecordHeader, unknown>>
   return (
     Number.isSafeInteger(received) &&
     typeof from === 'string' &&
-    (form === 'lines' || form === 'json' || form === 'audit' || form === 'drop')
+    ['lines', 'json', 'audit', 'drop', 'events', 'held'].includes(String(form)) &&
+    (boot_id === undefined || typeof boot_id === 'string')
   )
 }

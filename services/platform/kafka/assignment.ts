@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Consumer } from 'kafkajs'
 import { messageOf, WeirError } from '../../core/errors.ts'
 import type { Logger } from '../log.ts'
@@ -55,6 +56,10 @@ export interface Assignment {
   released(): Promise<unknown>
 }
 
+/** Errors of transactions after which another sender may do. */
+const PASSING: ReadonlySet<string> = new Set(['KAFKA_FENCED', 'KAFKA_PUBLISH_FAILED'])
+const MAX_PREPARATIONS = 5
+
 const keyOf = (topic: string, partition: number) => `${topic}/${partition}`
 
 /**
@@ -100,34 +105,60 @@ export function createAssignment(context: AssignmentContext): Assignment {
     for (const one of [...owned.values()]) lose(one, reason)
   }
 
+  /** @returns whether the partition is ready; it is not when it was lost meanwhile */
+  async function makeReady(one: Owned, signal: AbortSignal): Promise<boolean> {
+    const { topic, partition } = one
+    if (transactional) {
+      const sender = createTransactionalSender(client, `${group}.${topic}.${partition}`)
+      one.sender = sender
+      await sender.fence()
+      if (signal.aborted) {
+        void sender.close()
+        return false
+      }
+      // Only now is what earlier owners committed settled, and kafkajs has asked before.
+      one.position = await context.committedOffset(topic, partition)
+    }
+    const write = (fence: OutgoingMessage) => one.sender?.commit([fence], null) ?? context.send([fence])
+    await stage.onAssigned?.(topic, partition, {
+      changelog: createChangelogReader(client, write, signal, context.progress)
+    })
+    return !signal.aborted
+  }
+
+  /**
+   * Whether to try once more: a transaction of ours was cut short by a broker that restarts, or by an earlier owner that came to life
+   * again and fenced us. If it is us that are late, we hear so within the wait.
+   */
+  async function mayTryAgain(one: Owned, signal: AbortSignal, tries: number, cause: unknown): Promise<boolean> {
+    const isPassing = cause instanceof WeirError && PASSING.has(cause.code)
+    if (signal.aborted || !isPassing || tries >= MAX_PREPARATIONS) return false
+    const { topic, partition } = one
+    log.warn({ topic, partition, tries, error: cause }, 'partition not prepared, trying again')
+    void one.sender?.close()
+    one.sender = null
+    await delay(client.options.heartbeat_interval_ms, undefined, { signal }).catch(() => {})
+    return !signal.aborted
+  }
+
   /** Makes a partition that is paused ready for its first batch, then lets it go. */
   async function prepare(one: Owned): Promise<void> {
     const { topic, partition } = one
     const { signal } = one.controller
-    try {
-      await releases.get(keyOf(topic, partition))
-      if (signal.aborted) return
-      if (transactional) {
-        const sender = createTransactionalSender(client, `${group}.${topic}.${partition}`)
-        one.sender = sender
-        await sender.fence()
-        if (signal.aborted) return void sender.close()
-        // Only now is what earlier owners committed settled, and kafkajs has asked before.
-        one.position = await context.committedOffset(topic, partition)
+    await releases.get(keyOf(topic, partition))
+    for (let tries = 1; !signal.aborted; tries += 1) {
+      try {
+        if (!(await makeReady(one, signal))) return
+        if (one.position !== null) consumer.seek({ topic, partition, offset: String(one.position) })
+        one.state = 'working'
+        consumer.resume([{ topic, partitions: [partition] }])
+        return log.info({ topic, partition, position: one.position?.toString() }, 'partition ready')
+      } catch (cause) {
+        if (await mayTryAgain(one, signal, tries, cause)) continue
+        if (signal.aborted) return
+        const text = `${topic}/${partition} could not be prepared: ${messageOf(cause)}`
+        return fail(new WeirError(KAFKA_ERRORS, 'KAFKA_STAGE_FAILED', text, { cause }))
       }
-      const write = (fence: OutgoingMessage) => one.sender?.commit([fence], null) ?? context.send([fence])
-      await stage.onAssigned?.(topic, partition, {
-        changelog: createChangelogReader(client, write, signal, context.progress)
-      })
-      if (signal.aborted) return
-      if (one.position !== null) consumer.seek({ topic, partition, offset: String(one.position) })
-      one.state = 'working'
-      consumer.resume([{ topic, partitions: [partition] }])
-      log.info({ topic, partition, position: one.position?.toString() }, 'partition ready')
-    } catch (cause) {
-      if (signal.aborted) return
-      const text = `${topic}/${partition} could not be prepared: ${messageOf(cause)}`
-      fail(new WeirError(KAFKA_ERRORS, 'KAFKA_STAGE_FAILED', text, { cause }))
     }
   }
 

@@ -1,6 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf, WeirError } from '../../core/errors.ts'
 import type { OutgoingMessage } from '../stage.ts'
-import { compressionOf, isFenced, type KafkaClient, retryOf } from './client.ts'
+import { compressionOf, isFenced, type KafkaClient, protocolTypeOf, retryOf } from './client.ts'
 import { KAFKA_ERRORS } from './errors.ts'
 import { chunksOf, countOut, createPartitioner, expectSizes, toTopicMessages } from './outgoing.ts'
 
@@ -30,6 +31,9 @@ export interface TransactionalSender {
   close(): Promise<void>
 }
 
+/** Between two tries to begin while the transaction before is being ended, which takes some milliseconds. */
+const RETRY_MS = 10
+
 /** @param transactionalId name of whose newest producer alone may write */
 export function createTransactionalSender(client: KafkaClient, transactionalId: string): TransactionalSender {
   const { kafka, options, log } = client
@@ -50,6 +54,21 @@ export function createTransactionalSender(client: KafkaClient, transactionalId: 
     }
     const text = `transaction of ${transactionalId} failed: ${messageOf(cause)}`
     return new WeirError(KAFKA_ERRORS, 'KAFKA_PUBLISH_FAILED', text, { cause })
+  }
+
+  /**
+   * Tries again while the broker is still ending the transaction before. kafkajs does so for messages but not for offsets, which are the
+   * first thing of a transaction when a batch has no outputs. Nothing of the transaction has begun then, so it may be asked again.
+   */
+  async function onceFree(action: () => Promise<void>): Promise<void> {
+    for (const deadline_ms = performance.now() + options.request_timeout_ms; ; ) {
+      try {
+        return await action()
+      } catch (error) {
+        if (protocolTypeOf(error) !== 'CONCURRENT_TRANSACTIONS' || performance.now() > deadline_ms) throw error
+        await delay(RETRY_MS)
+      }
+    }
   }
 
   return {
@@ -74,7 +93,7 @@ export function createTransactionalSender(client: KafkaClient, transactionalId: 
         if (consumed !== null) {
           const { group, topic, partition, next } = consumed
           const topics = [{ topic, partitions: [{ partition, offset: next }] }]
-          await transaction.sendOffsets({ consumerGroupId: group, topics })
+          await onceFree(() => transaction.sendOffsets({ consumerGroupId: group, topics }))
         }
         await transaction.commit()
       } catch (error) {

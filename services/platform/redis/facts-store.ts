@@ -43,6 +43,7 @@ export function createRedisFactsStore(redis: Redis): FactsStore {
 
   return {
     fetch: (keys) => unavailable('look up pods', () => read<PodFacts>(keys)),
+    find: (keys) => unavailable('look up objects', () => read<Workload>(keys)),
 
     apply: (records) =>
       unavailable('store inventory', async () => {

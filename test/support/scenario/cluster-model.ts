@@ -11,6 +11,8 @@ export interface Node {
   readonly podPrefix: string
   readonly controlPlane: boolean
   readonly boot_us: number
+  /** How far its clock is ahead of the API server's, microseconds. */
+  readonly skew_us?: number
   readonly bootId: string
   readonly machineId: string
   /** Fingerprint of the kubelet's client certificate, as in `user.extra`. */
@@ -56,6 +58,9 @@ export interface PodTemplate {
   readonly serviceAccount: string
   readonly containers: readonly ContainerTemplate[]
   readonly hostNetwork?: boolean
+  readonly hostPID?: boolean
+  /** Folders of the node, mounted below /host in the first container. */
+  readonly hostPaths?: readonly string[]
   readonly restartPolicy?: 'Always' | 'Never'
   readonly podSecurityContext?: JsonObject
 }

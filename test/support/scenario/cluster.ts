@@ -35,7 +35,10 @@ export function createCluster(name: string, start_us: number, random: Random): C
   }
 }
 
-export function addNode(cluster: Cluster, node: Pick<Node, 'name' | 'ip' | 'podPrefix' | 'controlPlane'>): Node {
+export function addNode(
+  cluster: Cluster,
+  node: Pick<Node, 'name' | 'ip' | 'podPrefix' | 'controlPlane' | 'skew_us'>
+): Node {
   const { random } = cluster
   const added: Node = {
     ...node,
@@ -224,7 +227,8 @@ function longAgo(cluster: Cluster): number {
 
 function nextAddress(cluster: Cluster, node: Node): string {
   const last = cluster.addressesUsed.get(node.name) ?? 9
-  const address = last + cluster.random.integer(1, 3)
+  // Addresses of pods that are gone come back.
+  const address = 10 + ((last + cluster.random.integer(1, 3) - 10) % 240)
   cluster.addressesUsed.set(node.name, address)
   return `${node.podPrefix}${address}`
 }

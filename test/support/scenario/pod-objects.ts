@@ -15,7 +15,20 @@ const DEFAULT_TOLERATIONS: Json = ['not-ready', 'unreachable'].map((taint) => ({
   tolerationSeconds: 300
 }))
 
-function containerSpec(template: ContainerTemplate, tokenVolume: string | null): JsonObject {
+/** Volumes of folders of the node. */
+function hostVolumes({ hostPaths = [] }: PodTemplate): readonly JsonObject[] {
+  return hostPaths.map((path, place) => ({ name: `host-${place}`, hostPath: { path, type: '' } }))
+}
+
+function hostMounts({ hostPaths = [] }: PodTemplate): readonly JsonObject[] {
+  return hostPaths.map((path, place) => ({ name: `host-${place}`, mountPath: path === '/' ? '/host' : `/host${path}` }))
+}
+
+function containerSpec(
+  template: ContainerTemplate,
+  tokenVolume: string | null,
+  mounts: readonly JsonObject[]
+): JsonObject {
   const env = Object.entries(template.env ?? {}).map(([name, value]) => ({ name, value }))
   return compact({
     name: template.name,
@@ -26,7 +39,11 @@ function containerSpec(template: ContainerTemplate, tokenVolume: string | null):
     env: env.length === 0 ? undefined : env,
     resources: { requests: { cpu: '100m', memory: '128Mi' } },
     volumeMounts:
-      tokenVolume === null ? undefined : [{ name: tokenVolume, readOnly: true, mountPath: TOKEN_MOUNT_PATH }],
+      tokenVolume === null
+        ? mounts.length === 0
+          ? undefined
+          : mounts
+        : [...mounts, { name: tokenVolume, readOnly: true, mountPath: TOKEN_MOUNT_PATH }],
     readinessProbe:
       template.readinessExec === undefined
         ? undefined
@@ -44,6 +61,12 @@ function containerSpec(template: ContainerTemplate, tokenVolume: string | null):
   })
 }
 
+function containerSpecs(template: PodTemplate, tokenVolume: string | null): readonly JsonObject[] {
+  return template.containers.map((container, place) =>
+    containerSpec(container, tokenVolume, place === 0 ? hostMounts(template) : [])
+  )
+}
+
 function restOfSpec(template: PodTemplate): JsonObject {
   return compact({
     restartPolicy: template.restartPolicy ?? 'Always',
@@ -52,6 +75,7 @@ function restOfSpec(template: PodTemplate): JsonObject {
     serviceAccountName: template.serviceAccount === 'default' ? undefined : template.serviceAccount,
     serviceAccount: template.serviceAccount === 'default' ? undefined : template.serviceAccount,
     hostNetwork: template.hostNetwork,
+    hostPID: template.hostPID,
     securityContext: template.podSecurityContext ?? {},
     schedulerName: 'default-scheduler'
   })
@@ -62,7 +86,8 @@ export function podTemplateObject(template: PodTemplate): JsonObject {
   return {
     metadata: { labels: template.labels },
     spec: {
-      containers: template.containers.map((container) => containerSpec(container, null)),
+      ...compact({ volumes: template.hostPaths === undefined ? undefined : hostVolumes(template) }),
+      containers: containerSpecs(template, null),
       ...restOfSpec(template)
     }
   }
@@ -87,7 +112,8 @@ export function podCreateRequest(pod: Pod): JsonObject {
       ownerReferences: ownerReferences(pod)
     }),
     spec: {
-      containers: pod.template.containers.map((container) => containerSpec(container, null)),
+      ...compact({ volumes: pod.template.hostPaths === undefined ? undefined : hostVolumes(pod.template) }),
+      containers: containerSpecs(pod.template, null),
       ...restOfSpec(pod.template),
       enableServiceLinks: true
     },
@@ -98,6 +124,7 @@ export function podCreateRequest(pod: Pod): JsonObject {
 function admittedSpec(pod: Pod, bound: boolean): JsonObject {
   return compact({
     volumes: [
+      ...hostVolumes(pod.template),
       {
         name: pod.tokenVolume,
         projected: {
@@ -114,7 +141,7 @@ function admittedSpec(pod: Pod, bound: boolean): JsonObject {
         }
       }
     ],
-    containers: pod.template.containers.map((container) => containerSpec(container, pod.tokenVolume)),
+    containers: containerSpecs(pod.template, pod.tokenVolume),
     ...restOfSpec(pod.template),
     serviceAccountName: pod.template.serviceAccount,
     serviceAccount: pod.template.serviceAccount,

@@ -5,7 +5,13 @@ export type RecordSource = 'audit' | 'tetragon'
 /** What a record belongs to. `consequence` marks what the cluster did because of the attacker, such as scheduling his pod. */
 export type Label =
   | { readonly kind: 'benign'; readonly activity: string }
-  | { readonly kind: 'attack'; readonly step: number; readonly consequence: boolean }
+  | {
+      readonly kind: 'attack'
+      /** Which attack, where a recording holds several. */
+      readonly attack?: string
+      readonly step: number
+      readonly consequence: boolean
+    }
 
 /** A raw record with its time, microseconds since the epoch plus nanoseconds below, and what it belongs to. */
 export interface Recorded {

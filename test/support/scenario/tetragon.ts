@@ -9,6 +9,11 @@ import { rfc3339Nanos, rfc3339Seconds } from './timeline.ts'
 
 const NO_AUDIT_USER = 4294967295
 
+/** A time by the clock of the process's node. */
+function clockOf({ node }: Process, time_us: number, nanos: number): string {
+  return rfc3339Nanos(time_us + (node.skew_us ?? 0), nanos)
+}
+
 /** Tetragon's key of a process over the cluster: base64 of node, start on the boot clock in nanoseconds, and pid. */
 function execId(process: Process): string {
   // kept in two parts: nanoseconds of an uptime of months do not fit a double together with their last digits
@@ -65,7 +70,7 @@ function processMember(process: Process, refcnt?: number): JsonObject {
     binary: process.binary,
     arguments: process.args.length === 0 ? undefined : joinedArguments(process.args),
     flags: flags.join(' '),
-    start_time: rfc3339Nanos(process.start_us, process.nanos),
+    start_time: clockOf(process, process.start_us, process.nanos),
     auid: NO_AUDIT_USER,
     pod: podMember(process, isProbe(process)),
     docker: process.container?.id.slice(0, 31),
@@ -98,7 +103,7 @@ export function tetragonExec(process: Process): JsonObject {
     parent: parentMember(process),
     ancestors: ancestorMembers(process)
   })
-  return envelope('process_exec', event, process, rfc3339Nanos(process.start_us, process.nanos))
+  return envelope('process_exec', event, process, clockOf(process, process.start_us, process.nanos))
 }
 
 /** How a process ended: exit status, or the signal that killed it. */
@@ -109,7 +114,7 @@ export interface Ending {
 
 /** `process_exit`. */
 export function tetragonExit(process: Process, time_us: number, nanos: number, end: Ending): JsonObject {
-  const time = rfc3339Nanos(time_us, nanos)
+  const time = clockOf(process, time_us, nanos)
   const event = compact({
     process: processMember(process),
     parent: parentMember(process),
@@ -139,7 +144,7 @@ function tetragonKprobe(process: Process, time_us: number, nanos: number, kprobe
     policy_name: kprobe.policy_name,
     return_action: 'KPROBE_ACTION_POST'
   })
-  return envelope('process_kprobe', event, process, rfc3339Nanos(time_us, nanos))
+  return envelope('process_kprobe', event, process, clockOf(process, time_us, nanos))
 }
 
 export interface Connection {

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import ipaddr from 'ipaddr.js'
 import { describe, expect, it } from 'vitest'
 import { addressKind, networkOf, urlsIn } from './address.ts'
 
@@ -56,6 +57,22 @@ describe('the network of an address', () => {
     [null, null]
   ])('of %s is %s', (address, network) => {
     expect(networkOf(address)).toBe(network)
+  })
+})
+
+describe('a dotted quad', () => {
+  it('is told as ipaddr.js tells it, which reads it some other way', () => {
+    fc.assert(
+      fc.property(fc.ipV4(), (text) => {
+        const kind = addressKind(text)
+        const range = ipaddr.process(text).range()
+        expect(networkOf(text)).toBe(`${ipaddr.IPv4.networkAddressFromCIDR(`${text}/24`).toString()}/24`)
+        if (kind !== 'metadata') expect(kind === 'public').toBe(range === 'unicast')
+        if (kind === 'other')
+          expect(['reserved', 'multicast', 'broadcast', 'as112', 'amt', 'benchmarking']).toContain(range)
+      }),
+      { numRuns: 2000 }
+    )
   })
 })
 

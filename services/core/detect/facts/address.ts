@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js'
-import { isPublicAddress } from '../../enrich/client-address.ts'
+import { addressRange } from '../../enrich/client-address.ts'
 import { remembered } from '../../remembered.ts'
+import { NO_V4, parseV4 } from '../ip-range.ts'
 
 /** What sort of address: metadata is where clouds answer for the credentials of a machine or a pod. */
 export type AddressKind = 'public' | 'private' | 'loopback' | 'link_local' | 'metadata' | 'unspecified' | 'other'
@@ -32,7 +33,9 @@ const METADATA_NAMES: ReadonlySet<string> = new Set([
   'instance-data.ec2.internal'
 ])
 
+/** By the names of ipaddr.js. */
 const KINDS: Readonly<Record<string, AddressKind>> = {
+  unicast: 'public',
   loopback: 'loopback',
   linkLocal: 'link_local',
   private: 'private',
@@ -41,18 +44,23 @@ const KINDS: Readonly<Record<string, AddressKind>> = {
   unspecified: 'unspecified'
 }
 
+/** @param address a valid one */
+const usualSpelling = (address: string): string =>
+  parseV4(address) === NO_V4 ? ipaddr.process(address).toString() : address
+
 /** @returns null when the text is no address */
 export function addressKind(address: string | null): AddressKind | null {
-  if (address === null || !ipaddr.isValid(address)) return null
-  const parsed = ipaddr.process(address)
-  if (METADATA.has(parsed.toString())) return 'metadata'
-  if (isPublicAddress(address)) return 'public'
-  return KINDS[parsed.range()] ?? 'other'
+  const range = address === null ? null : addressRange(address)
+  if (address === null || range === null) return null
+  if (METADATA.has(usualSpelling(address))) return 'metadata'
+  return KINDS[range] ?? 'other'
 }
 
 /** The network an address is in, /24 for IPv4 and /48 for IPv6: near enough to tell one site from another. */
 export function networkOf(address: string | null): string | null {
-  if (address === null || !ipaddr.isValid(address)) return null
+  if (address === null) return null
+  if (parseV4(address) !== NO_V4) return `${address.slice(0, address.lastIndexOf('.'))}.0/24`
+  if (!ipaddr.isValid(address)) return null
   const parsed = ipaddr.process(address)
   const bits = parsed.kind() === 'ipv4' ? 24 : 48
   const text = `${parsed.toString()}/${bits}`
@@ -112,8 +120,8 @@ function urlOf(scheme: string | null, rest: string): UrlFact | null {
   const host = (found?.[1] ?? '').replace(/^\[|\]$/g, '').replace(/\.$/, '')
   if (host === '') return null
   // A host may be an address written as one number or in octal or hexadecimal parts, as inet_aton and most clients read it.
-  const numeric = /^[0-9a-fx.]+$/.test(host) && ipaddr.IPv4.isValid(host)
-  const address = numeric || (host.includes(':') && ipaddr.isValid(host)) ? ipaddr.process(host).toString() : host
+  const isOddly = parseV4(host) === NO_V4 && /^[0-9a-fx.:]+$/.test(host) && ipaddr.isValid(host)
+  const address = isOddly ? usualSpelling(host) : host
   return {
     scheme: scheme?.toLowerCase() ?? null,
     host: address,

@@ -1,3 +1,4 @@
+import { CLOUD_FACTS } from './cloud.ts'
 import type { Fact } from './fact.ts'
 import { OBJECT_FACTS } from './object-facts.ts'
 import { POD_TEMPLATE_FACTS } from './pod-template-facts.ts'
@@ -9,7 +10,8 @@ export const FACTS: Readonly<Record<string, Fact>> = {
   ...OBJECT_FACTS,
   ...POD_TEMPLATE_FACTS,
   ...REQUEST_FACTS,
-  ...RUNTIME_FACTS
+  ...RUNTIME_FACTS,
+  ...CLOUD_FACTS
 }
 
 const BY_NAME: ReadonlyMap<string, Fact> = new Map(Object.entries(FACTS))

@@ -1,8 +1,9 @@
-import type { ActionStep, ApiRequest, Workload } from '../../../../schemas/generated/types.ts'
+import type { ApiRequest, Workload } from '../../../../schemas/generated/types.ts'
 import { workloadKindOfKind } from '../../enrich/workload-kinds.ts'
 import { corePath, get, groupPath, mergePatch, requestText } from '../requests.ts'
 import type { PodVictim } from '../victims.ts'
-import { type PlanAction, type PlanInput, podText } from './action.ts'
+import { type ActionDeclaration, type DraftStep, type PlanInput, type Planned, podText } from './action.ts'
+import { containLive } from './contain-live.ts'
 
 /** A label that no node has. */
 const NOWHERE = 'weir.io/nowhere'
@@ -78,7 +79,7 @@ function containmentOf(workload: Workload, pods: readonly PodVictim[]): Containm
       return {
         description: 'make it select no node, so that its pods end and none appears',
         requests: [get(path), selector('true')],
-        effect: 'it stops on every node; with updateStrategy OnDelete its pods stay until they are deleted',
+        effect: 'it stops on every node',
         undo: requestText(selector(null))
       }
     }
@@ -102,8 +103,32 @@ function affectedPods({ facts }: PlanInput, workload: Workload): string {
 }
 
 /** Stops what would make a killed pod again: the top of its owner chain. */
-export const containWorkload: PlanAction = (input) => {
-  const steps: ActionStep[] = []
+export const containWorkload: ActionDeclaration = {
+  description:
+    'Stops what would make a killed pod again, at the top of its owner chain: scales to 0, suspends, or makes select no node; static pods through the agent of the node. Afterwards watches whether pods come back, and who made them.',
+  parameters: 'top owners of the pods of the incident, and workloads that the attack made',
+  rbac: [
+    { apiGroups: ['*'], resources: ['*/scale'], verbs: ['get', 'patch'] },
+    { apiGroups: ['apps'], resources: ['daemonsets'], verbs: ['get', 'patch'] },
+    { apiGroups: ['batch'], resources: ['jobs', 'cronjobs'], verbs: ['get', 'patch'] }
+  ],
+  blast_radius: 'all pods of the workload stop, and whatever needs them fails',
+  preconditions: 'the workload has the UID and the scale that were looked at',
+  undo: 'the workload gets back the scale, selector or schedule it had',
+  example: '- action: contain_workload',
+  plan: (input) => {
+    const { steps, notes } = input.facts.live == null ? fromIncident(input) : containLive(input, input.facts.live)
+    const unknown = input.victims.pods.filter(({ workload }) => workload === null)
+    return {
+      steps,
+      notes: [...notes, ...unknown.map((pod) => `what makes ${podText(pod)} is not known, so it cannot be stopped`)]
+    }
+  }
+}
+
+/** Without the cluster: how kinds that are known are stopped. */
+function fromIncident(input: PlanInput): Planned {
+  const steps: DraftStep[] = []
   const notes: string[] = []
   for (const workload of input.victims.workloads) {
     const text = `${workload.kind} ${workload.namespace}/${workload.name}`
@@ -133,7 +158,7 @@ export const containWorkload: PlanAction = (input) => {
       notes.push(
         `${podText(pod)} is a static pod: the kubelet of node ${pod.node} makes it from a file there (usually in /etc/kubernetes/manifests), and does so again until the file is removed`
       )
-    } else if (pod.workload === null) notes.push(`what makes ${podText(pod)} is not known, so it cannot be stopped`)
+    }
   }
   return { steps, notes }
 }

@@ -1,13 +1,12 @@
-import type { ActionStep } from '../../../../schemas/generated/types.ts'
 import { plainText } from '../../correlate/text.ts'
 import { toAgent } from '../requests.ts'
 import type { RootProcess } from '../victims.ts'
-import { type PlanAction, podText } from './action.ts'
+import { type ActionDeclaration, type DraftStep, type PlanInput, type Planned, podText } from './action.ts'
 
 /** Most of a command that a sentence shows. */
 const MAX_COMMAND_BYTES = 120
 
-function stepOf(process: RootProcess, node: string, where: string): ActionStep {
+function stepOf(process: RootProcess, node: string, where: string): DraftStep {
   const { entity_id, container_id, command } = process
   return {
     name: 'kill_process_tree',
@@ -20,8 +19,20 @@ function stepOf(process: RootProcess, node: string, where: string): ActionStep {
 }
 
 /** Kills the topmost processes of the attack in each pod, with their descendants, through the agent of the node. */
-export const killProcessTree: PlanAction = ({ victims }) => {
-  const steps: ActionStep[] = []
+export const killProcessTree: ActionDeclaration = {
+  description:
+    'Kills the topmost processes of the attack in each pod, with all they started, through the agent of the node.',
+  parameters: 'processes of the incident that run in pods',
+  rbac: [],
+  blast_radius: 'what these processes do; those above and beside them live on',
+  preconditions: 'the process is the one that was seen: same node, boot, process id and start time',
+  undo: null,
+  example: '- action: kill_process_tree',
+  plan: killing
+}
+
+function killing({ victims }: PlanInput): Planned {
+  const steps: DraftStep[] = []
   const notes: string[] = []
   for (const pod of victims.pods) {
     for (const process of pod.processes) {

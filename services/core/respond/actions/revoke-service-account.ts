@@ -1,8 +1,20 @@
-import type { ActionStep, ApiRequest } from '../../../../schemas/generated/types.ts'
+import type { ApiRequest } from '../../../../schemas/generated/types.ts'
 import type { Binding, Subject } from '../facts.ts'
 import { apiPath, isPathSegmentName, scopedName } from '../names.ts'
-import { get, groupPath, mergePatch, remove } from '../requests.ts'
-import type { PlanAction } from './action.ts'
+import {
+  byOperator,
+  create,
+  get,
+  groupClusterPath,
+  groupPath,
+  mergePatch,
+  recreatable,
+  remove,
+  requestText,
+  uidOf
+} from '../requests.ts'
+import type { ActionDeclaration, DraftStep, PlanInput, Planned } from './action.ts'
+import { undoText } from './action.ts'
 
 const RBAC = 'rbac.authorization.k8s.io'
 
@@ -30,8 +42,63 @@ function revocation(binding: Binding, account: { namespace: string; name: string
 }
 
 /** Takes their rights from service accounts whose tokens an attacker may have. */
-export const revokeServiceAccount: PlanAction = ({ victims, facts }) => {
-  const steps: ActionStep[] = []
+export const revokeServiceAccount: ActionDeclaration = {
+  description:
+    'Takes their rights from service accounts: deletes the bindings that name nobody else. To take one of several out of a binding takes the right to give its role, which Weir never has: the plan prints that request for people.',
+  parameters: 'service accounts of the incident that acted or whose token was read',
+  rbac: [{ apiGroups: [RBAC], resources: ['rolebindings', 'clusterrolebindings'], verbs: ['get', 'list', 'delete'] }],
+  blast_radius: 'every pod that runs as the account loses these rights; tokens stay valid, with no rights',
+  preconditions: 'each binding has the UID that was looked at',
+  undo: 'the bindings are made again, with the rights of the person who takes it back: Weir cannot give rights',
+  example: '- action: revoke_service_account',
+  plan: (input) => (input.facts.live == null ? fromIncident(input) : fromCluster(input))
+}
+
+/** With the cluster at hand: the bindings that are there, each as it was looked at. */
+function fromCluster({ victims, facts }: PlanInput): Planned {
+  const steps: DraftStep[] = []
+  const notes: string[] = []
+  for (const id of victims.serviceAccounts) {
+    const account = scopedName(id)
+    if (account === null) continue
+    const named = (facts.bindings ?? []).filter(({ subjects }) =>
+      subjects.some((subject) => isThisAccount(subject, account))
+    )
+    for (const binding of named) {
+      const { namespace, name, role, subjects, object } = binding
+      const text = `${namespace === null ? 'cluster role binding ' : `role binding ${namespace}/`}${name}`
+      if (!isPathSegmentName(name) || object === undefined) {
+        notes.push(`binding ${name} is left alone: that is not the name of one`)
+      } else if (subjects.some((subject) => !isThisAccount(subject, account))) {
+        notes.push(
+          `${text} names others beside ${id}; somebody with the right to give ${role} has to send ${requestText(revocation(binding, account))}`
+        )
+      } else {
+        const collection =
+          namespace === null
+            ? groupClusterPath(RBAC, 'v1', 'clusterrolebindings')
+            : groupPath(RBAC, 'v1', namespace, 'rolebindings')
+        const undo = [byOperator(create(collection, recreatable(object)))]
+        steps.push({
+          name: 'revoke_service_account',
+          description: `Service account ${id}: delete ${text} (${role}), which names nobody else`,
+          target: { type: 'service_account', id, name: id, role: 'target' },
+          requests: [remove(bindingPath(binding), uidOf(object))],
+          blast_radius: `every pod that runs as ${id} loses what ${role} allows; tokens stay valid, with no rights, until they expire or their pod is deleted`,
+          undo: undoText(undo),
+          undo_requests: undo,
+          risks: [`what runs as ${id} and needs ${role} fails`]
+        })
+      }
+    }
+    if (named.length === 0) notes.push(`no binding names ${id}: what it may do, it may as a member of a group`)
+  }
+  return { steps, notes }
+}
+
+/** Without the cluster: what one would have to look for. */
+function fromIncident({ victims, facts }: PlanInput): Planned {
+  const steps: DraftStep[] = []
   const notes: string[] = []
   for (const id of victims.serviceAccounts) {
     const account = scopedName(id)

@@ -1,0 +1,158 @@
+import type { CorrelatorState, Incident, Signal } from '../../schemas/generated/types.ts'
+import type { Codec } from '../../services/core/avro/codec.ts'
+import type { ProfileRule } from '../../services/core/profiles/profile-rule.ts'
+import type { WindowRule } from '../../services/core/windows/window-rule.ts'
+import type { CorrelatorOptions } from '../../services/correlator/options.ts'
+import { createCorrelatorStage } from '../../services/correlator/stage.ts'
+import { DLQ_CODE_HEADER } from '../../services/platform/dead-letter.ts'
+import { createMemoryBus } from '../../services/platform/memory/bus.ts'
+import type { Message } from '../../services/platform/stage.ts'
+import type { TopicDefinition } from '../../services/platform/topics.ts'
+
+/** Committed messages of the correlator's topics, each partition in order. */
+export interface Published {
+  readonly incidents: readonly Message[]
+  readonly correlated: readonly Message[]
+  readonly dead_letters: readonly Message[]
+  readonly state: readonly Message[]
+}
+
+/** What a run gave, decoded: by id what was published last, and everything in order. */
+export interface Outcome {
+  readonly incidents: ReadonlyMap<string, readonly Incident[]>
+  readonly correlated: ReadonlyMap<string, readonly Signal[]>
+  /** Places of the messages they are of, with the codes. */
+  readonly dead_letters: readonly string[]
+  /** What the changelog comes to. */
+  readonly state: ReadonlyMap<string, CorrelatorState>
+}
+
+const decodeAll = <Name extends 'incident' | 'signal'>(codec: Codec, name: Name, messages: readonly Message[]) =>
+  Promise.all(messages.map(({ value }) => codec.decode(name, value)))
+
+export async function outcomeOf(codec: Codec, published: Published): Promise<Outcome> {
+  const incidents = await decodeAll(codec, 'incident', published.incidents)
+  const correlated = await decodeAll(codec, 'signal', published.correlated)
+  const state = new Map<string, CorrelatorState>()
+  for (const { key, value } of published.state) {
+    const name = String(key)
+    if (value === null) state.delete(name)
+    else state.set(name, await codec.decode('correlator-state', value))
+  }
+  return {
+    incidents: Map.groupBy(incidents, ({ id }) => id),
+    correlated: Map.groupBy(correlated, ({ id }) => id),
+    dead_letters: published.dead_letters
+      .map(({ headers }) => `${headers['dlq.partition']}/${headers['dlq.offset']} ${headers[DLQ_CODE_HEADER]}`)
+      .toSorted(),
+    state
+  }
+}
+
+export interface Undisturbed {
+  readonly codec: Codec
+  readonly topics: readonly TopicDefinition[]
+  readonly options: CorrelatorOptions
+  readonly windows: readonly WindowRule[]
+  readonly profiles: readonly ProfileRule[]
+}
+
+/**
+ * The same messages through the same stage in this process, without Kafka and without any disturbance.
+ * @param restart_every start the stage anew, with the state from its changelog, after so many batches' worth of messages
+ */
+export async function undisturbed(
+  { codec, topics, options, windows, profiles }: Undisturbed,
+  signals: readonly Message[],
+  batch_max_messages: number,
+  restart_every = Number.POSITIVE_INFINITY
+): Promise<Outcome> {
+  const bus = createMemoryBus({ topics, now_ms: Date.now, batch_max_messages })
+  const size = Math.min(signals.length, batch_max_messages * restart_every)
+  for (let from = 0; from < signals.length; from += size) {
+    const running = bus.run(createCorrelatorStage({ codec, options, windows, profiles, now_ms: Date.now }))
+    const some = signals.slice(from, from + size)
+    await bus.publish(some.map(({ topic, partition, key, value }) => ({ topic, partition, key, value })))
+    await bus.drain()
+    await running.stop()
+  }
+  const outcome = await outcomeOf(codec, {
+    incidents: bus.read('weir.incidents.v1'),
+    correlated: bus.read('weir.correlated.v1'),
+    dead_letters: bus.read('weir.signals.v1.dlq'),
+    state: bus.read('weir.state.v1')
+  })
+  await bus.close()
+  return outcome
+}
+
+const latest = <Value>(all: ReadonlyMap<string, readonly Value[]>): ReadonlyMap<string, Value> =>
+  new Map([...all].flatMap(([id, values]) => values.slice(-1).map((value) => [id, value] as const)))
+
+/** What stands in the end, without revision numbers; how often and in what steps it was told hangs on batches. */
+function standing(outcome: Outcome): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  for (const [id, { revision: _, ...incident }] of latest(outcome.incidents)) {
+    if (incident.status !== 'merged') found.set(`incident ${id}`, JSON.stringify(incident))
+  }
+  for (const [id, signal] of latest(outcome.correlated)) {
+    if (signal.role !== 'withdrawn') found.set(`correlated signal ${id}`, JSON.stringify(signal))
+  }
+  for (const [key, entry] of outcome.state) {
+    // What windows have told of a group, and which incidents were merged, hangs on batches; the rest does not.
+    if (entry.kind === 'signal' || entry.kind === 'part' || entry.kind === 'clock')
+      found.set(`state ${key}`, JSON.stringify(entry))
+  }
+  for (const letter of new Set(outcome.dead_letters)) found.set(`dead letter ${letter}`, letter)
+  return found
+}
+
+function differing(found: ReadonlyMap<string, string>, wanted: ReadonlyMap<string, string>): readonly string[] {
+  const lines: string[] = []
+  for (const [name, text] of wanted) {
+    const other = found.get(name)
+    if (other === undefined) lines.push(`${name} is missing`)
+    else if (other !== text) lines.push(`${name} differs:\n  is        ${other}\n  should be ${text}`)
+  }
+  for (const name of found.keys()) if (!wanted.has(name)) lines.push(`${name} should not be there`)
+  return lines
+}
+
+/** Whether each thing was told once: revisions only grow, no signal is told twice as it was, no message has two dead letters. */
+function repetitions({ incidents, correlated, dead_letters }: Outcome): readonly string[] {
+  const lines: string[] = []
+  for (const [id, revisions] of incidents) {
+    const numbers = revisions.map(({ revision }) => revision)
+    if (numbers.some((number, place) => place > 0 && number <= (numbers[place - 1] ?? 0)))
+      lines.push(`revisions of incident ${id} do not grow: ${numbers.join(', ')}`)
+  }
+  for (const [id, signals] of correlated) {
+    const texts = signals.map((signal) => JSON.stringify(signal))
+    if (texts.some((text, place) => text === texts[place - 1]))
+      lines.push(`correlated signal ${id} was told twice in the same words`)
+  }
+  if (new Set(dead_letters).size < dead_letters.length) lines.push('a message has more than one dead letter')
+  return lines
+}
+
+/**
+ * Revisions count signals, whatever the batches: of incidents that are open and did not come about by merging or by a signal that was
+ * told again, which is what the same number one by one and all together shows.
+ */
+function revisions(found: Outcome, oneByOne: Outcome, together: Outcome): readonly string[] {
+  const [some, others] = [latest(oneByOne.incidents), latest(together.incidents)]
+  return [...latest(found.incidents)].flatMap(([id, { revision, status }]) => {
+    const wanted = some.get(id)?.revision
+    if (status !== 'open' || wanted !== others.get(id)?.revision || revision === wanted) return []
+    return [`incident ${id} has revision ${revision}, which should be ${wanted}`]
+  })
+}
+
+/** In what a run differs from the undisturbed one; nothing when all is well. */
+export function differences(found: Outcome, oneByOne: Outcome, together: Outcome): readonly string[] {
+  return [
+    ...differing(standing(found), standing(oneByOne)),
+    ...repetitions(found),
+    ...revisions(found, oneByOne, together)
+  ]
+}

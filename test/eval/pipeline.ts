@@ -1,0 +1,177 @@
+import type { Cluster, Incident, InventoryRecord, Signal } from '../../schemas/generated/types.ts'
+import { bodiesOf } from '../../services/core/bodies.ts'
+import { boundedSignal } from '../../services/core/correlate/bounded-signal.ts'
+import { correlate } from '../../services/core/correlate/reducer.ts'
+import { type CorrelateSettings, DEFAULT_CORRELATE_SETTINGS } from '../../services/core/correlate/settings.ts'
+import { type ClusterState, emptyState } from '../../services/core/correlate/state.ts'
+import type { LoadResult } from '../../services/core/detect/load-rule-set.ts'
+import { factChanges } from '../../services/core/enrich/fact-changes.ts'
+import { inventoryFromAudit, inventoryFromList } from '../../services/core/enrich/inventory.ts'
+import { enrich } from '../../services/core/enrich/join.ts'
+import type { PodFacts } from '../../services/core/enrich/pod-facts.ts'
+import { decodeRecords } from '../../services/core/events/format.ts'
+import { advanceWindows, windowIndexOf } from '../../services/core/windows/reducer.ts'
+import { emptyWindowState, type WindowState } from '../../services/core/windows/state.ts'
+import type { Delivered } from '../support/scenario/campaigns/deliver.ts'
+import type { Generated } from '../support/scenario/campaigns/generate.ts'
+
+/** The way of an event through the services, without them: decode → join → match, then windows → stitch, batch by batch. */
+
+/** Whom an event or signal belongs to: id of an attack, or `benign/` and the activity. */
+export type Owner = string
+
+export interface Matched {
+  readonly arrival_us: number
+  readonly cluster: string
+  readonly signals: readonly Signal[]
+}
+
+export interface Matching {
+  /** In order of arrival; what a record matched, parts of correlations among it. */
+  readonly matched: readonly Matched[]
+  /** By event id. */
+  readonly owners: ReadonlyMap<string, Owner>
+  readonly records: number
+  readonly rejected: readonly string[]
+}
+
+/** The first half, as the enricher does it: no event knows of another. */
+export function matchAll(
+  { clusters }: Pick<Generated, 'clusters'>,
+  { arrivals, appearances }: Delivered,
+  { rules }: Pick<LoadResult, 'rules'>,
+  onProgress: (done: number, of: number) => void = () => undefined
+): Matching {
+  const pods = new Map<string, PodFacts>()
+  const owners = new Map<string, NonNullable<InventoryRecord['owners'][number]>>()
+  const named: readonly Cluster[] = clusters.map(({ id, name }) => ({ id, name }))
+  const learn = (records: readonly InventoryRecord[]) => {
+    const changes = factChanges(records, { pods, owners })
+    for (const [key, facts] of changes.pods) pods.set(key, facts)
+    for (const [key, owner] of changes.owners) owners.set(key, owner)
+  }
+  for (const [place, { inventory }] of clusters.entries()) {
+    const cluster = named[place]
+    if (cluster !== undefined) learn(inventoryFromList(JSON.parse(inventory), cluster, 0).records)
+  }
+  const matched: Matched[] = []
+  const of = new Map<string, Owner>()
+  const rejected: string[] = []
+  let known = 0
+  for (const [place, arrival] of arrivals.entries()) {
+    if (place % 2000 === 0) onProgress(place, arrivals.length)
+    for (; known < appearances.length; known += 1) {
+      const appearance = appearances[known]
+      if (appearance === undefined || appearance.arrival_us > arrival.arrival_us) break
+      const cluster = named[appearance.cluster]
+      if (cluster !== undefined) learn(inventoryFromList(appearance.pod, cluster, appearance.arrival_us).records)
+    }
+    const cluster = named[arrival.cluster]
+    if (cluster === undefined) continue
+    // Nodes' names are the same in all clusters; the cluster is that of the collector.
+    const decoded = decodeRecords(arrival.record, {
+      cluster,
+      instance: 'collector',
+      received: arrival.arrival_us,
+      clusterOf: () => cluster
+    })
+    for (const error of decoded.rejected) rejected.push(error.message)
+    for (const event of decoded.events) {
+      const bodies = bodiesOf(event.audit)
+      if (event.audit !== null) learn(inventoryFromAudit(event.audit, cluster, bodies))
+      const enriched = enrich(event, (key) => pods.get(key) ?? null, bodies)
+      const { label } = arrival
+      of.set(enriched.id, label.kind === 'attack' ? (label.attack ?? 'attack') : `benign/${label.activity}`)
+      const signals = rules.match(enriched, bodies)
+      if (signals.length > 0) matched.push({ arrival_us: arrival.arrival_us, cluster: cluster.id, signals })
+    }
+  }
+  return { matched, owners: of, records: arrivals.length, rejected }
+}
+
+/** A revision of an incident, and when it was said. */
+export interface Published {
+  readonly incident: Incident
+  readonly batch: number
+  /** Latest event time that the correlator had seen of the cluster by then. */
+  readonly watermark: number
+  readonly arrival_us: number
+}
+
+export interface Stitching {
+  /** Alerts that stand at the end, correlations among them, by id. */
+  readonly signals: ReadonlyMap<string, Signal>
+  /** Number of the batch in which a signal came first. */
+  readonly batchOf: ReadonlyMap<string, number>
+  readonly published: readonly Published[]
+  /** The latest revision of every incident. */
+  readonly last: ReadonlyMap<string, Incident>
+  /** Ids of the signals of every incident that stands at the end; its timeline tells of no more than fit. */
+  readonly members: ReadonlyMap<string, readonly string[]>
+  readonly batches: number
+  readonly refused: number
+}
+
+export interface StitchOptions {
+  readonly settings?: CorrelateSettings
+  /** Signals that arrive within so much of each other are one batch. */
+  readonly batch_us?: number
+}
+
+/** The second half, as the correlator does it with the batches of a partition. */
+export function stitchAll(
+  matched: readonly Matched[],
+  { windows }: Pick<LoadResult, 'windows'>,
+  { settings = DEFAULT_CORRELATE_SETTINGS, batch_us = 2_000_000 }: StitchOptions = {}
+): Stitching {
+  const index = windowIndexOf(windows)
+  const states = new Map<string, { readonly state: ClusterState; readonly ofWindows: WindowState }>()
+  const signals = new Map<string, Signal>()
+  const batchOf = new Map<string, number>()
+  const published: Published[] = []
+  const last = new Map<string, Incident>()
+  const batches = [...Map.groupBy(matched, ({ arrival_us }) => Math.floor(arrival_us / batch_us)).values()]
+  let refused = 0
+  const take = (batch: number, cluster: string, own: readonly Signal[], now: number) => {
+    const known = states.get(cluster) ?? { state: emptyState(cluster), ofWindows: emptyWindowState(cluster) }
+    states.set(cluster, known)
+    const { state, ofWindows } = known
+    const time = own.reduce((most, signal) => Math.max(most, signal.time), state.watermark)
+    const parts = own.filter(({ rule }) => index.uses.has(rule.id)).map(boundedSignal)
+    const { results } = advanceWindows(ofWindows, index, parts, time - settings.allowed_lateness_ms * 1000)
+    const told = results.filter(({ change }) => change !== 'withdrawn').map(({ signal }) => signal)
+    for (const { change, signal } of results) if (change === 'withdrawn') signals.delete(signal.id)
+    const withdrawn = results.filter(({ change }) => change !== 'new').map(({ signal }) => signal.id)
+    const output = correlate(state, [...own, ...told], now, settings, withdrawn)
+    for (const signal of [...own, ...told]) {
+      if (signal.role !== 'alert') continue
+      signals.set(signal.id, signal)
+      if (!batchOf.has(signal.id)) batchOf.set(signal.id, batch)
+    }
+    refused += output.refused.length
+    for (const incident of output.incidents) {
+      last.set(incident.id, incident)
+      published.push({ incident, batch, watermark: state.watermark, arrival_us: now })
+    }
+  }
+  for (const [batch, members] of batches.entries()) {
+    const now = members.at(-1)?.arrival_us ?? 0
+    for (const [cluster, own] of Map.groupBy(members, (one) => one.cluster))
+      take(
+        batch,
+        cluster,
+        own.flatMap((one) => one.signals),
+        now
+      )
+  }
+  const members = new Map<string, readonly string[]>()
+  for (const { state } of states.values()) {
+    for (const group of state.groups)
+      if (group.isIncident)
+        members.set(
+          group.id,
+          group.members.map(({ signal }) => signal.id)
+        )
+  }
+  return { signals, batchOf, published, last, members, batches: batches.length, refused }
+}
