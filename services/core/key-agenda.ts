@@ -1,18 +1,10 @@
-/** What is to be looked at when, to the minute: nothing is looked at before its time, and everything soon after. */
+/** What is to be looked at when, to the minute, by name: nothing is looked at before its time, and everything soon after. */
 export interface Agenda {
   readonly minutes: Map<number, Set<string>>
   next: number
 }
 
 const MINUTE_US = 60_000_000
-
-/**
- * Time goes on by whole minutes in windows: so all that is due is done at any time, and what is left follows from the events and
- * the time alone, not from when they were last looked at. A restart could not tell otherwise what has been done.
- */
-export function wholeMinutes(time: number): number {
-  return Math.floor(time / MINUTE_US) * MINUTE_US
-}
 
 export function emptyAgenda(): Agenda {
   return { minutes: new Map(), next: Number.POSITIVE_INFINITY }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { lastLines, run } from '../../infra/native/run.ts'
 import type { Signal } from '../../schemas/generated/types.ts'
-import { advanceCluster, emptyMemory } from '../../services/core/correlate/cluster-memory.ts'
+import { advanceCluster, contentOf, emptyMemory } from '../../services/core/correlate/cluster-memory.ts'
 import { DEFAULT_CORRELATE_SETTINGS } from '../../services/core/correlate/settings.ts'
 import { advanceWindows, windowIndexOf } from '../../services/core/windows/reducer.ts'
 import { emptyWindowState } from '../../services/core/windows/state.ts'
@@ -98,7 +98,7 @@ async function esperWindows(name: string, events: readonly WindowEvent[]): Promi
 /** Windows and stitching over attacks, parts and lonely signals, six correlations, batches as they come from Kafka. */
 function throughBoth(): Figure {
   const { windows } = loadTexts(Object.values(CHAOS_RULES))
-  const content = { windows: windowIndexOf(windows) }
+  const content = contentOf(windows)
   const signals = chaosLoad(createRandom('bench'), 20).flatMap(({ signal }) => (signal === null ? [] : [signal]))
   const batches = inBatches(signals).map((batch) => [...Map.groupBy(batch, ({ cluster }) => cluster.id)])
   return measure('windows and stitching', signals.length, () => {

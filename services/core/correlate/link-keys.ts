@@ -76,6 +76,7 @@ function actorOf({ entities, source, parts }: Pick<Signal, 'entities' | 'source'
  * - People count together with their address, since their credentials are with them wherever they are. They lead from `medium`
  *   on. Requests without credentials lead from `low` on: nobody works that way.
  * - The address of a pod leads to what is asked of the API from it, with whatever credential: one of a node, or of another pod.
+ * - A session ties what ran in it to its request, and leads from `low` on.
  * - Requests with the credential of a node, by whatever is no kubelet, are tied by their address, and for some minutes to the
  *   last way out of a container of that node and to what was done on the node itself.
  * - Access keys lead into the cloud: the service account of a pod takes a role, which brings an access key, with which the cloud is

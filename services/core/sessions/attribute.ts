@@ -87,10 +87,12 @@ export function attributed(state: SessionState, signal: Signal): Signal {
     ...peopleOf(session.request.actor, session.others.length === 0 ? 'actor' : 'context'),
     ...session.others.flatMap((other) => peopleOf(other, 'context'))
   ]
+  // What a correlation only has in its context ties nothing.
+  const role = signal.parts.length > 0 ? 'target' : 'context'
   return {
     ...signal,
     title: `${whoseText(session)}: ${signal.title}`.slice(0, MAX_TITLE_CHARACTERS).toWellFormed(),
-    entities: withEntities(signal.entities, [sessionEntity(session, 'context'), ...people]),
+    entities: withEntities(signal.entities, [sessionEntity(session, role), ...people]),
     evidence: { ...signal.evidence, ...sessionEvidence(session) }
   }
 }

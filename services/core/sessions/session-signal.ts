@@ -116,7 +116,8 @@ export function attributedSignal(
   const values = { who: whoseText(session), where, command: request.command ?? '', ran: commandsOf(session, shown) }
   const role = others.length === 0 ? 'actor' : 'context'
   const entities = withEntities(base.entities, [
-    sessionEntity(session, 'context'),
+    // What a correlation only has in its context ties nothing.
+    sessionEntity(session, 'target'),
     ...peopleOf(request.actor, role),
     ...others.flatMap((other) => peopleOf(other, 'context')),
     // A caller that is itself a pod comes along.
