@@ -97,7 +97,7 @@ describe.skipIf(KUBECONFIG === '')('on a real cluster', { timeout: 300_000 }, ()
   const ended = new Map<string, Action | null>()
 
   beforeAll(async () => {
-    root = admin()
+    root = await admin()
     cluster = await install(root)
     api = await asResponder(root)
     toAgent = createAgent(cluster)

@@ -94,7 +94,7 @@ describe.skipIf(KUBECONFIG === '')('a responder that is killed, on a real cluste
   }
 
   beforeAll(async () => {
-    root = admin()
+    root = await admin()
     cluster = await install(root)
     api = await asResponder(root)
     await apply(root, deployment('crash', 1))

@@ -212,7 +212,7 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
     case 'responder': {
       const world = await openWorld(settings, log, health)
       const publisher = createPublisher(world.kafka)
-      const parts = startResponder({
+      const parts = await startResponder({
         ...world,
         options: settings.responder,
         cluster_id: settings.cluster.id,
