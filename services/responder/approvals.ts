@@ -18,10 +18,15 @@ function signedBytes(plan: Pick<Action, 'id' | 'cluster'>, verb: string, by: str
 }
 
 /** @throws RESPOND_KEY */
+export function readPublicKey(file: string): KeyObject {
+  return keyOf(file, createPublicKey)
+}
+
+/** @throws RESPOND_KEY */
 export function readPublicKeys(
   keys: ReadonlyArray<{ readonly name: string; readonly public_key_file: string }>
 ): ApprovalKeys {
-  return new Map(keys.map(({ name, public_key_file }) => [name, keyOf(public_key_file, createPublicKey)]))
+  return new Map(keys.map(({ name, public_key_file }) => [name, readPublicKey(public_key_file)]))
 }
 
 /** @throws RESPOND_KEY */

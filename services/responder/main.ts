@@ -33,13 +33,13 @@ export interface ResponderServicePorts {
 }
 
 /** The API of the cluster as the settings say; null when they say not to. @throws KUBERNETES_CONFIG */
-export function clusterApiOf(
+export async function clusterApiOf(
   options: Pick<ResponderOptions, 'cluster_access' | 'kubeconfig' | 'request_timeout_ms'>
-): ClusterApi | null {
+): Promise<ClusterApi | null> {
   const { cluster_access, kubeconfig, request_timeout_ms } = options
   if (cluster_access === 'none') return null
   const from = cluster_access === 'kubeconfig' ? { kubeconfig } : {}
-  return openClusterApi({ ...from, request_timeout_ms, service: 'responder' })
+  return await openClusterApi({ ...from, request_timeout_ms, service: 'responder' })
 }
 
 /** Does something over and over until it is stopped; what fails is logged, and tried again the next time. */
@@ -78,9 +78,9 @@ function repeat(work: () => Promise<void>, log: Logger): Running {
  * The responder as a service. Without access to a cluster it only plans, from incidents alone.
  * @throws WeirError KUBERNETES_CONFIG, RESPOND_KEY, and of playbooks
  */
-export function startResponder(ports: ResponderServicePorts): readonly Running[] {
+export async function startResponder(ports: ResponderServicePorts): Promise<readonly Running[]> {
   const { codec, options, publisher, now_ms, run, log, cluster_id } = ports
-  const api = clusterApiOf(options)
+  const api = await clusterApiOf(options)
   if (api === null) return [run(createResponderStage({ codec, options, now_ms, log }))]
   const publish = (action: Action) =>
     publisher.publish([{ topic: 'weir.actions.v1', key: action.incident_id, value: codec.encode('action', action) }])

@@ -1,15 +1,20 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Action } from '../../schemas/generated/types.ts'
+import { createCodec, localSchemas } from '../../services/core/avro/codec.ts'
 import { stringAt } from '../../services/core/json.ts'
 import { planFor } from '../../services/core/respond/plan.ts'
 import { parsePlaybook } from '../../services/core/respond/playbook.ts'
 import { OPERATOR, uidOf } from '../../services/core/respond/requests.ts'
-import { removeStaticPod, restoreStaticPod } from '../../services/node-agent/actions/static-pods.ts'
+import { createAgentActionsStage } from '../../services/node-agent/actions/stage.ts'
 import type { ClusterApi } from '../../services/platform/kubernetes/cluster-api.ts'
+import { createMemoryBus } from '../../services/platform/memory/bus.ts'
+import { loadTopics } from '../../services/platform/topics.ts'
+import { createAgentChannel } from '../../services/responder/agent-channel.ts'
 import type { ExecutorPorts } from '../../services/responder/execute.ts'
 import { grantedObjects } from '../../services/responder/grants.ts'
 import { lookUp } from '../../services/responder/look-up.ts'
@@ -39,24 +44,39 @@ const QUIET_MS = 60_000
 const ALL = [...Object.keys(KINDS), ...(STATIC_PODS === '' ? [] : ['static'])]
 
 const kept = mkdtempSync(join(tmpdir(), 'weir-static-pods-'))
-const folders = { manifests: STATIC_PODS, kept }
-const toAgent: ExecutorPorts['toAgent'] = async (_node, { path, body }) => {
-  if (path === '/v1/evidence') return { status: 501, message: 'no evidence from this agent' }
-  const pod = JSON.parse(body ?? '{}') as { readonly namespace: string; readonly name: string }
-  return {
-    status: 200,
-    message: path.endsWith('/remove') ? removeStaticPod(folders, pod) : restoreStaticPod(folders, pod)
-  }
+/** The agent of the node and the way to it, over a bus instead of Kafka. */
+function createAgent(cluster_id: string) {
+  const codec = createCodec(localSchemas())
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const bus = createMemoryBus({ topics: loadTopics(), now_ms: Date.now, pump: 'automatic' })
+  const publish = (action: Action) =>
+    bus.publish([{ topic: 'weir.actions.v1', key: 'k', value: codec.encode('action', action) }])
+  const channel = createAgentChannel({ codec, key: privateKey, publish, now_ms: Date.now })
+  bus.run(channel.answers)
+  bus.run(
+    createAgentActionsStage({
+      codec,
+      node: 'node1',
+      cluster_id,
+      key: publicKey,
+      static_pods: { manifests: STATIC_PODS, kept },
+      containers: { cgroups: '/sys/fs/cgroup', proc: '/proc', own_pid: process.pid },
+      kill: (pid) => process.kill(pid, 'SIGKILL'),
+      now_ms: Date.now
+    })
+  )
+  return channel.toAgent
 }
 
 let root: ClusterApi
 let api: ClusterApi
 let cluster: string
+let toAgent: NonNullable<ExecutorPorts['toAgent']>
 
 const appsOf = async (namespace?: string) =>
   new Set((await running(root, namespace)).map((pod) => stringAt(pod, 'metadata', 'labels', 'app') ?? ''))
 
-async function planOf(app: string): Promise<Action> {
+async function planOf(app: string, book = playbook): Promise<Action> {
   const pods = await running(root)
   const pod = pods.find((one) => stringAt(one, 'metadata', 'labels', 'app') === app)
   if (pod === undefined) throw new Error(`no pod of ${app} runs`)
@@ -66,8 +86,8 @@ async function planOf(app: string): Promise<Action> {
     name: stringAt(pod, 'metadata', 'name') ?? '',
     node: stringAt(pod, 'spec', 'nodeName') ?? ''
   }
-  const incident = incidentIn(cluster, `incident-${app}`, [seen])
-  const plan = planFor(incident, await lookUp(api, incident, 'weir'), playbook)
+  const incident = incidentIn(cluster, book === playbook ? `incident-${app}` : `${book.name}-${app}`, [seen])
+  const plan = planFor(incident, await lookUp(api, incident, 'weir'), book)
   if (plan === null) throw new Error(`no plan for ${app}`)
   return plan
 }
@@ -77,9 +97,10 @@ describe.skipIf(KUBECONFIG === '')('on a real cluster', { timeout: 300_000 }, ()
   const ended = new Map<string, Action | null>()
 
   beforeAll(async () => {
-    root = admin()
+    root = await admin()
     cluster = await install(root)
     api = await asResponder(root)
+    toAgent = createAgent(cluster)
     for (const manifest of Object.values(KINDS)) await apply(root, manifest)
     await apply(root, deployment('neighbour', 1))
     await apply(root, deployment('neighbour', 1, 'respond-neighbour'))
@@ -177,6 +198,38 @@ describe.skipIf(KUBECONFIG === '')('on a real cluster', { timeout: 300_000 }, ()
       return ALL.every((app) => apps.has(app)) ? true : null
     })
     expect(await list(root, `/apis/networking.k8s.io/v1/namespaces/${NAMESPACE}/networkpolicies`)).toEqual([])
+  })
+
+  it('a container is frozen where it is, goes on, and is killed by the agent of its node', async () => {
+    const book = (action: string) =>
+      parsePlaybook(`name: ${action.replaceAll('_', '-')}\ntitle: T\nsteps: [{ action: ${action} }]`, 't.yml')
+    const { executor } = createResponder(api, cluster, { toAgent })
+    const plan = await planOf('statefulset', book('freeze_container'))
+    const id = plan.steps[0]?.target.id ?? ''
+    const states = () => {
+      const pids = readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name))
+      const files = pids.map((pid) => `/proc/${pid}/cgroup`)
+      return files.flatMap((file) => {
+        try {
+          if (!readFileSync(file, 'utf8').includes(id)) return []
+          return [/^State:\t(\S)/m.exec(readFileSync(file.replace(/cgroup$/, 'status'), 'utf8'))?.[1] ?? '?']
+        } catch {
+          return []
+        }
+      })
+    }
+    expect(states().length).toBeGreaterThan(0)
+    const frozen = await executor.carryOut(plan, 'approve')
+    expect(frozen, JSON.stringify(frozen?.results)).toMatchObject({ status: 'done' })
+    await until('all of it to be frozen', async () => (new Set(states()).size === 1 ? true : states().join('')))
+    const [frozenState] = states()
+    expect(await executor.carryOut(plan, 'undo')).toMatchObject({ status: 'undone' })
+    await until('it to go on', async () => (states().some((state) => state === 'S') ? true : states().join('')))
+    console.log(`frozen processes are in state ${frozenState}`)
+
+    const kill = await planOf('statefulset', book('kill_container'))
+    expect(await executor.carryOut(kill, 'approve')).toMatchObject({ status: 'done' })
+    await until('it to end', async () => (states().length === 0 ? true : states().join('')))
   })
 
   it('whoever brings it back is named', async () => {

@@ -12,5 +12,5 @@ const plan = JSON.parse(readFileSync(file, 'utf8')) as Action
 const checkpoint = (name: string) => {
   if (name === point) process.kill(process.pid, 'SIGKILL')
 }
-const { executor } = createResponder(await asResponder(admin()), cluster, { checkpoint })
+const { executor } = createResponder(await asResponder(await admin()), cluster, { checkpoint })
 await executor.carryOut(plan, 'approve')

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Action } from '../../schemas/generated/types.ts'
-import { at, stringAt } from '../../services/core/json.ts'
+import { arrayAt, at, stringAt } from '../../services/core/json.ts'
 import { planFor } from '../../services/core/respond/plan.ts'
 import { parsePlaybook } from '../../services/core/respond/playbook.ts'
 import { uidOf } from '../../services/core/respond/requests.ts'
@@ -94,7 +94,7 @@ describe.skipIf(KUBECONFIG === '')('a responder that is killed, on a real cluste
   }
 
   beforeAll(async () => {
-    root = admin()
+    root = await admin()
     cluster = await install(root)
     api = await asResponder(root)
     await apply(root, deployment('crash', 1))
@@ -215,5 +215,43 @@ describe.skipIf(KUBECONFIG === '')('a responder that is killed, on a real cluste
     } finally {
       await grants.release(grant)
     }
+  })
+
+  it('cannot change what a pod runs, even with the right to label it', async () => {
+    const plan = await freshPlan()
+    const name = plan.steps.find((step) => step.name === 'delete_pod')?.target.name.split('/')[1] ?? ''
+    const right = { namespace: NAMESPACE, api_group: '', resource: 'pods', verb: 'patch', name }
+    const { grants } = createResponder(api, cluster)
+    const { token, grant } = await grants.take('pod-plan', [right])
+    try {
+      const patch = (operations: unknown) =>
+        api.send(
+          {
+            method: 'PATCH',
+            path: `/api/v1/namespaces/${NAMESPACE}/pods/${name}`,
+            body: JSON.stringify(operations),
+            content_type: 'application/json-patch+json'
+          },
+          { token }
+        )
+      const evil = await patch([{ op: 'replace', path: '/spec/containers/0/image', value: 'evil' }])
+      expect([evil.status, evil.text]).toEqual([422, expect.stringContaining('it does not change what they run')])
+      const fine = await patch([{ op: 'add', path: '/metadata/labels/weir.io~1quarantine', value: 'x' }])
+      expect(fine.status, fine.text).toBe(200)
+    } finally {
+      await grants.release(grant)
+    }
+  })
+
+  it('is held by policies that the API server finds no fault with', async () => {
+    const path = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies'
+    const policies = await until('the policies to be checked', async () => {
+      const { body } = await root.send({ method: 'GET', path })
+      const own = arrayAt(body, 'items').filter((one) => (stringAt(one, 'metadata', 'name') ?? '').startsWith('weir-'))
+      return own.length > 0 && own.every((one) => at(one, ['status', 'typeChecking']) !== undefined)
+        ? own
+        : `${own.length}`
+    })
+    expect(policies.flatMap((one) => arrayAt(one, 'status', 'typeChecking', 'expressionWarnings'))).toEqual([])
   })
 })

@@ -16,7 +16,7 @@ export const IMAGE = process.env['WEIR_TEST_IMAGE'] ?? 'busybox:test'
 export const NAMESPACE = 'respond-test'
 const TIMEOUT_MS = 10_000
 
-export const admin = (): ClusterApi =>
+export const admin = (): Promise<ClusterApi> =>
   openClusterApi({ kubeconfig: KUBECONFIG, request_timeout_ms: TIMEOUT_MS, service: 'test' })
 
 const PLURALS: Readonly<Record<string, string>> = {
@@ -77,7 +77,7 @@ export async function asResponder(api: ClusterApi): Promise<ClusterApi> {
   const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3600 } }
   const { body } = await api.send({ method: 'POST', path, body: JSON.stringify(request) })
   const token = stringAt(body, 'status', 'token') ?? ''
-  const own = openClusterApi({ kubeconfig: KUBECONFIG, request_timeout_ms: TIMEOUT_MS, service: 'responder' })
+  const own = await openClusterApi({ kubeconfig: KUBECONFIG, request_timeout_ms: TIMEOUT_MS, service: 'responder' })
   return { send: (one, as) => own.send(one, { token, ...as }), close: () => own.close() }
 }
 

@@ -284,14 +284,22 @@ export const action: Action = {
       undo: null,
       id: 'step-1',
       permissions: [],
-      risks: [],
+      risks: ['all of its replicas'],
       undo_requests: []
     }
   ],
   notes: ['the ServiceAccount shop/web is left alone: other pods use it'],
-  approval: null,
-  reason: null,
-  results: []
+  approval: { verb: 'approve', by: 'alice', signed_at: SAMPLE_TIME, signature: 'c2ln' },
+  reason: 'RESPOND_STEP_FAILED: 403',
+  results: [
+    {
+      step_id: 'step-1',
+      outcome: 'failed',
+      time: SAMPLE_TIME,
+      message: '403',
+      responses: [{ method: 'DELETE', path: '/api/v1/namespaces/shop/pods/web', status: 403, body: null }]
+    }
+  ]
 }
 
 export const podRecord: InventoryRecord = {

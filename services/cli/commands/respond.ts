@@ -66,10 +66,14 @@ async function openTopic(settings: Settings) {
 }
 
 /** The cluster with the rights of whoever runs the command. */
-function clusterOf({ kubeconfig }: ClusterOptions, settings: Settings): ClusterApi {
+async function clusterOf({ kubeconfig }: ClusterOptions, settings: Settings): Promise<ClusterApi> {
   const file = kubeconfig ?? settings.responder.kubeconfig
   const { request_timeout_ms } = settings.responder
-  return openClusterApi({ ...(file === undefined ? {} : { kubeconfig: file }), request_timeout_ms, service: 'cli' })
+  return await openClusterApi({
+    ...(file === undefined ? {} : { kubeconfig: file }),
+    request_timeout_ms,
+    service: 'cli'
+  })
 }
 
 const withCluster = (command: Command) =>
@@ -119,7 +123,7 @@ function planCommand(): Command {
       const settings = loadWeirSettings(options)
       const { weir_namespace, playbooks } = settings.responder
       const search = createOpenSearch(createOpenSearchClient(settings.opensearch), settings.opensearch, silentLogger)
-      const api = clusterOf(options, settings)
+      const api = await clusterOf(options, settings)
       try {
         const incident = await getIncident(search, settings.opensearch.index_prefix, id)
         const chosen = choosePlaybook(incident, loadPlaybooks(playbooks))
@@ -208,7 +212,7 @@ function undoCommand(): Command {
       await print(`undo of plan ${plan.id} asked for by ${options.by}\n`)
       const own = plan.steps.flatMap(({ undo_requests }) => undo_requests).filter(({ to }) => to === OPERATOR)
       if (own.length === 0) return
-      const api = clusterOf(options, loadWeirSettings(options))
+      const api = await clusterOf(options, loadWeirSettings(options))
       try {
         for (const request of own.toReversed()) {
           const { status, text } = await api.send(request, { purpose: `plan/${plan.id}` })
@@ -229,7 +233,7 @@ function stopCommand(): Command {
     .option('--by <name>', 'who stops it', process.env['USER'] ?? 'somebody')
     .action(async (options: ClusterOptions & { readonly lift?: boolean; readonly by: string }) => {
       const settings = loadWeirSettings(options)
-      const api = clusterOf(options, settings)
+      const api = await clusterOf(options, settings)
       try {
         const ledger = createLedger(api, Date.now, settings.responder.weir_namespace)
         if (options.lift === true) await ledger.resume()
@@ -248,7 +252,7 @@ function permissionsCommand(): Command {
     .option('--json', 'print JSON')
     .action(async (options: ClusterOptions & JsonOption) => {
       const settings = loadWeirSettings(options)
-      const api = clusterOf(options, settings)
+      const api = await clusterOf(options, settings)
       try {
         const account = { namespace: settings.responder.weir_namespace, name: RESPONDER_ACCOUNT }
         const held = await createGrants({ api, now_ms: Date.now, account, max_ms: 0 }).held()

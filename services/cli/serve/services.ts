@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { startAuditCollector } from '../../audit-collector/main.ts'
 import { trailClusters } from '../../audit-collector/trail-clusters.ts'
 import { createTrailIntakeStage } from '../../audit-collector/trail-intake.ts'
+import { messageOf } from '../../core/errors.ts'
 import { neededParts } from '../../core/profiles/sent-parts.ts'
 import { createCorrelatorStage } from '../../correlator/stage.ts'
 import { createCachedFacts } from '../../enricher/cached-facts.ts'
@@ -27,8 +28,9 @@ import { createOpenSearch } from '../../platform/opensearch/search.ts'
 import { connectRedis } from '../../platform/redis/client.ts'
 import { createRedisFactsStore } from '../../platform/redis/facts-store.ts'
 import type { Publisher } from '../../platform/stage.ts'
+import { untilAvailable } from '../../platform/until-available.ts'
 import { VERSION } from '../../platform/version.ts'
-import { readPublicKeys } from '../../responder/approvals.ts'
+import { readPublicKey } from '../../responder/approvals.ts'
 import { startResponder } from '../../responder/main.ts'
 import { loadRules } from '../rules.ts'
 import type { Settings } from '../settings.ts'
@@ -167,24 +169,54 @@ async function startTrailIntake({ settings, log, health }: Start): Promise<Runni
   return [run(createTrailIntakeStage(topics, defaults, context), world)]
 }
 
-/** The agent's hands, where the settings say whose commands count. */
-async function startAgentActions({ settings, log, health }: Start): Promise<readonly Running[]> {
+/**
+ * The agent's hands, where the settings say whose commands count. What the agent sees must not wait for registry and Kafka, so
+ * this part comes up behind it.
+ */
+function startAgentActions(start: Start): readonly Running[] {
+  const { settings, log, health } = start
   const { actions, node } = settings.node_agent
   if (actions.responder_key_file === undefined) return []
-  const keys = readPublicKeys([{ name: 'responder', public_key_file: actions.responder_key_file }])
-  const key = keys.get('responder')
-  if (key === undefined) return []
-  const world = await openWorld(settings, log, health)
-  const stage = createAgentActionsStage({
-    ...world,
-    node: node ?? hostname(),
-    cluster_id: settings.cluster.id,
-    key,
-    static_pods: actions.static_pods === undefined ? null : { manifests: actions.static_pods, kept: actions.kept },
-    containers: { cgroups: actions.cgroups, proc: actions.proc, own_pid: process.pid },
-    kill: (pid) => process.kill(pid, 'SIGKILL')
+  const key = readPublicKey(actions.responder_key_file)
+  const stopping = new AbortController()
+  const failure = Promise.withResolvers<never>()
+  failure.promise.catch(() => {})
+  const begin = async (): Promise<Running> => {
+    const context = { signal: stopping.signal, heartbeat: async () => {} }
+    const world = await untilAvailable(
+      () => openWorld(settings, log, health),
+      context,
+      (error) => log.warn({ error }, `no commands of the responder yet: ${messageOf(error)}`)
+    )
+    const part = run(
+      createAgentActionsStage({
+        ...world,
+        node: node ?? hostname(),
+        cluster_id: settings.cluster.id,
+        key,
+        static_pods: actions.static_pods === undefined ? null : { manifests: actions.static_pods, kept: actions.kept },
+        containers: { cgroups: actions.cgroups, proc: actions.proc, own_pid: process.pid },
+        kill: (pid) => process.kill(pid, 'SIGKILL')
+      }),
+      world
+    )
+    part.failed?.catch(failure.reject)
+    return part
+  }
+  const begun = begin()
+  begun.catch((error: unknown) => {
+    if (!stopping.signal.aborted) failure.reject(error)
   })
-  return [run(stage, world)]
+  return [
+    {
+      failed: failure.promise,
+      stop: async () => {
+        stopping.abort()
+        const part = await begun.catch(() => null)
+        await part?.stop()
+      }
+    }
+  ]
 }
 
 async function startAgent(settings: Settings, edge: Omit<NodeAgentPorts, 'options' | 'stdin'>): Promise<Running> {
@@ -212,7 +244,7 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
         ...(await startTrailIntake(start))
       ]
     case 'node-agent':
-      return [await startAgent(settings, edge), ...(await startAgentActions(start))]
+      return [await startAgent(settings, edge), ...startAgentActions(start)]
     case 'inventory':
       return startInventory(await openWorld(settings, log, health))
     case 'enricher':
@@ -231,7 +263,7 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
     case 'responder': {
       const world = await openWorld(settings, log, health)
       const publisher = createPublisher(world.kafka)
-      const parts = startResponder({
+      const parts = await startResponder({
         ...world,
         options: settings.responder,
         cluster_id: settings.cluster.id,

@@ -134,11 +134,7 @@ function admissionPolicies(weir_namespace: string): readonly Manifest[] {
       spec: { policyName: name, validationActions: ['Deny'] }
     }
   ]
-  const spec = 'object.spec.template.spec'
-  const oldSpec = 'oldObject.spec.template.spec'
-  const jobSpec = 'object.spec.jobTemplate.spec.template.spec'
-  const oldJobSpec = 'oldObject.spec.jobTemplate.spec.template.spec'
-  const same = (now: string, before: string) =>
+  const unchanged = (path: string) =>
     [
       'containers',
       'initContainers',
@@ -149,52 +145,46 @@ function admissionPolicies(weir_namespace: string): readonly Manifest[] {
       'hostIPC',
       'securityContext'
     ]
-      .map(
-        (field) =>
-          `(has(${now}.${field}) ? has(${before}.${field}) && ${now}.${field} == ${before}.${field} : !has(${before}.${field}))`
-      )
+      .map((field) => {
+        const [now, before] = [`object.${path}.${field}`, `oldObject.${path}.${field}`]
+        return `(has(${now}) ? has(${before}) && ${now} == ${before} : !has(${before}))`
+      })
       .join(' && ')
-  return [
-    ...policy(
-      'weir-responder-grants',
-      `request.userInfo.username == '${responder}'`,
-      [
-        {
-          apiGroups: [RBAC],
-          apiVersions: ['v1'],
-          operations: ['CREATE'],
-          resources: ['roles', 'rolebindings', 'clusterroles', 'clusterrolebindings']
-        }
-      ],
-      [
-        {
-          expression: `object.metadata.name.matches('^weir-jit-[0-3](-[a-z-]+)?$')`,
-          message: 'Weir grants permissions by the names of its slots only.'
-        },
-        {
-          expression: `!(object.metadata.?namespace.orValue('') in ['kube-system', 'kube-public', 'kube-node-lease', '${weir_namespace}', '${PERMISSION_NAMESPACE}'])`,
-          message: 'Weir takes no permissions in namespaces of the control plane or its own.'
-        },
-        {
-          expression: `!has(object.subjects) || object.subjects.all(s, s.kind == 'ServiceAccount' && ((s.?namespace.orValue('') == '${PERMISSION_NAMESPACE}' && s.name == object.metadata.name) || (s.?namespace.orValue('') == '${weir_namespace}' && s.name == '${RESPONDER_ACCOUNT}' && object.metadata.name.matches('^weir-jit-[0-3]-[a-z-]+$'))))`,
-          message: 'Weir gives permissions to accounts of its slots only.'
-        }
-      ]
-    ),
-    ...policy(
-      'weir-responder-changes',
+  // One policy for each place of the pod's specification: the API server checks expressions against the types of all they are for.
+  const changing = (name: string, api_group: string, resources: readonly string[], path: string) =>
+    policy(
+      `weir-responder-${name}`,
       `${JIT_USERS} || request.userInfo.username == '${responder}'`,
-      [
-        { apiGroups: ['apps'], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['daemonsets'] },
-        { apiGroups: ['batch'], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['jobs', 'cronjobs'] }
-      ],
-      [
-        {
-          expression: `object.kind == 'CronJob' ? (${same(jobSpec, oldJobSpec)}) : (${same(spec, oldSpec)})`,
-          message: 'Weir stops workloads; it does not change what they run.'
-        }
-      ]
+      [{ apiGroups: [api_group], apiVersions: ['v1'], operations: ['UPDATE'], resources }],
+      [{ expression: unchanged(path), message: 'Weir stops workloads; it does not change what they run.' }]
     )
+  const granting = (resources: readonly string[]): readonly Manifest[] => [
+    { apiGroups: [RBAC], apiVersions: ['v1'], operations: ['CREATE'], resources }
+  ]
+  const placed = [
+    {
+      expression: `object.metadata.name.matches('^weir-jit-[0-3](-[a-z-]+)?$')`,
+      message: 'Weir grants permissions by the names of its slots only.'
+    },
+    {
+      expression: `!(object.metadata.?namespace.orValue('') in ['kube-system', 'kube-public', 'kube-node-lease', '${weir_namespace}', '${PERMISSION_NAMESPACE}'])`,
+      message: 'Weir takes no permissions in namespaces of the control plane or its own.'
+    }
+  ]
+  const isResponder = `request.userInfo.username == '${responder}'`
+  return [
+    ...policy('weir-responder-roles', isResponder, granting(['roles', 'clusterroles']), placed),
+    ...policy('weir-responder-bindings', isResponder, granting(['rolebindings', 'clusterrolebindings']), [
+      ...placed,
+      {
+        expression: `!has(object.subjects) || object.subjects.all(s, s.kind == 'ServiceAccount' && ((s.?namespace.orValue('') == '${PERMISSION_NAMESPACE}' && s.name == object.metadata.name) || (s.?namespace.orValue('') == '${weir_namespace}' && s.name == '${RESPONDER_ACCOUNT}' && object.metadata.name.matches('^weir-jit-[0-3]-[a-z-]+$'))))`,
+        message: 'Weir gives permissions to accounts of its slots only.'
+      }
+    ]),
+    ...changing('pods', '', ['pods'], 'spec'),
+    ...changing('daemonsets', 'apps', ['daemonsets'], 'spec.template.spec'),
+    ...changing('jobs', 'batch', ['jobs'], 'spec.template.spec'),
+    ...changing('cronjobs', 'batch', ['cronjobs'], 'spec.jobTemplate.spec.template.spec')
   ]
 }
 

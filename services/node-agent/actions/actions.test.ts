@@ -127,11 +127,11 @@ describe('a command to the agent', () => {
   })
   const plan: Action = { ...sample, steps: sample.steps.map((step) => ({ ...step, id: 's1' })) }
 
-  function world(node = 'n1') {
+  function world(node = 'n1', timeout_ms = 30_000) {
     const bus = createMemoryBus({ topics: loadTopics(), now_ms: () => NOW_MS, pump: 'automatic' })
     const publish = (action: Action) =>
       bus.publish([{ topic: 'weir.actions.v1', key: 'k', value: codec.encode('action', action) }])
-    const channel = createAgentChannel({ codec, key: privateKey, publish, now_ms: () => NOW_MS, timeout_ms: 300 })
+    const channel = createAgentChannel({ codec, key: privateKey, publish, now_ms: () => NOW_MS, timeout_ms })
     bus.run(channel.answers)
     bus.run(
       createAgentActionsStage({
@@ -178,7 +178,7 @@ describe('a command to the agent', () => {
   })
 
   it('for another node is not answered, which is said in time', async () => {
-    const { channel } = world('n2')
+    const { channel } = world('n2', 200)
     expect(await channel.toAgent('n1', request('/v1/static-pods/remove'), plan, 's1')).toMatchObject({
       status: 0,
       message: expect.stringContaining('did not answer')

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
-import { KubeConfig } from '@kubernetes/client-node'
+import type { KubeConfig } from '@kubernetes/client-node'
 import { messageOf, WeirError } from '../../core/errors.ts'
 import { parseJson } from '../../core/json.ts'
 import { VERSION } from '../version.ts'
@@ -55,7 +55,9 @@ export interface ClusterApiOptions {
   readonly service: string
 }
 
-function configOf({ kubeconfig }: ClusterApiOptions): KubeConfig {
+async function configOf({ kubeconfig }: ClusterApiOptions): Promise<KubeConfig> {
+  // It brings the models of the whole API, which cost every other command half a second.
+  const { KubeConfig } = await import('@kubernetes/client-node')
   const config = new KubeConfig()
   try {
     if (kubeconfig !== undefined) config.loadFromFile(kubeconfig)
@@ -73,8 +75,8 @@ function configOf({ kubeconfig }: ClusterApiOptions): KubeConfig {
  * against the authority of the kubeconfig or the pod's account.
  * @throws KUBERNETES_CONFIG
  */
-export function openClusterApi(options: ClusterApiOptions): ClusterApi {
-  const config = configOf(options)
+export async function openClusterApi(options: ClusterApiOptions): Promise<ClusterApi> {
+  const config = await configOf(options)
   const cluster = config.getCurrentCluster()
   if (cluster === null) {
     throw new WeirError(KUBERNETES_ERRORS, 'KUBERNETES_CONFIG', 'the kubeconfig names no current cluster')
