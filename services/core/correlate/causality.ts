@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto'
 import type { CausalityNode, Entity, EntityType, Signal } from '../../../schemas/generated/types.ts'
+import { severityRank } from '../severity.ts'
 import type { Canonical } from './entities.ts'
 import { listed, plainText } from './text.ts'
 
 /** Most nodes of a tree; signals of what has no node any more are shown on the nearest cause that has one. */
-export const MAX_NODES = 200
+const MAX_NODES = 200
 const MAX_NAME_BYTES = 200
 
 interface Draft {
@@ -170,17 +171,31 @@ export interface Causality {
   readonly dropped: number
 }
 
-/**
- * Who caused what: identity → request → object → workload → pod → container → session → process tree → address or file; and from a
- * process that read a token on to the service account and its requests.
- * @param signals by time, then id
- * @param canonical gives entities their id within the incident
- */
-export function causalityOf(signals: readonly Signal[], canonical: Canonical): Causality {
+function forestOf(signals: readonly Signal[], canonical: Canonical): Forest {
   const forest: Forest = { roots: [], nodes: new Map(), dropped: new Set() }
   for (const signal of signals) {
     if (signal.source !== 'runtime') addAudit(forest, signal, canonical)
     else addRuntime(forest, signal, canonical)
+  }
+  return forest
+}
+
+/**
+ * Who caused what: identity → request → object → workload → pod → container → session → process tree → address or file; and from a
+ * process that read a token on to the service account and its requests.
+ * More than 200 nodes do not fit: those of the least severe signals are left out first, then the latest.
+ * @param signals by time, then id
+ * @param canonical gives entities their id within the incident
+ */
+export function causalityOf(signals: readonly Signal[], canonical: Canonical): Causality {
+  const whole = forestOf(signals, canonical)
+  const all = whole.nodes.size + whole.dropped.size
+  let forest = whole
+  // What happened beside gives way before what was worth a look, so that the end of a long attack is in its tree, too.
+  for (const level of ['low', 'medium'] as const) {
+    if (forest.dropped.size === 0) break
+    const some = signals.filter(({ severity }) => severityRank(severity) >= severityRank(level))
+    if (some.length > 0) forest = forestOf(some, canonical)
   }
   const nodes: CausalityNode[] = []
   const pending = forest.roots.toReversed()
@@ -189,5 +204,5 @@ export function causalityOf(signals: readonly Signal[], canonical: Canonical): C
     nodes.push({ ...rest, signals: [...seen] })
     pending.push(...node.children.toReversed())
   }
-  return { nodes, dropped: forest.dropped.size }
+  return { nodes, dropped: all - forest.nodes.size }
 }

@@ -1,6 +1,6 @@
 import type { Incident, IncidentStatus, Signal } from '../../../schemas/generated/types.ts'
 import { severityRank } from '../severity.ts'
-import { causalityOf, MAX_NODES } from './causality.ts'
+import { causalityOf } from './causality.ts'
 import { canonicalIds, mergedEntities } from './entities.ts'
 import { type Facts, narrativeOf, titleOf } from './narrative.ts'
 import { scoreOf, sourcesOf } from './score.ts'
@@ -50,7 +50,9 @@ export function buildIncident(header: IncidentHeader, signals: readonly Signal[]
   }
   const notes =
     causality.dropped > 0
-      ? [`The causality tree shows the first ${MAX_NODES} nodes and leaves out ${causality.dropped} more.`]
+      ? [
+          `The causality tree shows ${causality.nodes.length} nodes and leaves out ${causality.dropped} less severe or later ones.`
+        ]
       : []
   return {
     ...header,

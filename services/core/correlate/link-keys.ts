@@ -80,10 +80,10 @@ function actorOf({ entities, source, parts }: Pick<Signal, 'entities' | 'source'
  * - Requests with the credential of a node, by whatever is no kubelet, are tied by their address, and for some minutes to the
  *   last way out of a container of that node and to what was done on the node itself.
  * - Access keys lead into the cloud: the service account of a pod takes a role, which brings an access key, with which the cloud is
- *   asked.
+ *   asked. Taking the role leads, whatever its severity: without it nothing leads from the pod into the cloud.
  * - Indicators: bare addresses lead from `low` on, names from `medium` on, since names are where everybody goes.
  * - A correlation counts by what most of its parts share (the others are its context), since it may tell of several attacks.
- * - What is informational happens beside and only follows, whatever the key.
+ * - What is informational happens beside and only follows, whatever the key but for the one just named.
  * @returns keys without duplicates, in the order of the signal's entities
  */
 export function linksOf(
@@ -93,6 +93,7 @@ export function linksOf(
   const isLow = rank >= severityRank('low')
   const isMedium = rank >= severityRank('medium')
   const isAudit = signal.source === 'audit'
+  const isCloud = signal.source === 'cloud'
   const isCorrelation = signal.parts.length > 0
   // Writing to the node is a way to stay; it does not give its credential.
   const isEscape = signal.techniques.includes(ESCAPE) && isMedium && !signal.tactics.includes('persistence')
@@ -124,7 +125,7 @@ export function linksOf(
         if (entity.role === 'context' || isStoppedServiceAccount(entity.id)) break
         // A token is read before it is used; two pods that read one of their account have nothing to do with each other.
         if (entity.role === 'target') add('service_account', entity.id, isAudit && isLow, isAudit ? 'no' : 'last')
-        else if (!actor.hasPod) add('service_account', entity.id, isMedium)
+        else if (!actor.hasPod) add('service_account', entity.id, isMedium || isCloud)
         break
       case 'exec_session':
         add('session', entity.id, isLow)

@@ -241,12 +241,12 @@ describe("entities of a cloud's trail", () => {
         entities: entitiesOf(request('list', { resource: 'pods' }, { user: user(username) }))
       }).map(({ key }) => key)
     expect(keys('alice')).toContain('credential:ASIAEXAMPLESESSION01')
-    expect(keys('system:node:ip-10-0-0-1')).toEqual([])
+    expect(keys('system:node:ip-10-0-0-1')).not.toContain('credential:ASIAEXAMPLESESSION01')
     const cloud = linksOf({
       ...medium,
       source: 'cloud',
       entities: entitiesOf(cloudEvent({ userIdentity: session }))
     }).map(({ key }) => key)
-    expect(cloud).toEqual(['cloud_key:ASIAEXAMPLESESSION01', 'credential:ASIAEXAMPLESESSION01'])
+    for (const kind of ['cloud_key', 'credential']) expect(cloud).toContain(`${kind}:ASIAEXAMPLESESSION01`)
   })
 })
