@@ -1,21 +1,22 @@
 import type { Cluster, Incident, InventoryRecord, Signal } from '../../schemas/generated/types.ts'
 import { bodiesOf } from '../../services/core/bodies.ts'
-import { boundedSignal } from '../../services/core/correlate/bounded-signal.ts'
-import { correlate } from '../../services/core/correlate/reducer.ts'
+import {
+  advanceCluster,
+  type ClusterMemory,
+  contentOf,
+  emptyMemory
+} from '../../services/core/correlate/cluster-memory.ts'
 import { type CorrelateSettings, DEFAULT_CORRELATE_SETTINGS } from '../../services/core/correlate/settings.ts'
-import { type ClusterState, emptyState } from '../../services/core/correlate/state.ts'
 import type { LoadResult } from '../../services/core/detect/load-rule-set.ts'
 import { factChanges } from '../../services/core/enrich/fact-changes.ts'
 import { inventoryFromAudit, inventoryFromList } from '../../services/core/enrich/inventory.ts'
 import { enrich } from '../../services/core/enrich/join.ts'
 import type { PodFacts } from '../../services/core/enrich/pod-facts.ts'
 import { decodeRecords } from '../../services/core/events/format.ts'
-import { advanceWindows, windowIndexOf } from '../../services/core/windows/reducer.ts'
-import { emptyWindowState, type WindowState } from '../../services/core/windows/state.ts'
 import type { Delivered } from '../support/scenario/campaigns/deliver.ts'
 import type { Generated } from '../support/scenario/campaigns/generate.ts'
 
-/** The way of an event through the services, without them: decode → join → match, then windows → stitch, batch by batch. */
+/** The way of an event through the services, without them: decode → join → match, then everything that needs more than one event, batch by batch. */
 
 /** Whom an event or signal belongs to: id of an attack, or `benign/` and the activity. */
 export type Owner = string
@@ -121,11 +122,11 @@ export interface StitchOptions {
 /** The second half, as the correlator does it with the batches of a partition. */
 export function stitchAll(
   matched: readonly Matched[],
-  { windows }: Pick<LoadResult, 'windows'>,
+  { windows, profiles }: Pick<LoadResult, 'windows' | 'profiles'>,
   { settings = DEFAULT_CORRELATE_SETTINGS, batch_us = 2_000_000 }: StitchOptions = {}
 ): Stitching {
-  const index = windowIndexOf(windows)
-  const states = new Map<string, { readonly state: ClusterState; readonly ofWindows: WindowState }>()
+  const content = contentOf(windows, profiles)
+  const memories = new Map<string, ClusterMemory>()
   const signals = new Map<string, Signal>()
   const batchOf = new Map<string, number>()
   const published: Published[] = []
@@ -133,17 +134,11 @@ export function stitchAll(
   const batches = [...Map.groupBy(matched, ({ arrival_us }) => Math.floor(arrival_us / batch_us)).values()]
   let refused = 0
   const take = (batch: number, cluster: string, own: readonly Signal[], now: number) => {
-    const known = states.get(cluster) ?? { state: emptyState(cluster), ofWindows: emptyWindowState(cluster) }
-    states.set(cluster, known)
-    const { state, ofWindows } = known
-    const time = own.reduce((most, signal) => Math.max(most, signal.time), state.watermark)
-    const parts = own.filter(({ rule }) => index.uses.has(rule.id)).map(boundedSignal)
-    const { results } = advanceWindows(ofWindows, index, parts, time - settings.allowed_lateness_ms * 1000)
-    const told = results.filter(({ change }) => change !== 'withdrawn').map(({ signal }) => signal)
-    for (const { change, signal } of results) if (change === 'withdrawn') signals.delete(signal.id)
-    const withdrawn = results.filter(({ change }) => change !== 'new').map(({ signal }) => signal.id)
-    const output = correlate(state, [...own, ...told], now, settings, withdrawn)
-    for (const signal of [...own, ...told]) {
+    const memory = memories.get(cluster) ?? emptyMemory(cluster)
+    memories.set(cluster, memory)
+    const output = advanceCluster(memory, content, own, now, settings)
+    for (const signal of [...own, ...output.correlated]) {
+      if (signal.role === 'withdrawn') signals.delete(signal.id)
       if (signal.role !== 'alert') continue
       signals.set(signal.id, signal)
       if (!batchOf.has(signal.id)) batchOf.set(signal.id, batch)
@@ -151,7 +146,7 @@ export function stitchAll(
     refused += output.refused.length
     for (const incident of output.incidents) {
       last.set(incident.id, incident)
-      published.push({ incident, batch, watermark: state.watermark, arrival_us: now })
+      published.push({ incident, batch, watermark: memory.stitching.watermark, arrival_us: now })
     }
   }
   for (const [batch, members] of batches.entries()) {
@@ -165,8 +160,8 @@ export function stitchAll(
       )
   }
   const members = new Map<string, readonly string[]>()
-  for (const { state } of states.values()) {
-    for (const group of state.groups)
+  for (const { stitching } of memories.values()) {
+    for (const group of stitching.groups)
       if (group.isIncident)
         members.set(
           group.id,

@@ -29,6 +29,11 @@ describe('the score', { timeout: 60_000 }, () => {
         )
       })
     )
+  /** The same by several rules. */
+  const ofRules = (count: number, list: readonly Signal[]) =>
+    Array.from({ length: count }, (_, place) =>
+      list.map((signal) => ({ ...signal, id: `${signal.id}-${place}`, rule: { ...signal.rule, id: `rule-${place}` } }))
+    ).flat()
   const both = ['audit', 'runtime'] as const
   const allSecrets = entityOf('secret', '*', 'target')
   const kubeSystem = entityOf('object', 'configmaps/kube-system/coredns', 'target')
@@ -43,7 +48,14 @@ describe('the score', { timeout: 60_000 }, () => {
     ],
     ['an exec in the audit log and its shell at runtime', signals('low', 1, both), 18, 'low'],
     ['weak signals of both sources and three tactics', signals('low', 3, both), 26, 'low'],
-    ['weak signals of both sources and five tactics', signals('low', 5, both), 56, 'high'],
+    ['weak signals of both sources and five tactics, but of one rule', signals('low', 5, both), 34, 'low'],
+    ['weak signals of both sources, five tactics and five rules', ofRules(5, signals('low', 5, both)), 56, 'high'],
+    [
+      'one medium signal of a build and what its runner asks of the API',
+      ofRules(4, [...signals('low', 3, ['audit']), ...signals('medium', 5, ['runtime'])]),
+      54,
+      'medium'
+    ],
     ['a medium signal', signals('medium', 1, ['runtime']), 40, 'medium'],
     [
       'the worst that one source alone can say',
@@ -65,7 +77,7 @@ describe('the score', { timeout: 60_000 }, () => {
     expect(scoreOf(list)).toMatchObject({ score, severity })
   })
 
-  it('what both sources saw with a medium signal and two tactics outranks anything one source saw', () => {
+  it('what both sources saw with medium signals and two tactics outranks anything one source saw', () => {
     const anySignal = fc.record({
       severity: fc.constantFrom(
         'informational' as const,

@@ -11,15 +11,16 @@ import { counted, listed } from './text.ts'
  * | most severe signal: informational, low, medium, high, critical | 5, 15, 40, 55, 65 |
  * | each tactic after the first of signals from low on, up to four | 4 |
  * | secrets of the whole cluster read, or kube-system acted on | 5, and 8 for both |
- * | both halves saw it, and it has a medium signal or five such tactics | 25, and at least 70 with a medium signal and two tactics |
- * | both halves saw it, otherwise | 3 |
+ * | both halves saw it, and it has medium signals of both, a high one, or five such tactics by five rules | 25, and at least 70 with two tactics but for the last |
+ * | both halves saw it, otherwise | 3, and at most 54 |
  * | only one half saw it | at most 69, and at most 34 with no signal above low |
  *
  * Informational signals tell what happened beside and raise nothing: people and controllers give any number of them every day.
  *
  * The trail of the cloud account is a third source: two of the three count as both halves.
  *
- * So whatever both halves saw with a medium signal and two tactics outranks everything that only one saw.
+ * So whatever both halves saw to be more than odd outranks everything that only one saw. One medium signal of a build, with what its
+ * runner asks of the API, does not.
  */
 const POINTS = {
   severity: { informational: 5, low: 15, medium: 40, high: 55, critical: 65 },
@@ -30,12 +31,13 @@ const POINTS = {
   both: 25,
   both_floor: 70,
   both_weak: 3,
+  weak_cap: 54,
   single_cap: 69,
   single_low_cap: 34,
   narrow_cap: 79
 } as const
 
-/** Lowest score of each severity. Critical also needs both halves and three tactics. */
+/** Lowest score of each severity. Critical also needs both halves, three tactics, and more than medium signals of one half. */
 const THRESHOLDS = [
   ['critical', 80],
   ['high', 55],
@@ -97,6 +99,16 @@ export function isWorthALook(signals: readonly Signal[]): boolean {
   return rules.size >= 2 && tactics.size >= 2
 }
 
+/** Whether there is a signal above medium, or medium ones of two sources. */
+function isGrave(signals: readonly Signal[]): boolean {
+  return signals.some(isAtLeast('high')) || sourcesOf(signals.filter(isAtLeast('medium'))).length > 1
+}
+
+/** How many rules say more than what happened beside. One rule may have several tactics. */
+function rulesOf(signals: readonly Signal[]): number {
+  return new Set(signals.filter(isAtLeast('low')).map(({ rule }) => rule.id)).size
+}
+
 /** @param signals of one incident, at least one */
 export function scoreOf(signals: readonly Signal[]): Score {
   const worst = SEVERITIES[Math.max(...signals.map(({ severity }) => severityRank(severity)))] ?? 'informational'
@@ -120,16 +132,16 @@ export function scoreOf(signals: readonly Signal[]): Score {
     reasons.push(`it reached for ${sensitive.join(' and ')}`)
   }
   if (seenByBoth) {
-    const weighs = isSerious || tactics.length >= 5
-    score += weighs ? POINTS.both : POINTS.both_weak
-    if (isSerious && tactics.length >= 2) score = Math.max(score, POINTS.both_floor)
+    const weighs = isGrave(signals) || (tactics.length >= 5 && rulesOf(signals) >= 5)
+    score = weighs ? score + POINTS.both : Math.min(score + POINTS.both_weak, POINTS.weak_cap)
+    if (isGrave(signals) && tactics.length >= 2) score = Math.max(score, POINTS.both_floor)
     reasons.push(
       `${sources.length === 2 ? 'both ' : ''}${listed(sources.map((source) => SOURCE_NAMES[source]))} saw it`
     )
   } else {
     score = Math.min(score, isSerious ? POINTS.single_cap : POINTS.single_low_cap)
   }
-  if (!seenByBoth || tactics.length < 3) score = Math.min(score, POINTS.narrow_cap)
+  if (!seenByBoth || tactics.length < 3 || !isGrave(signals)) score = Math.min(score, POINTS.narrow_cap)
   score = Math.min(100, score)
   const severity = THRESHOLDS.find(([, least]) => score >= least)?.[0] ?? 'informational'
   return { score, severity, reasons }
