@@ -1,4 +1,5 @@
 import type { WindowRule } from '../windows/window-rule.ts'
+import { EARLIEST_START_US, LATEST_START_US } from './match.ts'
 import type { ProcessStart, SessionRequest } from './session-facts.ts'
 import type { PodSessions, SessionState } from './state.ts'
 
@@ -40,19 +41,26 @@ const namespaceOf = (pod: string): string => pod.slice(0, pod.indexOf('/'))
 
 /**
  * Whether no sensor saw the session of a request although it should have: its node's sensor was heard of before and after, and
- * sees sessions in that namespace.
+ * sees sessions in that namespace. A process that came into the container then and is no other session's shows that it can see, though
+ * the program is not the one asked for: a shell may have been replaced at once by what it was to run.
  */
 export function isUnanswered(
   state: SessionState,
   { timespan_us }: WindowRule,
-  { pod, sessions }: PodSessions,
+  { pod, joined, sessions }: PodSessions,
   request: SessionRequest
 ): boolean {
-  const { id, kind, time, first, ended, node } = request
+  const { id, kind, time, first, ended, node, containers } = request
   if (kind !== 'exec' || node === null || sessions.some((session) => session.id === id)) return false
   // Logged only when it was over: what was heard of the sensor then may be forgotten.
   if (first - time > timespan_us) return false
   if (ended !== null && ended - time < LASTING_US) return false
+  const cameIn = (start: ProcessStart) =>
+    start.time >= time - EARLIEST_START_US &&
+    start.time <= time + LATEST_START_US &&
+    (containers.length === 0 || start.container === null || containers.includes(start.container)) &&
+    !sessions.some((session) => session.start?.id === start.id)
+  if (joined.some(cameIn)) return false
   if (!wasHeard(state, nodeKey(node), time, timespan_us)) return false
   const namespace = namespaceOf(pod)
   return wasSeenByBoth(

@@ -310,7 +310,15 @@ describe('a request without a process', () => {
       'it was over at once',
       [...healthy, requested(asked), requested({ ...asked, stage: 'ResponseComplete', logged_after: 1 })]
     ],
-    ['it is an attach', [...healthy, requested({ ...asked, kind: 'attach' })]]
+    ['it is an attach', [...healthy, requested({ ...asked, kind: 'attach' })]],
+    [
+      'another program came in, since a shell may be replaced at once by what it runs',
+      [
+        ...healthy,
+        requested(asked),
+        started({ second: HOUR + 1, id: 'q', pod: 'shop/web-2', uid: 'uid-2', command: '/usr/bin/top' })
+      ]
+    ]
   ])('is not told of when %s', (_, signals) => {
     const world = newWorld()
     feed(world, ...signals)
