@@ -224,6 +224,7 @@ describe('events of a real cluster', () => {
   }, 300_000)
 
   it('of the agent’s own sensor are all there, each with container, pod and owner', async (test) => {
+    // Without BTF, a compiler or rights there is no sensor to test; the reason is given with the skip.
     if (pipeline.blind !== null) return test.skip(pipeline.blind)
     const runs = async (name: string) =>
       (await inContainers('bpf')).filter(

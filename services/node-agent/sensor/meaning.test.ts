@@ -73,9 +73,9 @@ describe('a path', () => {
 
   it.each([
     ['/etc/../etc/./shadow', 0, '', '/etc/shadow'],
-    ['x', FLAGS.base, '/tmp/work', '/tmp/work/x'],
-    ['../x', FLAGS.base, '/tmp/work', '/tmp/x'],
-    ['', FLAGS.base, '/tmp/work', '/tmp/work'],
+    ['x', FLAGS.base, '/srv/work', '/srv/work/x'],
+    ['../x', FLAGS.base, '/srv/work', '/srv/x'],
+    ['', FLAGS.base, '/srv/work', '/srv/work'],
     ['x', 0, '', '/x']
   ])('%j is made absolute', (path, flags, folder, expected) => {
     expect(chmod(path, flags, folder)).toBe(expected)
