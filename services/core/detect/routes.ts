@@ -155,10 +155,12 @@ function forksOf(rules: readonly LoadedRule[], routed: ReadonlyMap<string, numbe
   )
   const order = [...routed.keys()]
   const placeOf = ([first]: readonly CompiledItem[]) => order.indexOf(first?.fields[0]?.paths[0]?.path ?? '')
-  return [...byNumber.values()].toSorted((one, other) => placeOf(one) - placeOf(other)).map((group) => {
-    const [first] = group
-    return forkByField(group, first === undefined ? 0 : routedAs(first, routed))
-  })
+  return [...byNumber.values()]
+    .toSorted((one, other) => placeOf(one) - placeOf(other))
+    .map((group) => {
+      const [first] = group
+      return forkByField(group, first === undefined ? 0 : routedAs(first, routed))
+    })
 }
 
 /** Whether a tree has one of some items. */
