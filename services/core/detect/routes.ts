@@ -19,6 +19,7 @@ const ROUTED: Readonly<Record<'audit' | 'runtime' | 'cloud', ReadonlyMap<string,
     ['actor.kind', 32],
     ['action', 64],
     ['outcome', 16],
+    ['audit.responseStatus.code', 32],
     // The gate of all rules about pod specs: true for writes to workloads, which is known without their bodies but for patches.
     ['facts.writes_pod_spec', 4]
   ]),
@@ -52,8 +53,13 @@ const UNTOLD = -1
 /** Longer values are not worth the memory. */
 const REMEMBERED_CHARACTERS = 128
 
+type Value = string | number | boolean | undefined
+
 interface Branches {
-  get(value: string | undefined, answers: () => string): number
+  /** The branch of a value that was met before; undefined for others. */
+  known(value: Value): number | undefined
+  /** Remembers a value by what is answered for it. */
+  learn(value: Value, answers: string): number
 }
 
 /**
@@ -61,19 +67,17 @@ interface Branches {
  * what events say.
  */
 function branches(byAnswers: Map<string, number>, most: number): Branches {
-  const byValue = new Map<string | undefined, number>()
+  const byValue = new Map<Value, number>()
   return {
-    get(value, answers) {
-      const known = byValue.get(value)
-      if (known !== undefined) return known
-      const said = answers()
-      let branch = byAnswers.get(said)
+    known: (value) => byValue.get(value),
+    learn(value, answers) {
+      let branch = byAnswers.get(answers)
       if (branch === undefined) {
         if (byAnswers.size >= most) return UNTOLD
         branch = byAnswers.size
-        byAnswers.set(said, branch)
+        byAnswers.set(answers, branch)
       }
-      if (value !== undefined && value.length > REMEMBERED_CHARACTERS) return branch
+      if (typeof value === 'string' && value.length > REMEMBERED_CHARACTERS) return branch
       if (byValue.size >= REMEMBERED_VALUES) byValue.clear()
       byValue.set(value, branch)
       return branch
@@ -99,7 +103,7 @@ function forkByClass(classes: readonly (readonly EventClass[])[]): Fork {
       found = branches(byAnswers, CLASSES)
       byCategory.set(category, found)
     }
-    last = found.get(action, () => bits(classes.map((wanted) => isOfClass(wanted, event))))
+    last = found.known(action) ?? found.learn(action, bits(classes.map((wanted) => isOfClass(wanted, event))))
     lastCategory = category
     lastAction = action
     return last
@@ -124,11 +128,9 @@ function forkByField(items: readonly CompiledItem[], most: number): FieldFork {
   }
   const branchOf: Fork = (view) => {
     const value = read(view)
-    // These fields have one text, yes or no, or nothing; should one ever have something else, nothing is taken to be known.
-    if (typeof value !== 'string' && typeof value !== 'boolean' && value !== undefined) return UNTOLD
-    return remembered.get(typeof value === 'boolean' ? String(value) : value, () =>
-      bits(items.map(({ test }) => test(view)))
-    )
+    // These fields have one plain value or nothing; should one ever have something else, nothing is taken to be known.
+    if (value === null || typeof value === 'object') return UNTOLD
+    return remembered.known(value) ?? remembered.learn(value, bits(items.map(({ test }) => test(view))))
   }
   return { branchOf, items: new Map(items.map(({ item, test }) => [item, test])) }
 }
