@@ -414,11 +414,11 @@ export interface ContainerState {
 
 /** One entry of the correlator's state. Value of weir.state.v1, the latest per key counts; a tombstone forgets the key. Which signals belong together is not stored: it follows from the signals. */
 export interface CorrelatorState {
-  /** Key within the cluster, also the tail of the message key: signal/ID, incident/ID, clock, part/ID, window/RULE/GROUP, profile/RULE/KEY, verdict/SIGNAL, session/ID. */
+  /** Key within the cluster, also the tail of the message key: signal/ID, incident/ID, clock, part/ID, parts/NUMBER, window/RULE/GROUP, profile/RULE/KEY, verdict/SIGNAL, session/ID. */
   readonly key: string
   /** The cluster, empty for markers. */
   readonly cluster_id: string
-  /** signal: a signal that is remembered; incident: what was last published of an incident; clock: the watermark of a cluster; marker: end of a restore; part: a signal that counts towards correlations; window: what a correlation has told of a group; profile: what is known of an identity, namespace or cluster; verdict: what analysts said of the incident that began with a signal; session: a signal that tells of a session or of a process that begins one, or what was told of the sessions of a pod. */
+  /** signal: a signal that is remembered; incident: what was last published of an incident; clock: the watermark of a cluster; marker: end of a restore; part: a signal, or many, that count towards correlations; window: what a correlation has told of a group; profile: what is known of an identity, namespace or cluster; verdict: what analysts said of the incident that began with a signal; session: a signal that tells of a session or of a process that begins one, or what was told of the sessions of a pod. */
   readonly kind: StateKind
   /** The signal, its texts cut to the correlator's bounds. */
   readonly signal: Signal | null
@@ -430,6 +430,8 @@ export interface CorrelatorState {
   readonly published: PublishedIncident | null
   /** Of windows, profiles and verdicts: what is known, as JSON. */
   readonly document: string | null
+  /** Of parts: many signals in few bytes, as services/core/windows/part-block.ts writes them. */
+  readonly packed: Uint8Array | null
   /** Latest event time seen, microseconds since the epoch. */
   readonly watermark: number
 }
