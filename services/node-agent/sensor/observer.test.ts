@@ -35,10 +35,9 @@ const proc = (pid: number, parts: Partial<ProcProcess> = {}): ProcProcess => ({
 
 /** The event as it comes out of the spool. */
 function readBack(event: ObservedEvent): RuntimeEvent {
-  const batch = openBatch()
+  const batch = openBatch(event.pod_uid)
   batch.add(event)
-  const lines = Buffer.from(batch.bytes()).toString().trimEnd().split('\n')
-  const [found] = eventsOf(lines.map((line): unknown => JSON.parse(line)))
+  const [found] = eventsOf(batch.bytes(), event.container, event.pod_uid)
   if (found === undefined) throw new Error('no event')
   return found
 }
