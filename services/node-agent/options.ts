@@ -4,7 +4,7 @@ import { spoolOptions } from '../platform/spool/options.ts'
 import { attributionOptions } from './containers/options.ts'
 import { BUILTIN, builtinSource } from './sensor/options.ts'
 
-const sensor = z.enum(['tetragon', 'falco']).describe('Whose events they are.')
+const sensor = z.enum(['tetragon', 'falco', 'tracee']).describe('Whose events they are.')
 
 const source = z.union([
   z.strictObject({
