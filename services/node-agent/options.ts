@@ -3,6 +3,7 @@ import { followOptions, linesFit } from '../platform/ingest/sources.ts'
 import { spoolOptions } from '../platform/spool/options.ts'
 import { attributionOptions } from './containers/options.ts'
 import { BUILTIN, builtinSource } from './sensor/options.ts'
+import { httpFrom, httpSource } from './sources/http.ts'
 
 const sensor = z.enum(['tetragon', 'falco', 'tracee']).describe('Whose events they are.')
 
@@ -12,6 +13,7 @@ const source = z.union([
     path: z.string().min(1).describe('File that the sensor writes, one JSON object a line.')
   }),
   z.strictObject({ type: sensor, stdin: z.literal(true).describe('Lines from standard input, in place of a file.') }),
+  httpSource,
   builtinSource
 ])
 
@@ -20,6 +22,7 @@ export type NodeAgentSource = z.output<typeof source>
 /** What records of a source are said to come from. */
 export function fromOf(from: NodeAgentSource): string {
   if (from.type === 'builtin') return BUILTIN
+  if ('http' in from) return httpFrom(from)
   return 'path' in from ? from.path : 'stdin'
 }
 
