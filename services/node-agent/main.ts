@@ -17,6 +17,7 @@ import { startInputs } from './inputs.ts'
 import type { NodeAgentOptions } from './options.ts'
 import { startBuiltinSensor } from './sensor/start.ts'
 import { startHttpSource } from './sources/http.ts'
+import { startTetragonGrpc } from './sources/tetragon-grpc.ts'
 
 export interface NodeAgentPorts {
   readonly options: NodeAgentOptions
@@ -57,6 +58,7 @@ export async function startNodeAgent(ports: NodeAgentPorts): Promise<NodeAgent> 
   })
   const inputs = options.sources.flatMap((source): Array<(spool: Spool) => Promise<Running>> => {
     if ('http' in source) return [(spool) => startHttpSource({ source, spool, log, now_ms })]
+    if ('grpc' in source) return [(spool) => startTetragonGrpc({ source, spool, log, now_ms })]
     if (source.type !== 'builtin') return []
     const node = options.node ?? hostname()
     return [(spool) => startBuiltinSensor({ options: source, node, spool, health, log, now_ms })]

@@ -3,7 +3,7 @@ import { followOptions, linesFit } from '../platform/ingest/sources.ts'
 import { spoolOptions } from '../platform/spool/options.ts'
 import { attributionOptions } from './containers/options.ts'
 import { BUILTIN, builtinSource } from './sensor/options.ts'
-import { httpFrom, httpSource } from './sources/http.ts'
+import { httpFrom, httpSource, tetragonFrom, tetragonGrpcSource } from './sources/options.ts'
 
 const sensor = z.enum(['tetragon', 'falco', 'tracee']).describe('Whose events they are.')
 
@@ -14,6 +14,7 @@ const source = z.union([
   }),
   z.strictObject({ type: sensor, stdin: z.literal(true).describe('Lines from standard input, in place of a file.') }),
   httpSource,
+  tetragonGrpcSource,
   builtinSource
 ])
 
@@ -23,6 +24,7 @@ export type NodeAgentSource = z.output<typeof source>
 export function fromOf(from: NodeAgentSource): string {
   if (from.type === 'builtin') return BUILTIN
   if ('http' in from) return httpFrom(from)
+  if ('grpc' in from) return tetragonFrom(from)
   return 'path' in from ? from.path : 'stdin'
 }
 

@@ -13,7 +13,8 @@ import { createBuild } from '../build.ts'
 import { createHold } from '../containers/hold.ts'
 import { attributionOptions } from '../containers/options.ts'
 import { nodeAgentOptions } from '../options.ts'
-import { httpSource, startHttpSource } from './http.ts'
+import { startHttpSource } from './http.ts'
+import { httpSource } from './options.ts'
 
 const closing: Array<() => Promise<void>> = []
 afterEach(async () => {

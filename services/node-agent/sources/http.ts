@@ -1,5 +1,4 @@
 import type { FastifyRequest } from 'fastify'
-import { z } from 'zod'
 import { WeirError } from '../../core/errors.ts'
 import { describe } from '../../core/events/errors.ts'
 import { detectFormat } from '../../core/events/format.ts'
@@ -9,38 +8,14 @@ import type { Logger } from '../../platform/log.ts'
 import type { Spool } from '../../platform/spool/spool.ts'
 import { WEBHOOK_ERRORS, type WebhookErrorCode } from '../../platform/webhook/errors.ts'
 import { isDeeperThan } from '../../platform/webhook/json-spans.ts'
-import { accessSettings, addressSettings, boundSettings, securedSettings } from '../../platform/webhook/options.ts'
 import { spoolBody, startWebhookServer, type Webhook } from '../../platform/webhook/server.ts'
 import { dropRecord } from '../drops.ts'
+import { type HttpSource, httpFrom } from './options.ts'
 
 /** Nothing that an engine writes is nested nearly as deep. */
 const DEPTH_MAX = 1000
 /** Falco sends alerts as text/plain unless it writes JSON. */
 const CONTENT_TYPES = ['text/plain'] as const
-
-/** Settings of a source that a sensor sends to. */
-export const httpSource = z.strictObject({
-  type: z.enum(['falco', 'tracee']).describe('Whose events they are.'),
-  http: securedSettings(
-    z.strictObject({
-      ...addressSettings(2801),
-      path: z
-        .string()
-        .regex(/^\/[\w./-]*$/, 'a path such as /events')
-        .default('/')
-        .describe('Where the sensor sends to.'),
-      ...accessSettings('File with the token that every request must carry, as bearer or as password in the URL.'),
-      ...boundSettings({ body_max_mib: 4, in_flight_max_mib: 32, connections_max: 64 })
-    })
-  ).describe('Where to listen: Falco’s `http_output` or Tracee’s webhook sends there.')
-})
-
-export type HttpSource = z.output<typeof httpSource>
-
-/** What records of the source are said to come from. */
-export function httpFrom({ http }: HttpSource): string {
-  return `http ${http.host}:${http.port}${http.path}`
-}
 
 /**
  * The token from the password of a URL such as `https://weir:TOKEN@node:2801/`: neither Falco nor Tracee can be given headers, but
