@@ -6,8 +6,8 @@ import { describe } from '../core/events/errors.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
 import type { Rejected } from '../platform/ingest/convert.ts'
 import { INGEST_ERRORS, type IngestErrorCode } from '../platform/ingest/errors.ts'
-import { WEBHOOK_ERRORS, type WebhookErrorCode } from './errors.ts'
-import { elementsAt, isDeeperThan, membersAt, type Span } from './json-spans.ts'
+import { WEBHOOK_ERRORS, type WebhookErrorCode } from '../platform/webhook/errors.ts'
+import { elementsAt, isDeeperThan, membersAt, type Span } from '../platform/webhook/json-spans.ts'
 
 /** Kubernetes refuses JSON nested deeper than 10,000; the list and the event around an object add a few levels. */
 export const DEPTH_MAX = 10_100

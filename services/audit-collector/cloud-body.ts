@@ -1,12 +1,10 @@
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
 import { WeirError } from '../core/errors.ts'
 import { describe } from '../core/events/errors.ts'
 import { detectFormat } from '../core/events/format.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
-import { WEBHOOK_ERRORS, type WebhookErrorCode } from './errors.ts'
+import { WEBHOOK_ERRORS, type WebhookErrorCode } from '../platform/webhook/errors.ts'
+import { gunzipWithin } from '../platform/webhook/gunzip.ts'
 
-const unzip = promisify(gunzip)
 const RECORDS_MAX = 10_000
 const GZIP_MAGIC = [0x1f, 0x8b]
 const LINE_FEED = Buffer.from('\n')
@@ -16,19 +14,6 @@ export type Cloud = 'eks' | 'gke' | 'aks' | 'cloudtrail'
 
 function refuse(code: WebhookErrorCode, message: string, options?: ErrorOptions): never {
   throw new WeirError(WEBHOOK_ERRORS, code, message, options)
-}
-
-/** Unpacks gzip within a bound. @throws WEBHOOK_BODY_TOO_LARGE, WEBHOOK_BODY_TRUNCATED */
-export async function gunzipWithin(bytes: Buffer, maxBytes: number): Promise<Buffer> {
-  try {
-    return await unzip(bytes, { maxOutputLength: maxBytes })
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ERR_BUFFER_TOO_LARGE') {
-      refuse('WEBHOOK_BODY_TOO_LARGE', `the body is larger than ${maxBytes} bytes when unpacked`, { cause: error })
-    }
-    refuse('WEBHOOK_BODY_TRUNCATED', 'the body is not whole gzip data', { cause: error })
-  }
 }
 
 /** What came out of a delivery, as the spool takes it. */

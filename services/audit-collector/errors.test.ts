@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { INGEST_ERRORS } from '../platform/ingest/errors.ts'
 import { SPOOL_ERRORS } from '../platform/spool/errors.ts'
 import { TAIL_ERRORS } from '../platform/tail/errors.ts'
-import { WEBHOOK_ERRORS } from './errors.ts'
+import { WEBHOOK_ERRORS } from '../platform/webhook/errors.ts'
 
 it('the README has every error, and no other', () => {
   const readme = readFileSync(new URL('README.md', import.meta.url), 'utf8')

@@ -5,9 +5,10 @@ import type { Health } from '../platform/health.ts'
 import { type Output, startIngest } from '../platform/ingest/service.ts'
 import type { Running } from '../platform/lifecycle.ts'
 import type { Logger } from '../platform/log.ts'
+import type { Webhook } from '../platform/webhook/server.ts'
 import { createBuild } from './build.ts'
 import type { AuditCollectorOptions } from './options.ts'
-import { startWebhook, type Webhook } from './webhook.ts'
+import { startWebhook } from './webhook.ts'
 
 export interface AuditCollectorPorts {
   readonly options: AuditCollectorOptions

@@ -2,33 +2,17 @@ import { z } from 'zod'
 import { networksOf } from '../core/events/cloud-source.ts'
 import { followOptions, linesFit } from '../platform/ingest/sources.ts'
 import { spoolOptions } from '../platform/spool/options.ts'
+import { accessSettings, addressSettings, boundSettings, securedSettings } from '../platform/webhook/options.ts'
 
 const MIB = 1024 * 1024
-const LOOPBACK = /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1)$/
 
 const milliseconds = (value: number) => z.number().int().positive().default(value)
 const bytes = (value: number) => z.number().int().positive().default(value)
 
-const tls = z.strictObject({
-  cert_file: z.string().min(1).describe('Certificate of the webhook, PEM, with intermediates.'),
-  key_file: z.string().min(1).describe('Its key, PEM.'),
-  client_ca_file: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('CA of client certificates, PEM. Given: a client without a certificate of this CA is refused (mTLS).'),
-  reload_interval_ms: milliseconds(60_000).describe('How often to look whether the files have changed.')
-})
-
-const webhook = z
-  .strictObject({
+const webhook = securedSettings(
+  z.strictObject({
     enabled: z.boolean().default(true).describe('Whether to listen at all; without it, only files are read.'),
-    host: z
-      .string()
-      .min(1)
-      .default('127.0.0.1')
-      .describe('Address to listen on. Without TLS only a loopback address is taken.'),
-    port: z.number().int().min(0).max(65_535).default(8443).describe('Port; 0 takes a free one.'),
+    ...addressSettings(8443),
     path: z
       .string()
       .regex(/^\/[\w./-]*$/, 'a path such as /audit')
@@ -36,48 +20,12 @@ const webhook = z
       .describe(
         'Where API servers send to. /eks, /gke and /aks take deliveries of the managed clouds, /cloudtrail those of a trail.'
       ),
-    tls: tls.optional().describe('Certificates.'),
-    client_names: z
-      .array(z.string().min(1))
-      .default([])
-      .describe('Common names of client certificates that may send; empty: every certificate of client_ca_file.'),
-    bearer_token_file: z
-      .string()
-      .min(1)
-      .optional()
-      .describe(
-        'File with the token that every request must carry; also Firehose’s access key, and `?token=` for Pub/Sub.'
-      ),
-    allow_anonymous: z
-      .boolean()
-      .default(false)
-      .describe('Take events from anyone who can reach a port that is not on loopback. Anyone can then forge events.'),
-    body_max_bytes: bytes(32 * MIB).describe('Largest body, after unpacking.'),
-    in_flight_max_bytes: bytes(128 * MIB).describe(
-      'How much may be in work at a time, over all requests; more is answered 429.'
+    ...accessSettings(
+      'File with the token that every request must carry; also Firehose’s access key, and `?token=` for Pub/Sub.'
     ),
-    connections_max: z.number().int().positive().default(512).describe('Connections at a time; more are dropped.'),
-    head_timeout_ms: milliseconds(10_000).describe('How long TLS handshake and request head may take.'),
-    request_timeout_ms: milliseconds(30_000).describe('How long a whole request may take to arrive.'),
-    retry_after_s: z.number().int().positive().default(2).describe('What Retry-After says when the spool is full.')
+    ...boundSettings({ body_max_mib: 32, in_flight_max_mib: 128, connections_max: 512 })
   })
-  .refine(({ tls, host }) => tls !== undefined || LOOPBACK.test(host), {
-    path: ['tls'],
-    message: 'is needed unless host is a loopback address: audit events hold secrets'
-  })
-  .refine(
-    ({ host, tls, bearer_token_file, allow_anonymous }) =>
-      LOOPBACK.test(host) || tls?.client_ca_file !== undefined || bearer_token_file !== undefined || allow_anonymous,
-    { path: ['tls'], message: 'give client_ca_file or bearer_token_file, or say allow_anonymous: true' }
-  )
-  .refine(({ client_names, tls }) => client_names.length === 0 || tls?.client_ca_file !== undefined, {
-    path: ['client_names'],
-    message: 'needs tls.client_ca_file'
-  })
-  .refine(({ body_max_bytes, in_flight_max_bytes }) => in_flight_max_bytes >= body_max_bytes, {
-    path: ['in_flight_max_bytes'],
-    message: 'must be at least body_max_bytes'
-  })
+)
 
 /** An address or a network in CIDR notation. */
 const network = z.string().refine(

@@ -11,8 +11,9 @@ import { createCertificates } from '../../test/support/certificates.ts'
 import { decodeRecord } from '../platform/ingest/record.ts'
 import { silentLogger } from '../platform/log.ts'
 import { openSpool, type Spool, type SpoolOptions } from '../platform/spool/spool.ts'
+import type { Webhook } from '../platform/webhook/server.ts'
 import { auditCollectorOptions } from './options.ts'
-import { startWebhook, type Webhook } from './webhook.ts'
+import { startWebhook } from './webhook.ts'
 
 type WebhookInput = NonNullable<z.input<typeof auditCollectorOptions>['webhook']>
 

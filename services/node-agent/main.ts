@@ -13,8 +13,11 @@ import { createAnnouncer } from './containers/announce.ts'
 import { createHold } from './containers/hold.ts'
 import { watchRuntime } from './containers/runtime.ts'
 import { dropRecord } from './drops.ts'
+import { startInputs } from './inputs.ts'
 import type { NodeAgentOptions } from './options.ts'
 import { startBuiltinSensor } from './sensor/start.ts'
+import { startHttpSource } from './sources/http.ts'
+import { startTetragonGrpc } from './sources/tetragon-grpc.ts'
 
 export interface NodeAgentPorts {
   readonly options: NodeAgentOptions
@@ -42,7 +45,6 @@ export interface NodeAgent extends Running {
  */
 export async function startNodeAgent(ports: NodeAgentPorts): Promise<NodeAgent> {
   const { options, cluster, message_max_bytes, stdin, health, log, now_ms } = ports
-  const builtin = options.sources.find((source) => source.type === 'builtin')
   const announcer = createAnnouncer({ cluster, node: options.node ?? hostname(), log, now_ms })
   const runtime = watchRuntime({ options: options.attribution, health, log, onChange: announcer.tell })
   const hold = createHold({ options: options.attribution, find: runtime.find, state: runtime.state, now_ms })
@@ -50,13 +52,21 @@ export async function startNodeAgent(ports: NodeAgentPorts): Promise<NodeAgent> 
     await runtime.stop()
     await announcer.stop()
   }
+  const lines = options.sources.flatMap((source): Source[] => {
+    if ('path' in source) return [{ path: source.path }]
+    return 'stdin' in source ? [{ stream: stdin }] : []
+  })
+  const inputs = options.sources.flatMap((source): Array<(spool: Spool) => Promise<Running>> => {
+    if ('http' in source) return [(spool) => startHttpSource({ source, spool, log, now_ms })]
+    if ('grpc' in source) return [(spool) => startTetragonGrpc({ source, spool, log, now_ms })]
+    if (source.type !== 'builtin') return []
+    const node = options.node ?? hostname()
+    return [(spool) => startBuiltinSensor({ options: source, node, spool, health, log, now_ms })]
+  })
   const starting = startIngest({
     service: 'node-agent',
     spool: options.spool,
-    sources: options.sources.flatMap((source): Source[] => {
-      if (source.type === 'builtin') return []
-      return 'path' in source ? [{ path: source.path }] : [{ stream: stdin }]
-    }),
+    sources: lines,
     follow: options.follow,
     gather_max_bytes: options.gather_max_bytes,
     linger_ms: options.linger_ms,
@@ -78,10 +88,7 @@ export async function startNodeAgent(ports: NodeAgentPorts): Promise<NodeAgent> 
         .append([dropRecord(lost)])
         .catch((error: unknown) => log.warn({ error }, `lost lines are not told as an event: ${messageOf(error)}`))
     },
-    ...(builtin !== undefined && {
-      startInput: (spool: Spool) =>
-        startBuiltinSensor({ options: builtin, node: options.node ?? hostname(), spool, health, log, now_ms })
-    }),
+    startInput: (spool) => startInputs(inputs.map((start) => () => start(spool))),
     health,
     log,
     now_ms
@@ -90,7 +97,8 @@ export async function startNodeAgent(ports: NodeAgentPorts): Promise<NodeAgent> 
     const ingest = await starting
     return {
       failed: ingest.failed,
-      ended: ingest.ended,
+      // What is no line has no end, and an agent without sources works for the responder.
+      ended: inputs.length > 0 || lines.length === 0 ? new Promise<void>(() => undefined) : ingest.ended,
       stop: async () => {
         // The publisher is the ingest's; events that wait still ask the runtime until it has stopped.
         await announcer.stop()

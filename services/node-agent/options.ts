@@ -3,8 +3,9 @@ import { followOptions, linesFit } from '../platform/ingest/sources.ts'
 import { spoolOptions } from '../platform/spool/options.ts'
 import { attributionOptions } from './containers/options.ts'
 import { BUILTIN, builtinSource } from './sensor/options.ts'
+import { httpFrom, httpSource, tetragonFrom, tetragonGrpcSource } from './sources/options.ts'
 
-const sensor = z.enum(['tetragon', 'falco']).describe('Whose events they are.')
+const sensor = z.enum(['tetragon', 'falco', 'tracee']).describe('Whose events they are.')
 
 const source = z.union([
   z.strictObject({
@@ -12,6 +13,8 @@ const source = z.union([
     path: z.string().min(1).describe('File that the sensor writes, one JSON object a line.')
   }),
   z.strictObject({ type: sensor, stdin: z.literal(true).describe('Lines from standard input, in place of a file.') }),
+  httpSource,
+  tetragonGrpcSource,
   builtinSource
 ])
 
@@ -20,6 +23,8 @@ export type NodeAgentSource = z.output<typeof source>
 /** What records of a source are said to come from. */
 export function fromOf(from: NodeAgentSource): string {
   if (from.type === 'builtin') return BUILTIN
+  if ('http' in from) return httpFrom(from)
+  if ('grpc' in from) return tetragonFrom(from)
   return 'path' in from ? from.path : 'stdin'
 }
 

@@ -52,6 +52,7 @@ describe('detectFormat', () => {
     ['azure-activity.ndjson', 'aks'],
     ['tetragon.ndjson', 'tetragon'],
     ['falco.ndjson', 'falco'],
+    ['tracee.ndjson', 'tracee'],
     ['cloudtrail.ndjson', 'cloudtrail']
   ])('%s is %s, bare, wrapped and in an array', (file, format) => {
     for (const record of eventFixture(file)) {

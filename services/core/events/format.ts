@@ -12,9 +12,19 @@ import { gkeEventFrom, isLogEntry } from './gke.ts'
 import type { SourcedEvent } from './sourced-event.ts'
 import { isTetragonEvent, tetragonRecordFrom } from './tetragon.ts'
 import { microsFrom } from './timestamp.ts'
+import { isTraceeEvent, traceeEventFrom } from './tracee.ts'
 
 /** The formats Weir reads. */
-export type Format = 'audit-event' | 'audit-event-list' | 'eks' | 'gke' | 'aks' | 'tetragon' | 'falco' | 'cloudtrail'
+export type Format =
+  | 'audit-event'
+  | 'audit-event-list'
+  | 'eks'
+  | 'gke'
+  | 'aks'
+  | 'tetragon'
+  | 'falco'
+  | 'tracee'
+  | 'cloudtrail'
 
 /** What the records of one input have in common. */
 export interface SourceDefaults {
@@ -56,6 +66,7 @@ function formatOf(json: JsonObject): Format | null {
   if (isAuditEventList(json)) return 'audit-event-list'
   if (isTetragonEvent(json)) return 'tetragon'
   if (isFalcoAlert(json)) return 'falco'
+  if (isTraceeEvent(json)) return 'tracee'
   if (isTrailRecord(json) || isTrailFile(json) || isTrailDelivery(json)) return 'cloudtrail'
   if (isSubscriptionRecord(json) || isLogEvent(json)) return 'eks'
   if (isLogEntry(json)) return 'gke'
@@ -96,7 +107,7 @@ export function detectFormat(json: unknown): Format | null {
   return formatOf(first) ?? unwrap(first)?.format ?? null
 }
 
-function decodeAs(format: Format, json: JsonObject, arrival: number): DecodedEvent | DecodedEvents {
+function decodeAs(format: Format, json: JsonObject, arrival: number, instance: string): DecodedEvent | DecodedEvents {
   switch (format) {
     case 'audit-event':
       return auditOf(auditEventFrom(json, arrival), isMarkedAsEks(json) ? 'eks' : 'kubernetes', null)
@@ -108,6 +119,8 @@ function decodeAs(format: Format, json: JsonObject, arrival: number): DecodedEve
       return tetragonRecordFrom(json, arrival)
     case 'falco':
       return falcoEventFrom(json, arrival)
+    case 'tracee':
+      return traceeEventFrom(json, arrival, instance)
     case 'eks':
       return isSubscriptionRecord(json) ? eksEventsFrom(json, arrival) : eksLogEventFrom(json, arrival, null)
     case 'cloudtrail':
@@ -119,19 +132,19 @@ function decodeAs(format: Format, json: JsonObject, arrival: number): DecodedEve
   }
 }
 
-function decodeObject(json: unknown, arrival: number): DecodedEvent | DecodedEvents {
+function decodeObject(json: unknown, arrival: number, instance: string): DecodedEvent | DecodedEvents {
   if (!isObject(json)) throw eventError('EVENT_NOT_AN_OBJECT', `a record is an object, this is ${describe(json)}`)
   const format = formatOf(json)
-  if (format !== null) return decodeAs(format, json, arrival)
+  if (format !== null) return decodeAs(format, json, arrival, instance)
   const inner = unwrap(json)
   if (inner !== null) {
     // The wrapper's time is nearer to the event than the time of arrival here.
     const time = microsFrom(json['@timestamp']) ?? microsFrom(json.timestamp) ?? microsFrom(json.time) ?? arrival
-    return decodeAs(inner.format, inner.record, time)
+    return decodeAs(inner.format, inner.record, time, instance)
   }
   // An object that says it is an audit event, or a list of them, and is not gets the reason.
-  if (json.kind === 'Event') return decodeAs('audit-event', json, arrival)
-  if (json.kind === 'EventList') return decodeAs('audit-event-list', json, arrival)
+  if (json.kind === 'Event') return decodeAs('audit-event', json, arrival, instance)
+  if (json.kind === 'EventList') return decodeAs('audit-event-list', json, arrival, instance)
   const keys = Object.keys(json)
     .slice(0, 8)
     .map((key) => describe(key))
@@ -184,8 +197,8 @@ function clusterFor(named: Cluster, defaults: SourceDefaults): Cluster {
 export function decodeRecords(json: unknown, defaults: SourceDefaults): DecodedRecords {
   try {
     const decoded = Array.isArray(json)
-      ? decodeEach(json, 'element', (element) => decodeObject(element, defaults.received))
-      : decodeObject(json, defaults.received)
+      ? decodeEach(json, 'element', (element) => decodeObject(element, defaults.received, defaults.instance))
+      : decodeObject(json, defaults.received, defaults.instance)
     if (!('rejected' in decoded)) return { events: [sourcedFrom(decoded, defaults)], rejected: [] }
     return { events: decoded.events.map((event) => sourcedFrom(event, defaults)), rejected: decoded.rejected }
   } catch (error) {

@@ -73,7 +73,7 @@ export const linesDropped = new Counter({
 
 export const webhookRequests = new Counter({
   name: 'weir_webhook_requests_total',
-  help: 'Requests to the audit webhook, by HTTP status and error code.',
+  help: 'Requests to webhooks, by HTTP status and error code.',
   labelNames: ['status', 'code'] as const,
   registers: [metrics]
 })

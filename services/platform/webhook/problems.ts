@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
-import { WeirError } from '../core/errors.ts'
+import { WeirError } from '../../core/errors.ts'
 import { WEBHOOK_ERRORS, WEBHOOK_STATUS, type WebhookErrorCode } from './errors.ts'
 
 /** Why a request is refused, as its sender is told. */
@@ -34,27 +34,32 @@ export function problemOf(error: unknown): Problem {
   return { code: 'WEBHOOK_INTERNAL', message: 'the webhook failed on this request' }
 }
 
-/**
- * Answers with a problem document (RFC 9457).
- * @param firehoseId id of a Firehose request, which wants to find it and a message in every answer
- */
-export function sendProblem(
-  reply: FastifyReply,
-  { code, message }: Problem,
-  retry_after_s: number,
-  firehoseId: string | null
-): FastifyReply {
+function prepared(reply: FastifyReply, { code, message }: Problem, retry_after_s: number) {
   const status = WEBHOOK_STATUS[code]
   if (WEBHOOK_ERRORS[code].retriable) reply.header('retry-after', String(retry_after_s))
   if (code === 'WEBHOOK_UNAUTHORIZED') reply.header('www-authenticate', 'Bearer')
   if (code === 'WEBHOOK_METHOD_NOT_ALLOWED') reply.header('allow', 'POST')
-  const problem = { type: 'about:blank', title: STATUS_CODES[status], status, code, detail: message }
-  return firehoseId === null
-    ? reply.code(status).type('application/problem+json').send(problem)
-    : reply
-        .code(status)
-        .type('application/json')
-        .send({ ...problem, requestId: firehoseId, timestamp: Date.now(), errorMessage: `${code}: ${message}` })
+  return { status, problem: { type: 'about:blank', title: STATUS_CODES[status], status, code, detail: message } }
+}
+
+/** Answers with a problem document (RFC 9457). */
+export function sendProblem(reply: FastifyReply, told: Problem, retry_after_s: number): FastifyReply {
+  const { status, problem } = prepared(reply, told, retry_after_s)
+  return reply.code(status).type('application/problem+json').send(problem)
+}
+
+/** The same for Firehose, which wants to find its request's id and a message in every answer. */
+export function sendFirehoseProblem(
+  reply: FastifyReply,
+  told: Problem,
+  retry_after_s: number,
+  requestId: string
+): FastifyReply {
+  const { status, problem } = prepared(reply, told, retry_after_s)
+  return reply
+    .code(status)
+    .type('application/json')
+    .send({ ...problem, requestId, timestamp: Date.now(), errorMessage: `${told.code}: ${told.message}` })
 }
 
 /** Answers what never became a request: no HTTP, a head that is too large, or one that does not come to its end. */

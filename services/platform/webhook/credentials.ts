@@ -1,10 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
-import { messageOf, WeirError } from '../core/errors.ts'
-import { readSecret } from '../platform/config/load.ts'
+import { messageOf, WeirError } from '../../core/errors.ts'
+import { readSecret } from '../config/load.ts'
 import { WEBHOOK_ERRORS } from './errors.ts'
-import type { WebhookOptions } from './options.ts'
+import type { WebhookServerOptions } from './options.ts'
 
 /** What the webhook shows and asks for, read from files. */
 export interface Credentials {
@@ -23,7 +23,7 @@ const sha256 = (data: string | Buffer) => createHash('sha256').update(data).dige
  * Reads the files that the settings name.
  * @throws WeirError WEBHOOK_TLS_UNREADABLE: a file cannot be read, or the certificate and key do not belong together
  */
-export function readCredentials({ tls, bearer_token_file }: WebhookOptions): Credentials {
+export function readCredentials({ tls, bearer_token_file }: WebhookServerOptions): Credentials {
   try {
     const read = (file: string | undefined) => (file === undefined ? null : readFileSync(file))
     const cert = read(tls?.cert_file)

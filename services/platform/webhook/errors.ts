@@ -1,4 +1,4 @@
-import type { ErrorList } from '../core/errors.ts'
+import type { ErrorList } from '../../core/errors.ts'
 
 /** Why the webhook refuses a request. `WEBHOOK_STATUS` has the HTTP status of each. */
 export const WEBHOOK_ERRORS = {
@@ -29,7 +29,7 @@ export const WEBHOOK_ERRORS = {
   },
   WEBHOOK_WRONG_VERSION: { description: 'A version of audit.k8s.io other than v1 and v1beta1.', retriable: false },
   WEBHOOK_TOO_MANY_EVENTS: { description: 'The list has more events than one request may bring.', retriable: false },
-  WEBHOOK_NO_EVENT: { description: 'Nothing in the body can be used as an audit event.', retriable: false },
+  WEBHOOK_NO_EVENT: { description: 'Nothing in the body can be used as an event.', retriable: false },
   WEBHOOK_WRONG_ENVELOPE: {
     description: 'The body is not what the cloud named in the path delivers.',
     retriable: false

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Logger } from '../platform/log.ts'
+import type { Logger } from '../log.ts'
 import { limitedLog } from './limited-log.ts'
 
 it('a flood of refusals is one line per code and ten seconds, with the number left out', () => {
