@@ -14,6 +14,10 @@ export const RESPONDER_ERRORS = {
     description: 'An approval is older than `responder.approval_valid_ms`, or from the future.',
     retriable: false
   },
+  RESPOND_COMMAND_FORGED: {
+    description: 'A command to the agent of a node that the responder did not sign.',
+    retriable: false
+  },
   RESPOND_OTHER_CLUSTER: { description: 'A plan is for another cluster than the responder acts in.', retriable: false },
   RESPOND_MODE: { description: '`responder.mode` does not let plans be carried out.', retriable: false },
   RESPOND_STOPPED: { description: 'The kill switch is on, or cannot be read: nothing is done.', retriable: false },

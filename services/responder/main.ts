@@ -1,4 +1,5 @@
-import type { Action, Incident } from '../../schemas/generated/types.ts'
+import { createPublicKey } from 'node:crypto'
+import type { Action, Cluster, Incident } from '../../schemas/generated/types.ts'
 import type { Codec } from '../core/avro/codec.ts'
 import { messageOf, WeirError } from '../core/errors.ts'
 import type { PlanFacts } from '../core/respond/facts.ts'
@@ -25,7 +26,7 @@ const TURN_MS = 2_000
 export interface ResponderServicePorts {
   readonly codec: Pick<Codec, 'encode' | 'decode'>
   readonly options: ResponderOptions
-  readonly cluster_id: string
+  readonly cluster: Cluster
   readonly publisher: Publisher
   readonly now_ms: () => number
   readonly run: (stage: Stage) => Running
@@ -79,7 +80,7 @@ function repeat(work: () => Promise<void>, log: Logger): Running {
  * @throws WeirError KUBERNETES_CONFIG, RESPOND_KEY, and of playbooks
  */
 export async function startResponder(ports: ResponderServicePorts): Promise<readonly Running[]> {
-  const { codec, options, publisher, now_ms, run, log, cluster_id } = ports
+  const { codec, options, publisher, now_ms, run, log, cluster } = ports
   const api = await clusterApiOf(options)
   if (api === null) return [run(createResponderStage({ codec, options, now_ms, log }))]
   const publish = (action: Action) =>
@@ -92,17 +93,15 @@ export async function startResponder(ports: ResponderServicePorts): Promise<read
     account: { namespace: weir_namespace, name: RESPONDER_ACCOUNT },
     max_ms: options.permissions_max_ms
   })
-  const channel =
-    options.signing_key_file === undefined
-      ? null
-      : createAgentChannel({ codec, key: readPrivateKey(options.signing_key_file), publish, now_ms })
+  const signing_key = options.signing_key_file === undefined ? null : readPrivateKey(options.signing_key_file)
+  const channel = signing_key === null ? null : createAgentChannel({ codec, key: signing_key, publish, now_ms })
   const executor = createExecutor({
     api,
     grants,
     ledger,
     publish,
     now_ms,
-    cluster_id,
+    cluster_id: cluster.id,
     limits: options.limits,
     protection: { weir_namespace, namespaces: options.protected_namespaces, names: options.protected_names },
     watch_ms: options.watch_ms,
@@ -112,7 +111,7 @@ export async function startResponder(ports: ResponderServicePorts): Promise<read
   })
   const facts = async (incident: Incident): Promise<PlanFacts | null> => {
     // Another cluster's incident says nothing of this one.
-    if (incident.cluster.id !== cluster_id) return null
+    if (incident.cluster.id !== cluster.id) return null
     try {
       return await lookUp(api, incident, weir_namespace)
     } catch (error) {
@@ -129,6 +128,8 @@ export async function startResponder(ports: ResponderServicePorts): Promise<read
     codec,
     executor,
     keys: readPublicKeys(options.approval_keys),
+    command_key: signing_key === null ? null : createPublicKey(signing_key),
+    cluster,
     options,
     now_ms,
     planAgain: planning.planAgain,

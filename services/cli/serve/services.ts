@@ -266,7 +266,7 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
       const parts = await startResponder({
         ...world,
         options: settings.responder,
-        cluster_id: settings.cluster.id,
+        cluster: settings.cluster,
         publisher,
         run: (stage) => run(stage, world)
       })
