@@ -7,10 +7,12 @@ import { RESPONDER_ACCOUNT } from '../core/respond/roles.ts'
 import { type ClusterApi, openClusterApi } from '../platform/kubernetes/cluster-api.ts'
 import type { Running } from '../platform/lifecycle.ts'
 import type { Logger } from '../platform/log.ts'
+import type { SearchPort } from '../platform/opensearch/search-port.ts'
 import type { Publisher, Stage } from '../platform/stage.ts'
 import { createActionsStage } from './actions-stage.ts'
 import { createAgentChannel } from './agent-channel.ts'
 import { readPrivateKey, readPublicKeys } from './approvals.ts'
+import { createComeBack } from './come-back.ts'
 import { createExecutor } from './execute.ts'
 import { createGrants } from './grants.ts'
 import { createLedger } from './ledger.ts'
@@ -19,6 +21,7 @@ import { createNotify } from './notify.ts'
 import type { ResponderOptions } from './options.ts'
 import { createResponderStage } from './stage.ts'
 import { createWatch } from './watch.ts'
+import { createWhoChanged } from './who-changed.ts'
 
 /** Between looks at what may come back and at permissions that were not given back, milliseconds. */
 const TURN_MS = 2_000
@@ -28,6 +31,9 @@ export interface ResponderServicePorts {
   readonly options: ResponderOptions
   readonly cluster: Cluster
   readonly publisher: Publisher
+  /** The index of events, in which who brought something back is looked for. */
+  readonly search: Pick<SearchPort, 'find'>
+  readonly index_prefix: string
   readonly now_ms: () => number
   readonly run: (stage: Stage) => Running
   readonly log: Logger
@@ -135,22 +141,26 @@ export async function startResponder(ports: ResponderServicePorts): Promise<read
     planAgain: planning.planAgain,
     log
   })
-  const onComeback = async (incident_id: string) => {
-    const again = await planning.planAgain(incident_id)
-    if (again === null) return
-    await publish(again)
-    if (again.mode === 'auto') await carryOut(again)
-  }
-  const watch = createWatch({ api, ledger, publish, now_ms, onComeback, log })
-  const turn = async () => {
-    await watch.turn()
+  const onComeback = createComeBack({
+    ledger,
+    planAgain: planning.planAgain,
+    publish,
+    carryOut: async (plan, round) => void (await executor.carryOut(plan, 'approve', round)),
+    now_ms,
+    log
+  })
+  const whoChanged = createWhoChanged({ ...ports, cluster_id: cluster.id, weir_namespace })
+  const watch = createWatch({ api, ledger, publish, now_ms, onComeback, whoChanged, log })
+  // Apart from the watch: what it asks others must not hold up the taking back of permissions.
+  const sweep = async () => {
     for (const { slot, plan } of await grants.sweep())
       log.warn({ slot, plan }, 'permissions that nobody gave back were swept up')
     await ledger.prune()
   }
   return [
     { stop: async () => api.close() },
-    repeat(turn, log),
+    repeat(sweep, log),
+    repeat(async () => void (await watch.turn()), log),
     ...(channel === null ? [] : [run(channel.answers)]),
     run(planning),
     run(acting)
