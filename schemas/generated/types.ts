@@ -976,7 +976,7 @@ export type StateKind = 'signal' | 'incident' | 'clock' | 'marker' | 'part' | 'w
 export interface StepResult {
   /** The step; empty for the plan as a whole. */
   readonly step_id: string
-  /** intended (about to be done), done, already (it was so before), failed, skipped, undone, held (nothing came back), recreated (something did). */
+  /** intended (about to be done), done, already (it was so before), failed, skipped, undone, held (nothing came back), recreated (something did), traced (who brought it back). */
   readonly outcome: string
   /** When, microseconds since the epoch. */
   readonly time: number

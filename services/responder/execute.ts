@@ -390,10 +390,11 @@ export function createExecutor(ports: ExecutorPorts) {
    * Carries a plan out, or takes it back. To be called once its approval has been found good; calling it again, after a crash or
    * because a message came twice, goes on where it stopped or does nothing.
    * @param verb what the approval is for
+   * @param round of a plan that needs no approval: how often it was carried out before, see `ledger.begin`
    * @returns the plan as it is now; null when this approval was worked off before
    * @throws WeirError that are retriable, of the ledger: nothing more was done than is recorded
    */
-  async function carryOut(action: Action, verb: Run['verb']): Promise<Action | null> {
+  async function carryOut(action: Action, verb: Run['verb'], round = 0): Promise<Action | null> {
     if (planId(action) !== action.id || action.steps.some((step, place) => step.id !== stepId(action.id, place))) {
       throw refuse('RESPOND_PLAN_FORGED', `the steps are not those of plan ${action.id}`)
     }
@@ -402,7 +403,7 @@ export function createExecutor(ports: ExecutorPorts) {
     }
     const by = await ledger.stoppedBy()
     if (by !== null) throw refuse('RESPOND_STOPPED', `${by} stopped the responder`)
-    const { run: begun, isNew } = await ledger.begin(action, verb)
+    const { run: begun, isNew } = await ledger.begin(action, verb, round)
     if (begun.state !== 'begun') return null
     let run = begun
     let grant: Grant | null = null

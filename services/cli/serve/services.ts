@@ -26,6 +26,9 @@ export const SERVICE_NAMES = [
 ] as const
 export type ServiceName = (typeof SERVICE_NAMES)[number]
 
+/** Longest that the responder waits for the index of events, milliseconds. */
+const WHO_CHANGED_TIMEOUT_MS = 5_000
+
 export interface Start {
   readonly settings: Settings
   readonly log: Logger
@@ -276,14 +279,19 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
       const { startResponder } = await import('../../responder/main.ts')
       const world = await openWorld(settings, log, health)
       const publisher = createPublisher(world.kafka)
+      // Asked beside other work, which must not wait long for it.
+      const opensearch = { ...settings.opensearch, request_timeout_ms: WHO_CHANGED_TIMEOUT_MS }
+      const search = createOpenSearch(createOpenSearchClient(opensearch), opensearch, log)
       const parts = await startResponder({
         ...world,
+        search,
+        index_prefix: settings.opensearch.index_prefix,
         options: settings.responder,
-        cluster_id: settings.cluster.id,
+        cluster: settings.cluster,
         publisher,
         run: (stage) => run(stage, world)
       })
-      return [closing(() => publisher.close()), ...parts]
+      return [closing(() => publisher.close()), closing(() => search.close()), ...parts]
     }
   }
 }
