@@ -4,7 +4,9 @@ import { spoolOptions } from '../platform/spool/options.ts'
 import { attributionOptions } from './containers/options.ts'
 import { BUILTIN, builtinSource } from './sensor/options.ts'
 
-const sensor = z.enum(['tetragon', 'falco']).describe('Whose events they are.')
+const sensor = z
+  .enum(['tetragon', 'falco', 'recorded'])
+  .describe('Whose events they are; `recorded` are events of the built-in sensor, written down.')
 
 const source = z.union([
   z.strictObject({
