@@ -48,12 +48,14 @@ export function isRecordedRuntime(json: JsonObject): boolean {
  * @param node the node it is of
  */
 export function recordedRuntime(event: RuntimeEvent, node: string): JsonObject {
-  const { process, alert, ...rest } = event
+  const { process } = event
   return {
     kind: KIND,
     apiVersion: API_VERSION,
     node,
-    ...rest,
+    ...event,
+    // It is another engine's verdict, which this sensor has none of; left out of the text.
+    alert: undefined,
     time: isoTime(event.time) ?? event.time,
     process: process === null ? null : { ...process, start_time: isoTime(process.start_time) ?? process.start_time }
   }

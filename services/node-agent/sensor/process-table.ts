@@ -1,7 +1,7 @@
 import type { Ancestor } from '../../../schemas/generated/types.ts'
 
 /** How a process tree came into its container; see `entry` of Process in the event model. */
-export type Entry = 'entrypoint' | 'exec' | 'host'
+export type Entry = 'entrypoint' | 'exec' | 'host' | 'runtime'
 
 /** What is known of a process. */
 export interface KnownProcess {
