@@ -793,7 +793,7 @@ export interface Process {
   readonly interactive: boolean | null
   /** Whether the executable is part of the container's image; null when the source does not say. */
   readonly in_image: boolean | null
-  /** How the process tree came into the container: entrypoint, exec (kubectl exec, attach or a runtime's own exec), probe (probe or lifecycle hook), host; null when the source does not say. */
+  /** How the process tree came into the container: entrypoint, exec (kubectl exec, attach or a runtime's own exec), probe (probe or lifecycle hook), host, runtime (what the container runtime does itself before it runs the container's program); null when the source does not say. */
   readonly entry: string | null
   /** Whether standard input or output is a network socket; null when the source does not say. */
   readonly socket_stdio: boolean | null

@@ -34,7 +34,10 @@ export function createBuild(
   hold: Hold
 ): (records: readonly SpoolRecord[], note: string | null, may_wait: boolean) => Delivery {
   const sensors = new Map<string, string>(
-    options.sources.map((source) => [fromOf(source), source.type === 'builtin' ? 'bpf' : source.type])
+    options.sources.map((source) => [
+      fromOf(source),
+      source.type === 'builtin' || source.type === 'recorded' ? 'bpf' : source.type
+    ])
   )
 
   function convert(payload: Buffer, since: Map<Taken, number>): Converted {

@@ -5,7 +5,9 @@ import { attributionOptions } from './containers/options.ts'
 import { BUILTIN, builtinSource } from './sensor/options.ts'
 import { httpFrom, httpSource, tetragonFrom, tetragonGrpcSource } from './sources/options.ts'
 
-const sensor = z.enum(['tetragon', 'falco', 'tracee']).describe('Whose events they are.')
+const sensor = z
+  .enum(['tetragon', 'falco', 'tracee', 'recorded'])
+  .describe('Whose events they are; `recorded` are events of the built-in sensor, written down.')
 
 const source = z.union([
   z.strictObject({

@@ -3,12 +3,15 @@ import { resolve } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { lock } from '../../bin/lock.js'
 import { weirHome } from '../../infra/settings.ts'
+import { type AuditWebhook, createAuditWebhook } from './audit-webhook.ts'
 import { startCluster, stopCluster } from './cluster.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
     /** Folder of the running cluster, for `clusterIn`. */
     cluster_folder: string
+    /** Where its API server sends its audit events. */
+    audit_webhook: AuditWebhook
   }
 }
 
@@ -18,13 +21,15 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const release = await lock('/run/lock/weir-test-cluster', {
     onWait: ({ pid }) => say(`waiting for the test cluster of process ${pid}: there can be one on a machine`)
   })
+  const { webhook, options: audit_webhook } = createAuditWebhook()
   try {
-    await startCluster(folder, { say })
+    await startCluster(folder, { say, audit_webhook })
   } catch (error) {
     release()
     throw error
   }
   project.provide('cluster_folder', folder)
+  project.provide('audit_webhook', webhook)
   return async () => {
     await stopCluster(folder)
     release()

@@ -277,6 +277,8 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
       return startIndexer(await openWorld(settings, log, health))
     case 'responder': {
       const { startResponder } = await import('../../responder/main.ts')
+      const { createOpenSearchClient } = await import('../../platform/opensearch/client.ts')
+      const { createOpenSearch } = await import('../../platform/opensearch/search.ts')
       const world = await openWorld(settings, log, health)
       const publisher = createPublisher(world.kafka)
       // Asked beside other work, which must not wait long for it.

@@ -188,7 +188,8 @@ export function createObserver(ports: ObserverPorts): Observer {
         process.container = owner.container
         process.pod_uid = owner.pod_uid
         if (owner.container === null) process.entry = 'host'
-        else if (process.entry === 'host') process.entry = null
+        // What comes from outside is the runtime's own, until it runs what the container is to run.
+        else if (process.entry === 'host') process.entry = isRuntimeInit(process.args) ? 'runtime' : null
         process.bytes = null
       }
       process.cgroup = record.cgroup
@@ -201,12 +202,16 @@ export function createObserver(ports: ObserverPorts): Observer {
 
   /**
    * How the tree of a process came into its container: what its parent's did, if that is in there too; else it is the container's
-   * own, or was put in from outside.
+   * own, or was put in from outside. What the runtime itself does in there comes before both.
    */
   function entryOf(process: KnownProcess, own_pid: number, level: number, runs: boolean): Entry | null {
     const { container, parent } = process
     if (container === null) return 'host'
-    if (parent !== null && parent.container === container && parent.entry !== null) return parent.entry
+    if (parent !== null && parent.container === container && parent.entry !== null) {
+      if (parent.entry !== 'runtime') return parent.entry
+      if (!runs) return 'runtime'
+    }
+    if (!runs && parent?.container === null && isRuntimeInit(process.args)) return 'runtime'
     if (level > 0 && own_pid === 1) return 'entrypoint'
     if (!runs) return null
     return started.has(container) ? 'exec' : 'entrypoint'

@@ -1,7 +1,7 @@
 import { createAvroWriter } from './avro-writer.ts'
 
 /** How a process tree came into its container; see `entry` of Process in the event model. */
-export type Entry = 'entrypoint' | 'exec' | 'host'
+export type Entry = 'entrypoint' | 'exec' | 'host' | 'runtime'
 
 /** Avro encoding of a process, from the branch of its union on, in two pieces: the exit code is between them. */
 export interface ProcessBytes {
