@@ -147,7 +147,7 @@ export function createBuild(
     }
     messages.push(...packer.take(next))
     convertOthers()
-    return { messages, note: JSON.stringify(Object.fromEntries(next)), later }
+    return { messages, note: JSON.stringify(Object.fromEntries(next)), later, done: packer.done }
   }
 }
 

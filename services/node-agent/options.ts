@@ -47,7 +47,7 @@ export const nodeAgentOptions = z
       .number()
       .int()
       .positive()
-      .default(1024 * 1024)
+      .default(256 * 1024)
       .describe('How much input is turned into messages and published at a time.'),
     attribution: attributionOptions.prefault({}).describe('How events come to know their container and pod.'),
     actions: z

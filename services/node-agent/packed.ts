@@ -41,22 +41,34 @@ export interface Packer {
   add(packed: Packed, next: Map<string, number>): boolean
   /** Ends the last message. @returns all, in order */
   take(next: Map<string, number>): OutgoingMessage[]
+  /** Says that all messages that were taken have been sent: their memory is used again. */
+  done(): void
 }
 
 const SENSOR = 'bpf'
 /** Attribution of the events of a container that was last written, as most come again. */
 const KEPT_CONTAINERS = 1000
 
-/** Bytes of Avro's long: count of an array. */
-function countBytes(count: number): Buffer {
-  const bytes: number[] = []
-  let rest = count * 2
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80)
-  bytes.push(rest)
-  return Buffer.from(bytes)
-}
+/** Room before the events of a message, for what a batch begins with; more than that is copied. */
+const HEAD_ROOM = 1024
+/** Memory that is kept for the messages to come, at most so many of them. */
+const SPARE_MAX = 8
+const SPARE_BYTES_MAX = 1024 * 1024
+const FIRST_BYTES = 64 * 1024
+const COUNT_BYTES = 10
 
-const END_OF_ARRAY = Buffer.from([0])
+/** Writes Avro's long: the count of an array. @returns its bytes */
+function countBytes(count: number): Buffer {
+  const bytes = Buffer.alloc(COUNT_BYTES)
+  let rest = count * 2
+  let size = 0
+  for (; rest >= 0x80; size += 1) {
+    bytes[size] = (rest % 0x80) | 0x80
+    rest = Math.floor(rest / 0x80)
+  }
+  bytes[size] = rest
+  return bytes.subarray(0, size + 1)
+}
 
 /**
  * Events go from the spool into messages as they are encoded: each gets its container and its process put in, and is not decoded for
@@ -84,29 +96,41 @@ export function createPacker({ cluster, node, context }: PackedPorts): Packer {
     return bytes
   }
 
-  /** Events that are put together, waiting to become a message. */
-  let open = { bytes: Buffer.alloc(0), size: 0, count: 0, boot_id: null as string | null, received: 0 }
+  const spare: Buffer[] = []
+  let used: Buffer[] = []
+  /** Events that are put together, waiting to become a message; before them there is room for its head. */
+  const open = { bytes: Buffer.alloc(0), size: HEAD_ROOM, count: 0, boot_id: null as string | null, received: 0 }
+
+  /** @returns the message's value, in the memory of its events */
+  function withHead(head: Buffer): Buffer {
+    const { bytes, size } = open
+    const from = HEAD_ROOM - head.length
+    // The end of the array.
+    if (from < 0) return Buffer.concat([head, bytes.subarray(HEAD_ROOM, size), Buffer.alloc(1)])
+    head.copy(bytes, from)
+    bytes[size] = 0
+    return bytes.subarray(from, size + 1)
+  }
 
   function close(next: Map<string, number>): void {
-    const { bytes, size, count, boot_id, received } = open
+    const { count, boot_id, received } = open
     if (count === 0) return
     const first_sequence = String(takeSequence(next, `${key}/${SENSOR}`, count))
     // The encoding of a batch without events ends with the end of its array.
     const head = context.codec
       .encode('runtime-batch', { cluster, node, boot_id, sensor: SENSOR, first_sequence, received, events: [] })
       .subarray(0, -1)
-    messages.push({
-      topic: RUNTIME_TOPIC,
-      key,
-      value: Buffer.concat([head, countBytes(count), bytes.subarray(0, size), END_OF_ARRAY])
-    })
-    open = { ...open, size: 0, count: 0 }
+    messages.push({ topic: RUNTIME_TOPIC, key, value: withHead(Buffer.concat([head, countBytes(count)])) })
+    used.push(open.bytes)
+    Object.assign(open, { bytes: spare.pop() ?? Buffer.alloc(0), size: HEAD_ROOM, count: 0 })
   }
 
   function room(wanted: number): void {
-    if (open.size + wanted <= open.bytes.length) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(2 * open.bytes.length, open.size + wanted, 64 * 1024))
-    open.bytes.copy(larger, 0, 0, open.size)
+    // One byte more, for the end of the array.
+    const needed = open.size + wanted + 1
+    if (needed <= open.bytes.length) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(2 * open.bytes.length, needed, FIRST_BYTES))
+    open.bytes.copy(larger, 0, 0, Math.min(open.size, open.bytes.length))
     open.bytes = larger
   }
 
@@ -124,8 +148,8 @@ export function createPacker({ cluster, node, context }: PackedPorts): Packer {
       if (boot_id !== open.boot_id || Math.abs(received - open.received) >= RECEIVED_SPAN_US) close(next)
       eachEvent(bytes, (pieces) => {
         const size = eventBytes(pieces, place)
-        if (open.count >= BATCH_MAX_EVENTS || open.size + size > fullAt) close(next)
-        if (open.count === 0) open = { ...open, boot_id, received }
+        if (open.count >= BATCH_MAX_EVENTS || open.size - HEAD_ROOM + size > fullAt) close(next)
+        if (open.count === 0) Object.assign(open, { boot_id, received })
         room(size)
         open.size = writeEvent(bytes, pieces, place, open.bytes, open.size)
         open.count += 1
@@ -138,6 +162,10 @@ export function createPacker({ cluster, node, context }: PackedPorts): Packer {
       const taken = messages
       messages = []
       return taken
+    },
+    done() {
+      for (const bytes of used) if (spare.length < SPARE_MAX && bytes.length <= SPARE_BYTES_MAX) spare.push(bytes)
+      used = []
     }
   }
 }
