@@ -125,11 +125,13 @@ const isRunningJob = (job: JsonObject): boolean =>
 
 async function liveWorkload(reader: Reader, { workload, api_version }: Controller): Promise<LiveWorkload | null> {
   const address = await reader.addressOf(workload, api_version)
-  const object = address === null ? null : await reader.read(address.path)
-  if (address === null || object === null) return null
+  if (address === null) return null
+  const scale = address.scale_path === null ? null : await reader.read(address.scale_path)
+  // Objects of custom kinds are not the responder's to read; their scales are, and bear the UID of what they scale.
+  const object = (await reader.read(address.path)) ?? scale
+  if (object === null) return null
   // Another object has taken its name.
   if (workload.uid !== null && workload.uid !== uidOf(object) && /^[0-9a-f-]{36}$/.test(workload.uid)) return null
-  const scale = address.scale_path === null ? null : await reader.read(address.scale_path)
   const replicas = Number(at(scale, ['spec', 'replicas']) ?? 0)
   const namespace = workload.namespace ?? ''
   const jobs =
