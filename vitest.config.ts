@@ -27,21 +27,11 @@ export default defineConfig({
       {
         test: {
           name: 'cluster',
-          include: ['test/cluster/**/*.test.ts'],
+          include: ['test/{cluster,cluster-respond}/**/*.test.ts'],
           globalSetup: ['test/cluster/setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // One node, two cores.
-          fileParallelism: false
-        }
-      },
-      {
-        // Against a real cluster that WEIR_TEST_KUBECONFIG names, which is used up by it; without one, nothing is tested.
-        test: {
-          name: 'respond',
-          include: ['test/cluster-respond/**/*.test.ts'],
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
           fileParallelism: false
         }
       }

@@ -7,7 +7,7 @@ import { objectProtection, type Protection, refusalOf } from '../core/respond/gu
 import { permissionsOf } from '../core/respond/permissions.ts'
 import { planId, stepId } from '../core/respond/plan.ts'
 import { objectPathOf, type Standing, standingOf } from '../core/respond/read-back.ts'
-import { OPERATOR } from '../core/respond/requests.ts'
+import { isEviction, OPERATOR } from '../core/respond/requests.ts'
 import type { ClusterAnswer, ClusterApi } from '../platform/kubernetes/cluster-api.ts'
 import type { Logger } from '../platform/log.ts'
 import { RESPONDER_ERRORS, type ResponderErrorCode } from './errors.ts'
@@ -72,7 +72,8 @@ const refuse = (code: ResponderErrorCode, message: string) => new WeirError(RESP
 
 /** Pods that a change of this object stops. */
 function podsStopped(request: ApiRequest, object: JsonObject): number {
-  if (request.method === 'DELETE') return 1
+  // Of deletions, those of what is no pod count, too: rather one too many than one too few.
+  if (request.method === 'DELETE' || isEviction(request)) return 1
   if (request.method !== 'PATCH' || !(request.body ?? '').includes('/spec/')) return 0
   const counts = [
     ['spec', 'replicas'],

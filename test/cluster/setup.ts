@@ -1,5 +1,5 @@
 /** Vitest global set-up of the tests on a real Kubernetes: one cluster for all of them, taken down at the end. */
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { lock } from '../../bin/lock.js'
 import { weirHome } from '../../infra/settings.ts'
@@ -23,7 +23,11 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   })
   const { webhook, options: audit_webhook } = createAuditWebhook()
   try {
-    await startCluster(folder, { say, audit_webhook })
+    const cluster = await startCluster(folder, { say, audit_webhook })
+    // By the names that whoever brings a cluster of their own uses: tests and the processes they start read them.
+    process.env['WEIR_TEST_KUBECONFIG'] = cluster.kubeconfig
+    process.env['WEIR_TEST_STATIC_PODS'] = join(folder, 'static-pods')
+    process.env['WEIR_TEST_CONTAINERD'] = cluster.containerd_socket
   } catch (error) {
     release()
     throw error
