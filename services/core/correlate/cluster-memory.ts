@@ -7,7 +7,13 @@ import { annotateWith, applySessions } from '../sessions/apply-sessions.ts'
 import { restoreSessions, type SessionCounts } from '../sessions/reducer.ts'
 import { emptySessionState, type SessionIndex, type SessionState, sessionIndexOf } from '../sessions/state.ts'
 import { inTurn } from '../windows/in-turn.ts'
-import { advanceWindows, type WindowCounts, type WindowIndex, windowIndexOf } from '../windows/reducer.ts'
+import {
+  advanceWindows,
+  DEFAULT_WINDOW_LIMITS,
+  type WindowCounts,
+  type WindowIndex,
+  windowIndexOf
+} from '../windows/reducer.ts'
 import { createWindowsRestorer, type WindowsRestorer } from '../windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../windows/state.ts'
 import type { WindowRule } from '../windows/window-rule.ts'
@@ -95,9 +101,10 @@ export function advanceCluster(
   const time = usable.reduce((most, signal) => Math.max(most, Math.min(signal.time, latest)), stitching.watermark)
   const parts = usable.filter(({ rule }) => content.windows.uses.has(rule.id)).map(boundedSignal)
   const closed_before = closedBefore(time, settings)
-  const ofWindows = advanceWindows(windows, content.windows, parts, closed_before)
   const clock = { latest, lateness_us: settings.allowed_lateness_ms * 1000 }
   const ofProfiles = advanceProfiles(profiles, content.profiles, usable, clock)
+  const learnt = ofProfiles.results
+  const ofWindows = advanceWindows(windows, content.windows, parts, closed_before, DEFAULT_WINDOW_LIMITS, learnt)
   const results = [...ofWindows.results, ...ofProfiles.results]
   const told = standing(results)
   const gone = changedIds(results)

@@ -4,6 +4,7 @@ import { noteGroup, notePart } from './changelog.ts'
 import { windowId, windowSignal } from './correlation-signal.ts'
 import { type Window, windowsOf } from './evaluate.ts'
 import type { GroupValues, Told } from './group-store.ts'
+import { noteHeard, wasHeard } from './hearing.ts'
 import { type Item, leastItems } from './meters.ts'
 import type { WindowIndex, WindowResult } from './reducer.ts'
 import type { WindowState } from './state.ts'
@@ -109,6 +110,7 @@ export function insert(run: Run, use: Use, slot: number, fields: Signal['correla
   const known = groups.find(use.rule, values)
   const group = known < 0 ? groups.add(use.rule, values) : known
   if (!groups.insert(group, { slot, part: use.part })) return
+  if (use.rule.grain_us > 0 && use.part > 0) noteHeard(run.state, use.rule, run.state.parts.timeOf(slot))
   shrink(run, group, use.part)
   touch(run, group)
 }
@@ -134,12 +136,11 @@ export function dropPart(run: Run, slot: number): void {
   parts.remove(slot)
 }
 
-function tell(run: Run, change: WindowResult['change'], signal: Signal): void {
-  const { state, index, results } = run
-  if (signal.role === 'alert' || change === 'withdrawn') results.set(signal.id, { change, signal })
+/** Results of correlations and profiles are events of the correlations that refer to them, until they are told otherwise. */
+export function feed(run: Run, { change, signal }: WindowResult): void {
+  const { state, index } = run
   const uses = index.uses.get(signal.rule.id) ?? []
   if (uses.length === 0) return
-  // Results of correlations are events of the correlations above.
   const before = state.parts.slotOf(signal.id)
   if (before >= 0) dropPart(run, before)
   if (change === 'withdrawn') {
@@ -149,6 +150,11 @@ function tell(run: Run, change: WindowResult['change'], signal: Signal): void {
   const slot = takePart(state, signal, memoryOf(index, signal.rule.id))
   notePart(state, signal.id, signal)
   for (const use of uses) insert(run, use, slot, signal.correlation_fields)
+}
+
+function tell(run: Run, change: WindowResult['change'], signal: Signal): void {
+  if (signal.role === 'alert' || change === 'withdrawn') run.results.set(signal.id, { change, signal })
+  feed(run, { change, signal })
 }
 
 function signalFor({ state }: Run, rule: WindowRule, values: GroupValues, id: string, window: Window): Signal {
@@ -217,12 +223,13 @@ function tellWindows(run: Run, group: number, values: GroupValues, windows: read
 function nextDue({ groups }: WindowState, group: number, closed_before: number): number | null {
   const rule = groups.ruleOf(group)
   let due = Number.POSITIVE_INFINITY
-  const spans = rule.mode === 'absence' ? [0, 1, 2, 3] : [1]
+  const spans = rule.mode === 'absence' ? [0, 1, 2] : []
+  const earliest = (at: number) => {
+    if (at >= closed_before && at < due) due = at
+  }
   groups.each(group, (time, part) => {
-    for (const span of spans) {
-      const at = time + span * rule.timespan_us
-      if (at >= closed_before && at < due && (span <= 2 || part > 0)) due = at
-    }
+    for (const span of spans) earliest(time + span * rule.timespan_us)
+    earliest(time + horizonOf(rule, part))
   })
   return due === Number.POSITIVE_INFINITY ? null : due
 }
@@ -249,7 +256,9 @@ function evaluate(run: Run, group: number): void {
   if (mayHold) {
     const before = groups.settledOf(group)
     values = groups.valuesOf(group)
-    const { windows, settled } = windowsOf(rule, itemsOf(state, group), before, state.closed_before - rule.wait_us)
+    const hears = (time: number) => rule.grain_us === 0 || wasHeard(state, rule, time)
+    const closed = state.closed_before - rule.wait_us
+    const { windows, settled } = windowsOf(rule, itemsOf(state, group), before, closed, hears)
     isChanged = settled !== before
     if (windows.length > 0 || groups.toldOf(group).size > 0)
       isChanged = tellWindows(run, group, values, windows) || isChanged
