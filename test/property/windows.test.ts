@@ -203,7 +203,13 @@ describe('absence that has to be heard', () => {
   if (rule === undefined) throw new Error('the correlation was not loaded')
   const index = windowIndexOf(rules)
   const ids = new Map(loadTexts(parts).loaded.map(({ document }) => [document.name ?? '', document.id]))
-  const at = (part: string, minute: number, actor: Sketch['actor'] = 'alice'): Sketch => ({ minute, part, actor, value: 1, delay: 0 })
+  const at = (part: string, minute: number, actor: Sketch['actor'] = 'alice'): Sketch => ({
+    minute,
+    part,
+    actor,
+    value: 1,
+    delay: 0
+  })
   const heard = [at('b', -3, 'bob'), at('b', 3, 'bob')]
 
   it.each([
