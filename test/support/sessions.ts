@@ -44,6 +44,7 @@ function ruleOf(find: Find, code: string, template: string): WindowRule {
     mode: 'session',
     fields: [],
     depth: 0,
+    sources: ['audit', 'runtime'],
     grain_us: 0,
     wait_us: 0
   }

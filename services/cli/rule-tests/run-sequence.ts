@@ -1,6 +1,6 @@
 import type { EnrichedEvent, Signal } from '../../../schemas/generated/types.ts'
 import { advanceCluster, contentOf, emptyMemory } from '../../core/correlate/cluster-memory.ts'
-import { DEFAULT_CORRELATE_SETTINGS } from '../../core/correlate/settings.ts'
+import { type CorrelateSettings, DEFAULT_CORRELATE_SETTINGS } from '../../core/correlate/settings.ts'
 import type { LoadResult } from '../../core/detect/load-rule-set.ts'
 import type { ProfileRule } from '../../core/profiles/profile-rule.ts'
 import { advanceProfiles, profileIndexOf } from '../../core/profiles/reducer.ts'
@@ -28,11 +28,15 @@ interface Told {
 }
 
 /** Longer than any sequence, so that one in reverse is not too late. */
-const PATIENT = { ...DEFAULT_CORRELATE_SETTINGS, allowed_lateness_ms: 13 * 86_400_000 }
+const PATIENCE_MS = 13 * 86_400_000
+const PATIENT: CorrelateSettings = {
+  ...DEFAULT_CORRELATE_SETTINGS,
+  allowed_lateness_ms: { runtime: PATIENCE_MS, audit: PATIENCE_MS, cloud: PATIENCE_MS }
+}
 
 /** Alerts about sessions, which hang on what else was detected. */
 function standingSessions(result: LoadResult, id: string, batches: readonly (readonly Signal[])[]): readonly Signal[] {
-  const content = contentOf(result.windows)
+  const content = contentOf(result.windows, [], PATIENT)
   const now = Math.max(0, ...batches.flat().map(({ time }) => time))
   const alerts = new Map<string, Signal>()
   for (const cluster of new Set(batches.flat().map((signal) => signal.cluster.id))) {

@@ -4,6 +4,7 @@ import { attackOf, type CorrelationDocument } from '../detect/sigma-document.ts'
 import { nearest } from '../detect/suggest.ts'
 import { fieldsOfResults, settledAfter_us } from '../profiles/profile-rule.ts'
 import { REQUEST_FIELDS, START_FIELDS } from '../sessions/session-fields.ts'
+import { withWaits } from './waits.ts'
 import { answerGrain_us, MAX_ITEMS_PER_PART, modeOf, type WindowRule } from './window-rule.ts'
 
 /** A field that a correlation needs of a rule's events, and who needs it. */
@@ -93,19 +94,6 @@ function templateOf({ document, problems }: Parsed<CorrelationDocument>): string
     }
   }
   return title.text
-}
-
-/** A result is final when its window (or a profile's hour or period) is over: whoever refers to it has to wait for that. */
-function withWaits(windows: readonly WindowRule[], profiles: Library['profiles']): readonly WindowRule[] {
-  const delays = new Map(profiles.map(({ document }) => [document.id, settledAfter_us(document.profile)]))
-  return windows.map((rule) => {
-    // Whether the answers were heard of is known a grain later, and looked for on both sides.
-    const beyond_us = rule.correlation.direction === 'before' ? rule.timespan_us : 0
-    const hearing_us = rule.grain_us === 0 ? 0 : rule.grain_us + beyond_us
-    const wait_us = Math.max(0, ...rule.parts.map((part) => delays.get(part) ?? 0)) + hearing_us
-    delays.set(rule.id, wait_us + rule.timespan_us * (rule.mode === 'absence' ? 2 : 1))
-    return { ...rule, wait_us }
-  })
 }
 
 /**
@@ -204,12 +192,21 @@ export function linkCorrelations(library: Library): Linked {
       mode: modeOf(correlation),
       fields,
       depth: own,
+      // Known when the rules are compiled.
+      sources: [],
       grain_us: answerGrain_us(correlation),
       wait_us: 0
     })
   }
   windows.sort((a, b) => a.depth - b.depth || (a.id < b.id ? -1 : 1))
-  return { windows: withWaits(windows, library.profiles), carried, parts: onlyParts }
+  return {
+    windows: withWaits(
+      windows,
+      new Map(library.profiles.map(({ document }) => [document.id, settledAfter_us(document.profile)]))
+    ),
+    carried,
+    parts: onlyParts
+  }
 }
 
 /**

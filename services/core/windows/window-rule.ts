@@ -1,4 +1,4 @@
-import type { Severity } from '../../../schemas/generated/types.ts'
+import type { Severity, SourceType } from '../../../schemas/generated/types.ts'
 import type { Correlation } from '../detect/correlation-document.ts'
 
 /** What a windowed rule counts, and the parts it counts: a Sigma correlation whose references are resolved. */
@@ -29,6 +29,8 @@ export interface WindowRule {
   readonly mode: 'sliding' | 'complete' | 'absence' | 'session'
   /** Per part: the names under which its group-by values and the counted field are carried. */
   readonly fields: ReadonlyArray<{ readonly group: readonly string[]; readonly counted: readonly string[] }>
+  /** Where the events of the rules come from that it refers to itself. */
+  readonly sources: readonly SourceType[]
   /** Over how many correlations it stands: those with 0 only refer to rules. */
   readonly depth: number
   /** Of an absence that has to be heard, see `Correlation.heard`: times of answers are told apart to this, microseconds; 0 for others. */
