@@ -20,7 +20,7 @@ import { createRecentIds } from './recent-ids.ts'
 import { applySessions } from './sessions/apply-sessions.ts'
 import { emptySessionState, sessionIndexOf } from './sessions/state.ts'
 import { severityRank } from './severity.ts'
-import { advanceWindows, windowIndexOf } from './windows/reducer.ts'
+import { advanceWindows, DEFAULT_WINDOW_LIMITS, windowIndexOf } from './windows/reducer.ts'
 import { emptyWindowState } from './windows/state.ts'
 import type { WindowRule } from './windows/window-rule.ts'
 
@@ -184,14 +184,13 @@ export function createHunt({
     correlated: () => {
       const found: Signal[] = []
       for (const [id, signals] of Map.groupBy(parts, (signal) => signal.cluster.id)) {
-        const state = emptyWindowState(id)
-        for (const { change, signal } of advanceWindows(state, index, signals, Number.POSITIVE_INFINITY).results)
-          if (change !== 'withdrawn') found.push(signal)
         const inOrder = signals.toSorted(byTime)
         const ever = Number.POSITIVE_INFINITY
         const clock = { latest: ever, lateness_us: 0, closed_before: ever }
-        for (const { signal } of advanceProfiles(emptyProfileState(id), learning, inOrder, clock).results)
-          found.push(signal)
+        const learnt = advanceProfiles(emptyProfileState(id), learning, inOrder, clock).results
+        const state = emptyWindowState(id)
+        const { results } = advanceWindows(state, index, signals, ever, DEFAULT_WINDOW_LIMITS, learnt)
+        for (const { change, signal } of [...results, ...learnt]) if (change !== 'withdrawn') found.push(signal)
       }
       pending.push(...found)
       for (const [id, alerts] of Map.groupBy(pending, (signal) => signal.cluster.id)) {

@@ -4,6 +4,8 @@ import { DEFAULT_CORRELATE_SETTINGS as DEFAULTS } from '../core/correlate/settin
 const duration = (value: number, description: string) =>
   z.number().int().positive().default(value).describe(description)
 const count = duration
+const lateness = (value: number, description: string) =>
+  z.number().int().nonnegative().default(value).describe(description)
 const windows = DEFAULTS.link_windows_ms
 
 /** Settings of the correlator. */
@@ -40,11 +42,18 @@ export const correlatorOptions = z
     ),
     hub_workloads: count(DEFAULTS.hub_workloads, 'See hub_signals.'),
     allowed_lateness_ms: z
-      .number()
-      .int()
-      .nonnegative()
-      .default(DEFAULTS.allowed_lateness_ms)
-      .describe('How late signals may come and still find all they belong to.'),
+      .strictObject({
+        runtime: lateness(DEFAULTS.allowed_lateness_ms.runtime, 'Events of sensors.'),
+        audit: lateness(DEFAULTS.allowed_lateness_ms.audit, 'Events of the audit log; clouds deliver it late.'),
+        cloud: lateness(
+          DEFAULTS.allowed_lateness_ms.cloud,
+          "Events of a cloud account's trail, which comes within 15 minutes."
+        )
+      })
+      .prefault({})
+      .describe(
+        'How much later than the newest signal of the cluster signals of each source may come and still find all they belong to. What looks at several sources waits for the slowest.'
+      ),
     clock_tolerance_ms: z
       .number()
       .int()

@@ -63,7 +63,7 @@ export interface CorrelatorPorts {
 export function createCorrelatorStage({ codec, options, windows = [], profiles = [], now_ms }: CorrelatorPorts): Stage {
   /** By partition, then cluster. */
   const partitions = new Map<number, Map<string, ClusterMemory>>()
-  const content: CorrelateContent = contentOf(windows, profiles)
+  const content: CorrelateContent = contentOf(windows, profiles, options)
 
   function deadLetter(message: Message, code: string, text: string): OutgoingMessage {
     const reason = {

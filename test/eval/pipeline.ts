@@ -12,11 +12,15 @@ import { factChanges } from '../../services/core/enrich/fact-changes.ts'
 import { inventoryFromAudit, inventoryFromList } from '../../services/core/enrich/inventory.ts'
 import { enrich } from '../../services/core/enrich/join.ts'
 import type { PodFacts } from '../../services/core/enrich/pod-facts.ts'
+import { networksOf } from '../../services/core/events/cloud-source.ts'
 import { decodeRecords } from '../../services/core/events/format.ts'
 import type { Delivered } from '../support/scenario/campaigns/deliver.ts'
 import type { Generated } from '../support/scenario/campaigns/generate.ts'
 
 /** The way of an event through the services, without them: decode → join → match, then everything that needs more than one event, batch by batch. */
+
+/** By which the clusters' pods and nodes reach the cloud. */
+const GATEWAYS = networksOf(['3.64.10.0/24'])
 
 /** Whom an event or signal belongs to: id of an attack, or `benign/` and the activity. */
 export type Owner = string
@@ -74,7 +78,8 @@ export function matchAll(
       cluster,
       instance: 'collector',
       received: arrival.arrival_us,
-      clusterOf: () => cluster
+      clusterOf: () => cluster,
+      trail: { clusterOf: () => cluster, networksOf: () => GATEWAYS }
     })
     for (const error of decoded.rejected) rejected.push(error.message)
     for (const event of decoded.events) {
@@ -125,7 +130,7 @@ export function stitchAll(
   { windows, profiles }: Pick<LoadResult, 'windows' | 'profiles'>,
   { settings = DEFAULT_CORRELATE_SETTINGS, batch_us = 2_000_000 }: StitchOptions = {}
 ): Stitching {
-  const content = contentOf(windows, profiles)
+  const content = contentOf(windows, profiles, settings)
   const memories = new Map<string, ClusterMemory>()
   const signals = new Map<string, Signal>()
   const batchOf = new Map<string, number>()

@@ -3,7 +3,11 @@ import { describe, expect, it } from 'vitest'
 import type { Entity, Incident, Signal } from '../../schemas/generated/types.ts'
 import { type CorrelateOutputs, correlate } from '../../services/core/correlate/reducer.ts'
 import { restore } from '../../services/core/correlate/restore.ts'
-import { type CorrelateSettings, DEFAULT_CORRELATE_SETTINGS } from '../../services/core/correlate/settings.ts'
+import {
+  type CorrelateSettings,
+  DEFAULT_CORRELATE_SETTINGS,
+  latenessOf
+} from '../../services/core/correlate/settings.ts'
 import { type ClusterState, emptyState, type StateEntry } from '../../services/core/correlate/state.ts'
 import { batchesOf, delivered } from '../support/delivery.ts'
 import { CLUSTER, entityOf, signalOf } from '../support/signals.ts'
@@ -31,7 +35,7 @@ const SMALL: CorrelateSettings = {
   hub_workloads: 2,
   close_idle_ms: 180 * MINUTE_MS,
   reopen_ms: 30 * MINUTE_MS,
-  allowed_lateness_ms: 10 * MINUTE_MS
+  allowed_lateness_ms: { runtime: 10 * MINUTE_MS, audit: 10 * MINUTE_MS, cloud: 10 * MINUTE_MS }
 }
 const WITHOUT_HUBS: CorrelateSettings = { ...SMALL, hub_signals: 1_000_000 }
 
@@ -95,7 +99,7 @@ function lasting(list: readonly Signal[]): readonly Signal[] {
 
 /** Delays of arrival within the allowed lateness, and repetitions, per signal. */
 const delivery = fc.record({
-  delays: fc.array(fc.integer({ min: 0, max: SMALL.allowed_lateness_ms * 1000 }), {
+  delays: fc.array(fc.integer({ min: 0, max: latenessOf(SMALL) * 1000 }), {
     minLength: 60,
     maxLength: 60,
     size: 'max'

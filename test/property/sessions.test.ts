@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { CorrelatorState, Incident, Signal } from '../../schemas/generated/types.ts'
 import { advanceCluster, contentOf, emptyMemory } from '../../services/core/correlate/cluster-memory.ts'
-import { DEFAULT_CORRELATE_SETTINGS } from '../../services/core/correlate/settings.ts'
+import { DEFAULT_CORRELATE_SETTINGS, latenessOf } from '../../services/core/correlate/settings.ts'
 import { batchesOf, delivered } from '../support/delivery.ts'
 import { restoredCluster } from '../support/restored-cluster.ts'
 import { ALICE, BOB, CLUSTER, found, gotInto, requested, SESSION_RULES, started } from '../support/sessions.ts'
@@ -11,7 +11,7 @@ import { entityOf } from '../support/signals.ts'
 const CONTENT = contentOf(SESSION_RULES)
 const SETTINGS = DEFAULT_CORRELATE_SETTINGS
 const NOW = Date.UTC(2030, 0, 1) * 1000
-const LATENESS_US = SETTINGS.allowed_lateness_ms * 1000
+const LATENESS_US = latenessOf(SETTINGS) * 1000
 
 /** Few people, pods, commands and moments, so that requests and processes come near each other all the time. */
 const pod = fc.constantFrom(['shop/web-1', 'u1'] as const, ['shop/web-2', 'u2'] as const)

@@ -2,13 +2,14 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { CorrelatorState, Signal } from '../../schemas/generated/types.ts'
 import { boundedSignal } from '../../services/core/correlate/bounded-signal.ts'
+import { createSentParts, neededParts } from '../../services/core/profiles/sent-parts.ts'
 import { advanceWindows, packParts, type WindowIndex, windowIndexOf } from '../../services/core/windows/reducer.ts'
 import { createWindowsRestorer } from '../../services/core/windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../../services/core/windows/state.ts'
 import type { WindowRule } from '../../services/core/windows/window-rule.ts'
 import { loadTexts, ruleText } from '../support/rule-text.ts'
 import { CLUSTER, START_US, signalOf } from '../support/signals.ts'
-import { oracleAlerts } from '../support/window-oracle.ts'
+import { oracleAlerts, oracleLonely } from '../support/window-oracle.ts'
 
 const LATENESS_US = 10 * 60_000_000
 const PARTS = ['a', 'b', 'c']
@@ -31,11 +32,16 @@ const TYPES: readonly (readonly [string, string])[] = [
   ['different values', 'type: value_count, rules: [a], condition: { field: source_ip, gte: 3 }'],
   ['sums', 'type: value_sum, rules: [a], condition: { field: source_ip, gte: 6 }'],
   ['parts', 'type: temporal, rules: [a, b, c]'],
-  ['parts in order', 'type: temporal_ordered, rules: [a, b, c]']
+  ['parts in order', 'type: temporal_ordered, rules: [a, b, c]'],
+  ['steps with alternatives', "type: temporal_ordered, rules: [a, b, c], condition: 'a or b then c'"],
+  ['several sequences', "type: temporal_ordered, rules: [a, b, c], condition: ['a then b then c', 'c then b']"]
 ]
 
 const sketch = fc.record({
-  minute: fc.integer({ min: 0, max: 30 }),
+  /** Seconds lie close together, since clocks may differ by a few. */
+  minute: fc
+    .tuple(fc.integer({ min: 0, max: 30 }), fc.constantFrom(0, 3, 6))
+    .map(([minute, second]) => minute + second / 60),
   part: fc.constantFrom(...PARTS),
   actor: fc.constantFrom('alice', 'bob'),
   value: fc.integer({ min: 1, max: 4 }),
@@ -187,5 +193,61 @@ describe('absence', () => {
   ])('when %s: %j gives %i', (_, sketches, expected) => {
     expect(run(index, arrivals(sketches, ids)).size).toBe(expected)
     expect(run(index, arrivals(sketches, ids).toReversed()).size).toBe(expected)
+  })
+})
+
+describe('absence that has to be heard', () => {
+  const section = 'type: absence, rules: [a, b], direction: around, heard: true'
+  const rules = load(correlation(section))
+  const [rule] = rules
+  if (rule === undefined) throw new Error('the correlation was not loaded')
+  const index = windowIndexOf(rules)
+  const ids = new Map(loadTexts(parts).loaded.map(({ document }) => [document.name ?? '', document.id]))
+  const at = (part: string, minute: number, actor: Sketch['actor'] = 'alice'): Sketch => ({
+    minute,
+    part,
+    actor,
+    value: 1,
+    delay: 0
+  })
+  const heard = [at('b', -3, 'bob'), at('b', 3, 'bob')]
+
+  it.each([
+    ['others are answered before and after', [...heard, at('a', 0)], 1],
+    ['nothing is heard at all', [at('a', 0)], 0],
+    ['others are answered before only', [at('b', -3, 'bob'), at('a', 0)], 0],
+    ['others are answered after only', [at('b', 3, 'bob'), at('a', 0)], 0],
+    ['it is answered', [...heard, at('a', 0), at('b', 4)], 0],
+    ['it is answered before', [...heard, at('b', -4), at('a', 0)], 0]
+  ])('when %s: %j gives %i', (_, sketches, expected) => {
+    expect(run(index, arrivals(sketches, ids)).size).toBe(expected)
+    expect(run(index, arrivals(sketches, ids).toReversed()).size).toBe(expected)
+  })
+
+  it('tells of the events of the definition, however late, shuffled or often they come, with answers left out, and through restarts', () => {
+    fc.assert(
+      fc.property(
+        fc.array(sketch, { maxLength: 30 }),
+        fc.integer({ min: 0, max: 4 }),
+        fc.integer({ min: 1, max: 50 }),
+        (sketches, restartEvery, capacity) => {
+          const signals = arrivals(sketches, ids).filter((signal) => rule.parts.includes(signal.rule.id))
+          const expected = oracleLonely(rule, signals)
+          const partsOf = (found: ReadonlyMap<string, Signal>) =>
+            [...found.values()].flatMap((alert) => alert.parts).sort()
+          expect(partsOf(run(index, signals, restartEvery))).toEqual(expected)
+          const sent = [0, 1].map(() => createSentParts(neededParts(rules, []), capacity))
+          const needed = signals.filter((signal, place) => sent[place % 2]?.isNeeded(signal))
+          expect(partsOf(run(index, needed, restartEvery))).toEqual(expected)
+        }
+      ),
+      { numRuns: 150 }
+    )
+  })
+
+  it('takes single events for answers only', () => {
+    const burst = `name: burst\n${correlation('type: event_count, rules: [b], condition: { gte: 3 }').replace('many', 'burst')}`
+    const { errors } = loadTexts([...parts, burst, correlation('type: absence, rules: [a, burst], heard: true')])
+    expect(errors.map(({ code }) => code)).toEqual(['RULE_REFERENCE'])
   })
 })

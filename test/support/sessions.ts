@@ -30,11 +30,13 @@ function ruleOf(find: Find, code: string, template: string): WindowRule {
       timespan_ms,
       criteria: new Map(),
       expression: null,
+      sequences: null,
       fields: [],
       percentile: null,
       aliases: new Map(),
       generate: false,
-      direction: 'after'
+      direction: 'after',
+      heard: false
     },
     role: 'alert',
     parts: [REQUESTED, STARTED],
@@ -42,6 +44,8 @@ function ruleOf(find: Find, code: string, template: string): WindowRule {
     mode: 'session',
     fields: [],
     depth: 0,
+    sources: ['audit', 'runtime'],
+    grain_us: 0,
     wait_us: 0
   }
 }

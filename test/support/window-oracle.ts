@@ -1,4 +1,5 @@
 import type { Signal } from '../../schemas/generated/types.ts'
+import { itemsOf } from '../../services/core/detect/rule-tree.ts'
 import type { WindowRule } from '../../services/core/windows/window-rule.ts'
 
 /** An alert as the oracle names it: group, first event, number of events. */
@@ -15,6 +16,23 @@ function isOrdered(rule: WindowRule, signals: readonly Signal[]): boolean {
   return next === rule.parts.length
 }
 
+/** Whether one of the sequences of a rule is there, by trying all events for each of its steps; steps of alternatives only. */
+function hasSequence(rule: WindowRule, signals: readonly Signal[]): boolean {
+  const SLACK_US = 5_000_000
+  const numbers = new Map(rule.correlation.rules.map(({ text }, index) => [text, rule.parts[index]]))
+  const follows = (steps: readonly (readonly (string | undefined)[])[], from: number): boolean => {
+    const [step, ...rest] = steps
+    if (step === undefined) return true
+    return signals.some(({ rule: { id }, time }) => step.includes(id) && time >= from && follows(rest, time - SLACK_US))
+  }
+  return (rule.correlation.sequences ?? []).some((steps) =>
+    follows(
+      steps.map((node) => itemsOf(node).map(({ label }) => numbers.get(label))),
+      Number.NEGATIVE_INFINITY
+    )
+  )
+}
+
 function holds(rule: WindowRule, signals: readonly Signal[]): boolean {
   const { type, criteria, fields } = rule.correlation
   const least = criteria.get('gte') ?? 0
@@ -23,8 +41,40 @@ function holds(rule: WindowRule, signals: readonly Signal[]): boolean {
   if (type === 'event_count') return signals.length >= least && signals.length <= most
   if (type === 'value_count') return new Set(values).size >= least
   if (type === 'temporal') return rule.parts.every((part) => signals.some((signal) => signal.rule.id === part))
+  if (rule.correlation.sequences !== null) return hasSequence(rule, signals)
   if (type === 'temporal_ordered') return isOrdered(rule, signals)
   return values.reduce((sum, value) => sum + Number(value), 0) >= least
+}
+
+/**
+ * Events without an answer, each by itself, of a rule that has to hear of its answers: by the definition.
+ * @param signals of one cluster, in any order, duplicates included
+ */
+export function oracleLonely(rule: WindowRule, signals: readonly Signal[]): readonly string[] {
+  const unique = [...new Map(signals.map((signal) => [signal.id, signal])).values()]
+  const field = rule.correlation.group_by[0] ?? ''
+  const groupOf = ({ correlation_fields }: Signal) => correlation_fields[field]?.[0] ?? ''
+  const { timespan_us: T, grain_us: G } = rule
+  const grain = (time: number) => Math.floor(time / G)
+  const answers = unique.filter((signal) => signal.rule.id === rule.parts[1])
+  const most = Math.floor(T / G)
+  return unique
+    .filter((signal) => signal.rule.id === rule.parts[0])
+    .filter((signal) => {
+      const own = grain(signal.time)
+      const grains = answers.map(({ time }) => grain(time))
+      const isHeard =
+        grains.some((at) => at < own && at >= own - most) && grains.some((at) => at > own && at <= own + most)
+      const isAnswered = answers.some(
+        (answer) =>
+          groupOf(answer) === groupOf(signal) &&
+          grain(answer.time) >= grain(signal.time - T) &&
+          grain(answer.time) <= grain(signal.time + T)
+      )
+      return isHeard && !isAnswered
+    })
+    .map(({ id }) => id)
+    .sort()
 }
 
 /**

@@ -115,7 +115,7 @@ describe('weir rules', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>)
     const ofCode = (code: string) => lines.filter((line) => line['code'] === code).map(({ kind }) => kind)
-    expect([ofCode('A60'), ofCode('C02'), ofCode('R76'), ofCode('C20')]).toEqual([
+    expect([ofCode('A60'), ofCode('C02'), ofCode('R76'), ofCode('R78')]).toEqual([
       ['rule'],
       ['correlation'],
       ['profile'],

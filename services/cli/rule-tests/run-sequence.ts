@@ -1,13 +1,13 @@
 import type { EnrichedEvent, Signal } from '../../../schemas/generated/types.ts'
 import { advanceCluster, contentOf, emptyMemory } from '../../core/correlate/cluster-memory.ts'
-import { DEFAULT_CORRELATE_SETTINGS } from '../../core/correlate/settings.ts'
+import { type CorrelateSettings, DEFAULT_CORRELATE_SETTINGS } from '../../core/correlate/settings.ts'
 import type { LoadResult } from '../../core/detect/load-rule-set.ts'
 import type { ProfileRule } from '../../core/profiles/profile-rule.ts'
 import { advanceProfiles, profileIndexOf } from '../../core/profiles/reducer.ts'
-import { emptyProfileState } from '../../core/profiles/state.ts'
+import { emptyProfileState, type ProfileState } from '../../core/profiles/state.ts'
 import { applySessions } from '../../core/sessions/apply-sessions.ts'
-import { advanceWindows, windowIndexOf } from '../../core/windows/reducer.ts'
-import { emptyWindowState } from '../../core/windows/state.ts'
+import { advanceWindows, DEFAULT_WINDOW_LIMITS, windowIndexOf } from '../../core/windows/reducer.ts'
+import { emptyWindowState, type WindowState } from '../../core/windows/state.ts'
 
 /** What a rule with memory made of a sequence of events. */
 export interface SequenceOutcome {
@@ -28,11 +28,15 @@ interface Told {
 }
 
 /** Longer than any sequence, so that one in reverse is not too late. */
-const PATIENT = { ...DEFAULT_CORRELATE_SETTINGS, allowed_lateness_ms: 13 * 86_400_000 }
+const PATIENCE_MS = 13 * 86_400_000
+const PATIENT: CorrelateSettings = {
+  ...DEFAULT_CORRELATE_SETTINGS,
+  allowed_lateness_ms: { runtime: PATIENCE_MS, audit: PATIENCE_MS, cloud: PATIENCE_MS }
+}
 
 /** Alerts about sessions, which hang on what else was detected. */
 function standingSessions(result: LoadResult, id: string, batches: readonly (readonly Signal[])[]): readonly Signal[] {
-  const content = contentOf(result.windows)
+  const content = contentOf(result.windows, [], PATIENT)
   const now = Math.max(0, ...batches.flat().map(({ time }) => time))
   const alerts = new Map<string, Signal>()
   for (const cluster of new Set(batches.flat().map((signal) => signal.cluster.id))) {
@@ -55,24 +59,51 @@ function standingSessions(result: LoadResult, id: string, batches: readonly (rea
   return [...alerts.values()].sort(byTime)
 }
 
-function standing(result: LoadResult, id: string, batches: readonly (readonly Signal[])[]): readonly Signal[] {
+/** Profiles whose signals count towards a correlation, over any number of others. */
+function profilesOf(
+  { windows, profiles }: Pick<LoadResult, 'windows' | 'profiles'>,
+  id: string
+): readonly ProfileRule[] {
+  const parts = windows.find((window) => window.id === id)?.parts ?? []
+  return [
+    ...profiles.filter((profile) => parts.includes(profile.id)),
+    ...parts.flatMap((part) => profilesOf({ windows, profiles }, part))
+  ]
+}
+
+/**
+ * What stands in the end.
+ * @param lateness_us how long what is late is waited for; infinity, when all is to be waited for
+ */
+function standing(
+  result: LoadResult,
+  id: string,
+  batches: readonly (readonly Signal[])[],
+  lateness_us: number
+): readonly Signal[] {
   if (result.windows.some((window) => window.id === id && window.mode === 'session'))
     return standingSessions(result, id, batches)
   const index = windowIndexOf(result.windows)
+  const learning = profileIndexOf(profilesOf(result, id))
   const alerts = new Map<string, Signal>()
-  const states = new Map<string, ReturnType<typeof emptyWindowState>>()
+  const states = new Map<string, { readonly windows: WindowState; readonly profiles: ProfileState }>()
   const take = (cluster: string, signals: readonly Signal[], closed_before: number) => {
-    const state = states.get(cluster) ?? emptyWindowState(cluster)
+    const state = states.get(cluster) ?? { windows: emptyWindowState(cluster), profiles: emptyProfileState(cluster) }
     states.set(cluster, state)
-    for (const { change, signal } of advanceWindows(state, index, signals, closed_before).results) {
+    const clock = { latest: Number.POSITIVE_INFINITY, lateness_us, closed_before }
+    const learnt = advanceProfiles(state.profiles, learning, signals, clock).results
+    const { results } = advanceWindows(state.windows, index, signals, closed_before, DEFAULT_WINDOW_LIMITS, learnt)
+    for (const { change, signal } of results) {
       if (signal.rule.id !== id) continue
       if (change === 'withdrawn') alerts.delete(signal.id)
       else alerts.set(signal.id, signal)
     }
   }
+  let latest = Number.NEGATIVE_INFINITY
   for (const signals of batches) {
+    for (const { time } of signals) latest = Math.max(latest, time)
     for (const [cluster, own] of Map.groupBy(signals, (signal) => signal.cluster.id))
-      take(cluster, own, Number.NEGATIVE_INFINITY)
+      take(cluster, own, latest - lateness_us)
   }
   for (const cluster of states.keys()) take(cluster, [], Number.POSITIVE_INFINITY)
   return [...alerts.values()].sort(byTime)
@@ -131,11 +162,26 @@ export function runSequence(result: LoadResult, id: string, events: readonly Enr
     sameAlerts('late', alerts, learnt(profile, distorted(inOrder)))
     return { alerts, parts }
   }
-  const alerts = standing(result, id, signals)
+  if (profilesOf(result, id).length > 0) {
+    const inOrder = signals.flat().sort(byTime)
+    const one = (all: readonly Signal[]) =>
+      standing(
+        result,
+        id,
+        all.map((signal) => [signal]),
+        LATENESS_US
+      )
+    const alerts = one(inOrder)
+    sameAlerts('late', alerts, one(distorted(inOrder)))
+    return { alerts, parts }
+  }
+  const ever = Number.POSITIVE_INFINITY
+  const alerts = standing(result, id, signals, ever)
   const backwards = standing(
     result,
     id,
-    signals.toReversed().flatMap((batch) => [batch, batch])
+    signals.toReversed().flatMap((batch) => [batch, batch]),
+    ever
   )
   sameAlerts('backwards', alerts, backwards)
   return { alerts, parts }

@@ -1,5 +1,5 @@
 import type { CorrelatorState, Incident, Signal } from '../../../schemas/generated/types.ts'
-import type { ProfileRule } from '../profiles/profile-rule.ts'
+import { type ProfileRule, settledAfter_us } from '../profiles/profile-rule.ts'
 import { advanceProfiles, type ProfileCounts, type ProfileIndex, profileIndexOf } from '../profiles/reducer.ts'
 import { restoreProfiles } from '../profiles/restore.ts'
 import { emptyProfileState, type ProfileState } from '../profiles/state.ts'
@@ -7,14 +7,22 @@ import { annotateWith, applySessions } from '../sessions/apply-sessions.ts'
 import { restoreSessions, type SessionCounts } from '../sessions/reducer.ts'
 import { emptySessionState, type SessionIndex, type SessionState, sessionIndexOf } from '../sessions/state.ts'
 import { inTurn } from '../windows/in-turn.ts'
-import { advanceWindows, packParts, type WindowCounts, type WindowIndex, windowIndexOf } from '../windows/reducer.ts'
+import {
+  advanceWindows,
+  DEFAULT_WINDOW_LIMITS,
+  packParts,
+  type WindowCounts,
+  type WindowIndex,
+  windowIndexOf
+} from '../windows/reducer.ts'
 import { createWindowsRestorer, type WindowsRestorer } from '../windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../windows/state.ts'
+import { withWaits } from '../windows/waits.ts'
 import type { WindowRule } from '../windows/window-rule.ts'
 import { boundedSignal, defectOf } from './bounded-signal.ts'
 import { type CorrelateCounts, correlate, type RefusedSignal } from './reducer.ts'
 import { restore } from './restore.ts'
-import type { CorrelateSettings } from './settings.ts'
+import { type CorrelateSettings, DEFAULT_CORRELATE_SETTINGS, latenessOf, leastLatenessOf } from './settings.ts'
 import { type ClusterState, emptyState, type StateEntry } from './state.ts'
 
 /** Everything the correlator knows of one cluster. Changed in place by `advanceCluster`. */
@@ -36,9 +44,20 @@ export interface CorrelateContent {
 /**
  * @param rules all correlations; what one refers to stands before it
  * @param profiles none unless given
+ * @param settings how late each source may be
  */
-export function contentOf(rules: readonly WindowRule[], profiles: readonly ProfileRule[] = []): CorrelateContent {
-  return { windows: windowIndexOf(rules), profiles: profileIndexOf(profiles), sessions: sessionIndexOf(rules) }
+export function contentOf(
+  rules: readonly WindowRule[],
+  profiles: readonly ProfileRule[] = [],
+  settings: CorrelateSettings = DEFAULT_CORRELATE_SETTINGS
+): CorrelateContent {
+  const least_ms = leastLatenessOf(settings)
+  const learnt_us = (latenessOf(settings) - least_ms) * 1000
+  const waits = new Map(profiles.map(({ id, profile }) => [id, settledAfter_us(profile) + learnt_us]))
+  const patient = withWaits(rules, waits, ({ sources }) =>
+    sources.length === 0 ? 0 : (latenessOf(settings, sources) - least_ms) * 1000
+  )
+  return { windows: windowIndexOf(patient), profiles: profileIndexOf(profiles), sessions: sessionIndexOf(rules) }
 }
 
 export interface ClusterOutputs {
@@ -65,9 +84,16 @@ export function emptyMemory(cluster_id: string): ClusterMemory {
   }
 }
 
-/** No event before this is expected when an event of this time has come, both microseconds since the epoch. */
-function closedBefore(watermark: number, settings: CorrelateSettings): number {
-  return watermark - settings.allowed_lateness_ms * 1000
+/**
+ * Up to when no event is expected any more, when an event of this time has come, microseconds since the epoch. Windows go by the quickest
+ * source, and wait for longer where they count others, see `contentOf`.
+ */
+function closedBefore(watermark: number, settings: CorrelateSettings) {
+  return {
+    windows: watermark - leastLatenessOf(settings) * 1000,
+    profiles: watermark - latenessOf(settings) * 1000,
+    sessions: watermark - latenessOf(settings, ['audit', 'runtime']) * 1000
+  }
 }
 
 /** A cluster of which nothing was usable is none. */
@@ -94,14 +120,15 @@ export function advanceCluster(
   const usable = signals.filter((signal) => signal.role !== 'verdict' && defectOf(signal) === null)
   const time = usable.reduce((most, signal) => Math.max(most, Math.min(signal.time, latest)), stitching.watermark)
   const parts = usable.filter(({ rule }) => content.windows.uses.has(rule.id)).map(boundedSignal)
-  const closed_before = closedBefore(time, settings)
-  const ofWindows = advanceWindows(windows, content.windows, parts, closed_before)
-  const clock = { latest, lateness_us: settings.allowed_lateness_ms * 1000 }
+  const closed = closedBefore(time, settings)
+  const clock = { latest, lateness_us: latenessOf(settings) * 1000 }
   const ofProfiles = advanceProfiles(profiles, content.profiles, usable, clock)
+  const learnt = ofProfiles.results
+  const ofWindows = advanceWindows(windows, content.windows, parts, closed.windows, DEFAULT_WINDOW_LIMITS, learnt)
   const results = [...ofWindows.results, ...ofProfiles.results]
   const told = standing(results)
   const gone = changedIds(results)
-  const batch = { parts: usable, alerts: [...usable, ...told], gone: new Set(gone), closed_before }
+  const batch = { parts: usable, alerts: [...usable, ...told], gone: new Set(gone), closed_before: closed.sessions }
   const ofSessions = applySessions(sessions, content.sessions, stitching, batch, settings)
   const given = [...ofSessions.again, ...inTurn(signals, [...told, ...standing(ofSessions.results)])]
   const withdrawn = [...gone, ...ofSessions.again.map(({ id }) => id), ...changedIds(ofSessions.results)]
@@ -192,7 +219,7 @@ export function createMemoryRestorer(content: CorrelateContent, settings: Correl
         [...clusters].map(([cluster_id, { windows, profiles, sessions, others }]) => {
           const watermark = others.get('clock')?.watermark ?? 0
           const closed = closedBefore(watermark, settings)
-          const restored = restoreSessions(cluster_id, content.sessions, [...sessions.values()], closed)
+          const restored = restoreSessions(cluster_id, content.sessions, [...sessions.values()], closed.sessions)
           const memory: ClusterMemory = {
             cluster_id,
             stitching: restore(
@@ -201,8 +228,8 @@ export function createMemoryRestorer(content: CorrelateContent, settings: Correl
               settings,
               annotateWith(restored, content.sessions)
             ),
-            windows: windows.finish(closed),
-            profiles: restoreProfiles(cluster_id, content.profiles, [...profiles.values()], closed),
+            windows: windows.finish(closed.windows),
+            profiles: restoreProfiles(cluster_id, content.profiles, [...profiles.values()], closed.profiles),
             sessions: restored
           }
           return [cluster_id, memory] as const

@@ -1,5 +1,5 @@
 import { detach } from './chains.ts'
-import type { CorrelateSettings } from './settings.ts'
+import { type CorrelateSettings, latenessOf } from './settings.ts'
 import { type ClusterState, type Group, noteIncident, noteSignal, noteVerdicts } from './state.ts'
 import { byCodeUnits } from './text.ts'
 import { judgedOf } from './verdicts.ts'
@@ -19,7 +19,7 @@ function forgottenAt(state: ClusterState, group: Group, settings: CorrelateSetti
   const remembered_ms = group.isIncident
     ? settings.close_idle_ms + settings.reopen_ms
     : Math.max(...Object.values(settings.link_windows_ms))
-  return touchedAt(state, group) + (remembered_ms + settings.allowed_lateness_ms) * 1000
+  return touchedAt(state, group) + (remembered_ms + latenessOf(settings)) * 1000
 }
 
 function closedAt(state: ClusterState, group: Group, settings: CorrelateSettings): number {
@@ -35,7 +35,7 @@ export function dueAt(state: ClusterState, group: Group, settings: CorrelateSett
 
 /** How long the record of an incident without a group is kept (merged, as a rule), so that its revisions go on if it comes back. */
 function recordForgottenAt(last: number, settings: CorrelateSettings): number {
-  return last + (settings.close_idle_ms + settings.reopen_ms + settings.allowed_lateness_ms) * 1000
+  return last + (settings.close_idle_ms + settings.reopen_ms + latenessOf(settings)) * 1000
 }
 
 export interface Expiry {

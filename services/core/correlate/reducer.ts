@@ -5,7 +5,7 @@ import type { CorrelateErrorCode } from './errors.ts'
 import { regroup } from './groups.ts'
 import { dissolve, dueAt, evict, expire, forgetRecords } from './lifetimes.ts'
 import { publish } from './publish.ts'
-import type { CorrelateSettings } from './settings.ts'
+import { type CorrelateSettings, latenessOf } from './settings.ts'
 import {
   type Annotate,
   asItIs,
@@ -66,7 +66,7 @@ function take(
   annotate: Annotate
 ): Intake {
   const intake: Intake = { seeds: new Set(), verdicts: [], refused: [], accepted: 0, duplicates: 0, ahead_of_clock: 0 }
-  const memory_us = (settings.close_idle_ms + settings.reopen_ms + settings.allowed_lateness_ms) * 1000
+  const memory_us = (settings.close_idle_ms + settings.reopen_ms + latenessOf(settings)) * 1000
   const latest = now + settings.clock_tolerance_ms * 1000
   for (const signal of signals) {
     if (signal.role === 'verdict') {

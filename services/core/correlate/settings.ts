@@ -1,3 +1,5 @@
+import type { SourceType } from '../../../schemas/generated/types.ts'
+
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
@@ -18,14 +20,17 @@ export const LINK_KINDS = [
 ] as const
 export type LinkKind = (typeof LINK_KINDS)[number]
 
+/** Where events come from; each may be late in its own way. */
+export const SOURCES = ['runtime', 'audit', 'cloud'] as const satisfies readonly SourceType[]
+
 export interface CorrelateSettings {
   /** How far apart in event time two neighbours on a key may be and still belong together. */
   readonly link_windows_ms: Readonly<Record<LinkKind, number>>
   /** An identity seen in more signals than this, of more workloads than the next, within its link window ties nothing together. */
   readonly hub_signals: number
   readonly hub_workloads: number
-  /** How much later than the newest event an event may arrive and still find everything it belongs to. */
-  readonly allowed_lateness_ms: number
+  /** How much later than the newest event of the cluster an event of each source may arrive and still find everything it belongs to. */
+  readonly allowed_lateness_ms: Readonly<Record<SourceType, number>>
   /** How far ahead of this machine's clock an event may be and still move time on. */
   readonly clock_tolerance_ms: number
   /** An incident without new signals is closed after this. */
@@ -64,7 +69,7 @@ export const DEFAULT_CORRELATE_SETTINGS: CorrelateSettings = {
   },
   hub_signals: 50,
   hub_workloads: 10,
-  allowed_lateness_ms: 10 * MINUTE_MS,
+  allowed_lateness_ms: { runtime: 10 * MINUTE_MS, audit: 10 * MINUTE_MS, cloud: 10 * MINUTE_MS },
   clock_tolerance_ms: 5 * MINUTE_MS,
   close_idle_ms: 14 * DAY_MS,
   max_age_ms: 30 * DAY_MS,
@@ -72,4 +77,17 @@ export const DEFAULT_CORRELATE_SETTINGS: CorrelateSettings = {
   max_signals_per_incident: 1000,
   max_groups_per_cluster: 20_000,
   max_signals_per_cluster: 50_000
+}
+
+/** The longest that events of some sources may be late, milliseconds. @param sources all unless given */
+export function latenessOf(
+  { allowed_lateness_ms }: CorrelateSettings,
+  sources: readonly SourceType[] = SOURCES
+): number {
+  return Math.max(...sources.map((source) => allowed_lateness_ms[source]))
+}
+
+/** The shortest, in which time in windows goes on; what waits for a slower source waits for longer. */
+export function leastLatenessOf({ allowed_lateness_ms }: CorrelateSettings): number {
+  return Math.min(...SOURCES.map((source) => allowed_lateness_ms[source]))
 }

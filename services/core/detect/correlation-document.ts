@@ -1,10 +1,11 @@
 import { parseCondition as parseExpression } from './condition.ts'
 import type { Problems } from './errors.ts'
+import { RULE_LIMITS } from './limits.ts'
 import { parseModifiers } from './modifiers.ts'
-import type { ItemNode, RuleNode } from './rule-tree.ts'
+import { type ItemNode, itemsOf, type RuleNode } from './rule-tree.ts'
 import { nearest } from './suggest.ts'
 import type { Placed } from './weir-extension.ts'
-import { entryOf, mapOf, type SourceEntry, type SourceMap, textOf, textsOf } from './yaml-source.ts'
+import { entryOf, mapOf, type Source, type SourceEntry, type SourceMap, textOf, textsOf } from './yaml-source.ts'
 
 /** Types of correlations. Source: sigma-correlation-rules-specification 2.1; absence and session are Weir's own. */
 const TYPES = [
@@ -21,7 +22,19 @@ const TYPES = [
 export type CorrelationType = (typeof TYPES)[number]
 
 const COUNTED: ReadonlySet<string> = new Set(['value_count', 'value_sum', 'value_avg', 'value_percentile'])
-const KEYS = ['type', 'rules', 'group-by', 'timespan', 'condition', 'aliases', 'generate', 'field', 'direction', 'find']
+const KEYS = [
+  'type',
+  'rules',
+  'group-by',
+  'timespan',
+  'condition',
+  'aliases',
+  'generate',
+  'field',
+  'direction',
+  'heard',
+  'find'
+]
 const DIRECTIONS = ['after', 'before', 'around'] as const
 const FINDS = ['attributed', 'unanswered', 'unasked'] as const
 const CRITERIA = ['gt', 'gte', 'lt', 'lte', 'eq', 'neq'] as const
@@ -35,6 +48,8 @@ export interface Correlation {
   /** The condition as written: fields, criteria. Temporal correlations may have none, or an expression. */
   readonly criteria: ReadonlyMap<string, number>
   readonly expression: PartsExpression | null
+  /** Of temporal_ordered: sequences of steps, one of which has to be there in order; null when it is every rule. */
+  readonly sequences: readonly (readonly RuleNode[])[] | null
   readonly fields: readonly string[]
   readonly percentile: number | null
   /** Alias to rule to field. */
@@ -43,6 +58,11 @@ export interface Correlation {
   readonly generate: boolean
   /** Of absence: where the events of the other rules are looked for, from an event of the first rule. */
   readonly direction: (typeof DIRECTIONS)[number]
+  /**
+   * Of absence: only told when events of the other rules were there in other groups both before and after, since a source that is silent
+   * says nothing. Answers may come all the time: the first of the same values in each `answerGrain_ms` counts for all of them.
+   */
+  readonly heard: boolean
   /**
    * Of session: which sessions are told of. attributed: somebody's, in which something was detected; unanswered: asked of the API
    * and seen by no sensor; unasked: seen by a sensor and asked by nobody.
@@ -95,6 +115,7 @@ function parseAliases(entry: SourceEntry, problems: Problems): Correlation['alia
 interface Condition {
   readonly criteria: ReadonlyMap<string, number>
   readonly expression: PartsExpression | null
+  readonly sequences: readonly (readonly RuleNode[])[] | null
   readonly fields: readonly string[]
   readonly percentile: number | null
 }
@@ -109,6 +130,39 @@ const partNode = (label: string): ItemNode => ({
   negated: false,
   tests: []
 })
+
+const hasNot = (node: RuleNode): boolean =>
+  node.kind === 'not' || ('children' in node ? node.children : 'child' in node ? [node.child] : []).some(hasNot)
+
+/** Steps of a sequence, `a or b then c`: each an expression of rules, whose events come after those of the step before. */
+function parseSteps(source: Source, rules: readonly string[], problems: Problems): readonly RuleNode[] | null {
+  if (
+    source.kind !== 'scalar' ||
+    typeof source.value !== 'string' ||
+    source.value.length > RULE_LIMITS.condition_characters
+  )
+    return problems.report(source.at, 'RULE_CONDITION', 'the condition of a sequence is text: a or b then c')
+  const identifiers = new Map(rules.map((rule) => [rule, partNode(rule)]))
+  const steps: RuleNode[] = []
+  const used = new Set<string>()
+  let start = 0
+  for (const text of source.value.split(/(\sthen\s)/)) {
+    const at = start
+    start += text.length
+    if (text.trim() === 'then') continue
+    const textAt = source.textAt === null ? null : source.textAt + at
+    const node = parseExpression({ ...source, value: text, textAt }, identifiers, problems)
+    if (node === null) return null
+    const say = (message: string): null => problems.report(textAt ?? source.at, 'RULE_CONDITION', message)
+    if (hasNot(node)) return say('a step says what is there, not what is not')
+    const labels = new Set(itemsOf(node).map(({ label }) => label))
+    const twice = [...labels].find((label) => used.has(label))
+    if (twice !== undefined) return say(`${twice} stands in two steps of one sequence`)
+    for (const label of labels) used.add(label)
+    steps.push(node)
+  }
+  return steps
+}
 
 function parseCondition(
   entry: SourceEntry,
@@ -128,7 +182,20 @@ function parseCondition(
         : parseExpression(entry.value, new Map(rules.map((rule) => [rule, partNode(rule)])), problems)
     return text === null || node === null
       ? null
-      : { criteria: new Map(), expression: { text, node }, fields: [], percentile: null }
+      : { criteria: new Map(), expression: { text, node }, sequences: null, fields: [], percentile: null }
+  }
+  if (entry.value.kind !== 'map' && type === 'temporal_ordered') {
+    const texts = entry.value.kind === 'list' ? entry.value.items : [entry.value]
+    const sequences = texts.map((text) => parseSteps(text, rules, problems))
+    return sequences.length === 0 || sequences.includes(null)
+      ? problems.report(entry.value.at, 'RULE_CONDITION', 'there has to be at least one sequence that can be read')
+      : {
+          criteria: new Map(),
+          expression: null,
+          sequences: sequences.filter((steps) => steps !== null),
+          fields: [],
+          percentile: null
+        }
   }
   const map = mapOf(entry, problems)
   if (map === null) return null
@@ -168,7 +235,7 @@ function parseCondition(
       'the condition of value_percentile needs a percentile from 0 to 100'
     )
   }
-  return { criteria, expression: null, fields, percentile }
+  return { criteria, expression: null, sequences: null, fields, percentile }
 }
 
 /**
@@ -230,6 +297,10 @@ export function parseCorrelation(section: SourceMap, problems: Problems): Correl
       nearest(directionText ?? '', DIRECTIONS)
     )
   }
+  const heardEntry = entryOf(section, 'heard')
+  const heard = heardEntry?.value.kind === 'scalar' ? heardEntry.value.value : heardEntry === undefined ? false : null
+  if (typeof heard !== 'boolean' || (heard && type !== 'absence'))
+    problems.report(heardEntry?.value.at ?? section.at, 'RULE_VALUE', 'heard belongs to absence and is true or false')
   const findEntry = entryOf(section, 'find')
   const findText = findEntry === undefined ? null : textOf(findEntry, problems)
   const find = FINDS.find((known) => known === findText) ?? null
@@ -248,7 +319,13 @@ export function parseCorrelation(section: SourceMap, problems: Problems): Correl
       'absence needs the rule that waits for an answer and at least one rule that is an answer'
     )
   }
-  let condition: Condition | null = { criteria: new Map(), expression: null, fields: [], percentile: null }
+  let condition: Condition | null = {
+    criteria: new Map(),
+    expression: null,
+    sequences: null,
+    fields: [],
+    percentile: null
+  }
   if (conditionEntry !== undefined && type !== null)
     condition = parseCondition(conditionEntry, type, references, problems)
   else if (type !== null && !optional) required('condition')
@@ -272,6 +349,7 @@ export function parseCorrelation(section: SourceMap, problems: Problems): Correl
     aliases,
     generate: generate === true,
     direction,
+    heard: heard === true,
     find
   }
 }

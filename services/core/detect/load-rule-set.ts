@@ -252,14 +252,19 @@ export function loadRuleSet(files: readonly RuleFile[], options: LoadOptions = {
     })
   }
   loaded.sort((a, b) => (a.document.id < b.document.id ? -1 : 1))
-  const sound = soundWindows(windows, new Set(loaded.map(({ document }) => document.id)), broken, (window, part) => {
-    const found = library.correlations.find(({ document }) => document.id === window.id)
-    found?.problems.report(found.document.at, 'RULE_REFERENCE', `it refers to ${part}, which did not load`)
-  })
   const known = new Set(loaded.map(({ document }) => document.id))
   const profiles = linked.profiles.filter(
     ({ id, parts: fed, releases }) => !broken.has(id) && [...fed, ...releases].every((part) => known.has(part))
   )
+  const sound = soundWindows(windows, new Set([...known, ...profiles.map(({ id }) => id)]), broken, (window, part) => {
+    const found = library.correlations.find(({ document }) => document.id === window.id)
+    found?.problems.report(found.document.at, 'RULE_REFERENCE', `it refers to ${part}, which did not load`)
+  })
+  const sources = new Map(loaded.map(({ document, events }) => [document.id, events.map(({ source }) => source)]))
+  const sourced = sound.map((window) => ({
+    ...window,
+    sources: [...new Set(window.parts.flatMap((part) => sources.get(part) ?? []))]
+  }))
   const evaluated = new Set(sound.map(({ id }) => id))
   const matching = matcherOf((options.plan ?? planByDecision)(loaded), options.observer ?? {})
   return {
@@ -277,7 +282,7 @@ export function loadRuleSet(files: readonly RuleFile[], options: LoadOptions = {
         techniques
       }))
     ],
-    windows: sound,
+    windows: sourced,
     profiles,
     deferred: library.deferred,
     errors: distinct([...mapErrors, ...lists.errors, ...library.problems.flatMap(({ found }) => found)])

@@ -59,6 +59,20 @@ function unitsOf({ type, of, scopes, memory_ms, rate }: Profile) {
   }
 }
 
+/** Fields that the signals of a profile have, by which correlations can group them: what is counted, scopes, and the released workload. */
+export function fieldsOfResults({ of, scopes, release }: Profile): readonly string[] {
+  const names = [...of, ...scopes.flatMap(({ fields }) => fields), ...(release === null ? [] : WORKLOAD_FIELDS)]
+  return [...new Set(names)]
+}
+
+/**
+ * How long after its time a profile's signal may still change though no event of before comes, microseconds: to the end of the hour in which
+ * new values are told as one, or of the period in which events are counted.
+ */
+export function settledAfter_us({ rate }: Profile): number {
+  return rate === null ? HOUR_US : rate.period_ms * 1000
+}
+
 /** Resolves the rules that profiles refer to, and which fields their signals have to carry; what is wrong is reported. */
 export function linkProfiles(library: Library): LinkedProfiles {
   const targets = new Map<string, string>()
@@ -73,8 +87,7 @@ export function linkProfiles(library: Library): LinkedProfiles {
     carried.set(id, [...(carried.get(id) ?? []), { name, correlation, at, problems }])
   for (const { document, problems } of library.profiles) {
     const { profile } = document
-    const fields = new Set([...profile.of, ...profile.scopes.flatMap((scope) => scope.fields)])
-    if (profile.release !== null) for (const name of WORKLOAD_FIELDS) fields.add(name)
+    const fields = fieldsOfResults(profile)
     const resolve = (rules: readonly Placed[], names: Iterable<string>): string[] =>
       rules.flatMap(({ text, at }) => {
         const id = targets.get(text)

@@ -10,15 +10,25 @@ export interface NeededParts {
   readonly firsts: ReadonlyMap<string, number>
 }
 
+const common = (a: number, b: number): number => (b === 0 ? a : common(b, a % b))
+
 /** What correlations and profiles need of the parts. */
 export function neededParts(windows: readonly WindowRule[], profiles: readonly ProfileRule[]): NeededParts {
-  const all = new Set(windows.flatMap(({ parts }) => parts))
+  const all = new Set<string>()
   const firsts = new Map<string, number>()
+  // The first of an hour is the first of some minutes of it, too: units lie within each other.
+  const needFirsts = (id: string, unit_us: number) => firsts.set(id, common(firsts.get(id) ?? unit_us, unit_us))
+  for (const { parts, grain_us } of windows) {
+    for (const [place, id] of parts.entries()) {
+      if (grain_us === 0 || place === 0) all.add(id)
+      else needFirsts(id, grain_us)
+    }
+  }
   for (const { parts, releases, profile, unit_us } of profiles) {
     for (const id of releases) all.add(id)
     for (const id of parts) {
       if (profile.type === 'rate') all.add(id)
-      else firsts.set(id, Math.min(firsts.get(id) ?? unit_us, unit_us))
+      else needFirsts(id, unit_us)
     }
   }
   for (const id of all) firsts.delete(id)
@@ -38,7 +48,8 @@ interface First {
 const isBefore = (a: First, b: First): boolean => a.time < b.time || (a.time === b.time && a.id < b.id)
 
 /**
- * Leaves out parts that teach profiles nothing: a value that was sent for the same day (or hour) of event time.
+ * Leaves out parts that teach profiles nothing, and answers that say no more: a value that was sent for the same day (hour, minutes) of
+ * event time.
  *
  * What profiles tell follows from the earliest event of each value in each unit. An event is left out only when an earlier one of the
  * same values and unit was sent, so that the earliest is always among those that are: the outcome is the same with and without, for any

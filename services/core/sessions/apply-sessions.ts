@@ -1,6 +1,6 @@
 import type { Signal } from '../../../schemas/generated/types.ts'
 import { boundedSignal } from '../correlate/bounded-signal.ts'
-import type { CorrelateSettings } from '../correlate/settings.ts'
+import { type CorrelateSettings, latenessOf } from '../correlate/settings.ts'
 import type { Annotate, ClusterState, StoredSignal } from '../correlate/state.ts'
 import { attributed, sessionOf } from './attribute.ts'
 import { advanceSessions, type SessionCounts, type SessionResult, tellSessions } from './reducer.ts'
@@ -28,7 +28,7 @@ function outdated(
   settings: CorrelateSettings
 ): readonly StoredSignal[] {
   // What is older would not be taken again.
-  const memory_us = (settings.close_idle_ms + settings.reopen_ms + settings.allowed_lateness_ms) * 1000
+  const memory_us = (settings.close_idle_ms + settings.reopen_ms + latenessOf(settings)) * 1000
   const found = new Set<StoredSignal>()
   for (const pod of pods) {
     for (const stored of stitching.chains.get(`pod:${pod}`)?.signals ?? []) {

@@ -109,16 +109,33 @@ function complete(rule: WindowRule, items: readonly Item[], from: number, closed
   return { windows, settled }
 }
 
-function absence(rule: WindowRule, items: readonly Item[], from: number, closed_before: number): Evaluation {
+/** Index of the first answer, from one on, that is no earlier than a time. */
+function answerFrom(answers: readonly Item[], start: number, time: number): number {
+  let index = start
+  while ((answers[index]?.time ?? Number.POSITIVE_INFINITY) < time) index += 1
+  return index
+}
+
+function absence(
+  rule: WindowRule,
+  items: readonly Item[],
+  from: number,
+  closed_before: number,
+  hears: (time: number) => boolean
+): Evaluation {
   const { direction } = rule.correlation
+  const grain_us = rule.grain_us
   const back = direction === 'after' ? 0 : rule.timespan_us
   const ahead = direction === 'before' ? 0 : rule.timespan_us
+  // Of the answers of one grain any one may stand for all.
+  const grainOf = (time: number) => (grain_us === 0 ? time : Math.floor(time / grain_us) * grain_us)
   const answers = items.filter(({ part }) => part > 0)
   let low = 0
   const lonely = items.filter((item) => {
     if (item.part > 0 || item.time <= from || item.time + ahead >= closed_before) return false
-    while ((answers[low]?.time ?? Number.POSITIVE_INFINITY) < item.time - back) low += 1
-    return (answers[low]?.time ?? Number.POSITIVE_INFINITY) > item.time + ahead
+    low = answerFrom(answers, low, grainOf(item.time - back))
+    const answer = answers[low]
+    return (answer === undefined || grainOf(answer.time) > grainOf(item.time + ahead)) && hears(item.time)
   })
   const windows: Window[] = []
   let settled = from
@@ -143,10 +160,17 @@ function absence(rule: WindowRule, items: readonly Item[], from: number, closed_
  * @param items by time, at the same time by part, then by id, so that nothing hangs on the order of arrival
  * @param from up to this time, inclusive, all is done with already
  * @param closed_before no event of an earlier time is expected any more; infinity when all have come
+ * @param hears whether answers to an absence would have been heard at a time
  */
-export function windowsOf(rule: WindowRule, items: readonly Item[], from: number, closed_before: number): Evaluation {
+export function windowsOf(
+  rule: WindowRule,
+  items: readonly Item[],
+  from: number,
+  closed_before: number,
+  hears: (time: number) => boolean
+): Evaluation {
   if (rule.mode === 'sliding') return sliding(rule, items, from, closed_before)
   return rule.mode === 'complete'
     ? complete(rule, items, from, closed_before)
-    : absence(rule, items, from, closed_before)
+    : absence(rule, items, from, closed_before, hears)
 }

@@ -4,6 +4,7 @@ import { noteGroup, notePart } from './changelog.ts'
 import { windowId, windowSignal } from './correlation-signal.ts'
 import { type Window, windowsOf } from './evaluate.ts'
 import { belongsToNone, type GroupValues, type Told } from './group-store.ts'
+import { noteHeard, wasHeard } from './hearing.ts'
 import { type Item, leastItems } from './meters.ts'
 import type { WindowIndex, WindowResult } from './reducer.ts'
 import type { WindowState } from './state.ts'
@@ -22,12 +23,14 @@ export interface Run {
   /** Groups to be looked at, by rule. */
   readonly touched: Map<WindowRule, number[]>
   readonly results: Map<string, WindowResult>
+  /** Events that were taken back, by id: what was told of them is taken back with what they were. */
+  readonly withdrawn: Map<string, Signal>
   /** Events let go because a group had too many. */
   dropped: number
 }
 
 export function newRun(state: WindowState, index: WindowIndex): Run {
-  return { state, index, touched: new Map(), results: new Map(), dropped: 0 }
+  return { state, index, touched: new Map(), results: new Map(), withdrawn: new Map(), dropped: 0 }
 }
 
 export function touch({ state, touched }: Run, group: number): void {
@@ -113,6 +116,7 @@ export function insert(run: Run, { rule, part }: Use, slot: number, fields: Sign
   const known = groups.find(rule, part, fields)
   const group = known < 0 ? groups.add() : known
   groups.insert(group, slot, part)
+  if (rule.grain_us > 0 && part > 0) noteHeard(run.state, rule, run.state.parts.timeOf(slot))
   shrink(run, group, part)
   touch(run, group)
 }
@@ -150,14 +154,16 @@ export function dropPart(run: Run, slot: number): void {
   parts.remove(slot)
 }
 
-function tell(run: Run, change: WindowResult['change'], signal: Signal): void {
-  const { state, index, results } = run
-  if (signal.role === 'alert' || change === 'withdrawn') results.set(signal.id, { change, signal })
+/** Results of correlations and profiles are events of the correlations that refer to them, until they are told otherwise. */
+export function feed(run: Run, { change, signal }: WindowResult): void {
+  const { state, index } = run
   const uses = index.uses.get(signal.rule.id) ?? []
   if (uses.length === 0) return
-  // Results of correlations are events of the correlations above.
   const before = state.parts.slotOf(signal.id)
-  if (before >= 0) dropPart(run, before)
+  if (before >= 0) {
+    if (change === 'withdrawn') run.withdrawn.set(signal.id, state.parts.signalOf(before))
+    dropPart(run, before)
+  }
   if (change === 'withdrawn') {
     notePart(state, signal.id, null)
     return
@@ -165,6 +171,11 @@ function tell(run: Run, change: WindowResult['change'], signal: Signal): void {
   const slot = takePart(state, signal, memoryOf(index, signal.rule.id), true)
   notePart(state, signal.id, signal)
   for (const use of uses) insert(run, use, slot, signal.correlation_fields)
+}
+
+function tell(run: Run, change: WindowResult['change'], signal: Signal): void {
+  if (signal.role === 'alert' || change === 'withdrawn') run.results.set(signal.id, { change, signal })
+  feed(run, { change, signal })
 }
 
 function signalFor({ state }: Run, rule: WindowRule, values: GroupValues, id: string, window: Window): Signal {
@@ -187,8 +198,8 @@ function isWorthTelling({ parts }: WindowState, told: Told, { trigger, items }: 
 /** What is published of a window that is no more: enough to find and hide what was published before. */
 function withdrawnSignal(run: Run, rule: WindowRule, values: GroupValues, told: Told): Signal | null {
   const slot = run.state.parts.slotOf(told.trigger)
-  if (slot < 0) return null
-  const part = run.state.parts.signalOf(slot)
+  const part = slot < 0 ? run.withdrawn.get(told.trigger) : run.state.parts.signalOf(slot)
+  if (part === undefined) return null
   const item: Item = { slot, time: part.time, part: 0, values: [] }
   const early = { items: [item], value: told.size }
   const window: Window = { first: item, trigger: item, until: part.time, ...early, early, isClosed: true }
@@ -232,11 +243,13 @@ function nextDue({ groups, parts }: WindowState, group: number, closed_before: n
   // Earlier events have been let go of.
   if (rule.mode !== 'absence') return parts.timeOf(groups.earliest(group)) + rule.timespan_us
   let due = Number.POSITIVE_INFINITY
+  const earliest = (at: number) => {
+    if (at >= closed_before && at < due) due = at
+  }
   groups.each(group, (slot, part) => {
-    for (let span = 0; span <= (part > 0 ? 3 : 2); span += 1) {
-      const at = parts.timeOf(slot) + span * rule.timespan_us
-      if (at >= closed_before && at < due) due = at
-    }
+    const time = parts.timeOf(slot)
+    for (let span = 0; span <= 2; span += 1) earliest(time + span * rule.timespan_us)
+    earliest(time + horizonOf(rule, part))
     return false
   })
   return due
@@ -272,7 +285,9 @@ function evaluate(run: Run, group: number, rule: WindowRule, least: number): voi
   if (mayHold) {
     const before = groups.settledOf(group)
     values = groups.valuesOf(group)
-    const { windows, settled } = windowsOf(rule, itemsOf(state, group), before, state.closed_before - rule.wait_us)
+    const hears = (time: number) => rule.grain_us === 0 || wasHeard(state, rule, time)
+    const closed = state.closed_before - rule.wait_us
+    const { windows, settled } = windowsOf(rule, itemsOf(state, group), before, closed, hears)
     isChanged = settled !== before
     if (windows.length > 0 || groups.toldOf(group).size > 0)
       isChanged = tellWindows(run, group, values, windows) || isChanged

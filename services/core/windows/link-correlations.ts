@@ -2,8 +2,10 @@ import type { Problems } from '../detect/errors.ts'
 import type { Library, Parsed } from '../detect/rule-library.ts'
 import { attackOf, type CorrelationDocument } from '../detect/sigma-document.ts'
 import { nearest } from '../detect/suggest.ts'
+import { fieldsOfResults, settledAfter_us } from '../profiles/profile-rule.ts'
 import { REQUEST_FIELDS, START_FIELDS } from '../sessions/session-fields.ts'
-import { MAX_ITEMS_PER_PART, modeOf, type WindowRule } from './window-rule.ts'
+import { withWaits } from './waits.ts'
+import { answerGrain_us, MAX_ITEMS_PER_PART, modeOf, type WindowRule } from './window-rule.ts'
 
 /** A field that a correlation needs of a rule's events, and who needs it. */
 export interface CarriedField {
@@ -94,26 +96,17 @@ function templateOf({ document, problems }: Parsed<CorrelationDocument>): string
   return title.text
 }
 
-/** A result is final when its window is over: whoever refers to it has to wait for that. */
-function withWaits(windows: readonly WindowRule[]): readonly WindowRule[] {
-  const delays = new Map<string, number>()
-  return windows.map((rule) => {
-    const wait_us = Math.max(0, ...rule.parts.map((part) => delays.get(part) ?? 0))
-    delays.set(rule.id, wait_us + rule.timespan_us * (rule.mode === 'absence' ? 2 : 1))
-    return { ...rule, wait_us }
-  })
-}
-
 /**
  * Resolves what correlations refer to, and works out which fields their rules' signals have to carry.
  * @param library all documents; what is wrong is reported in their problems
  */
 export function linkCorrelations(library: Library): Linked {
   const targets = new Map<string, string>()
-  for (const { document } of [...library.rules, ...library.correlations]) {
+  for (const { document } of [...library.rules, ...library.correlations, ...library.profiles]) {
     targets.set(document.id, document.id)
     if (document.name !== null) targets.set(document.name, document.id)
   }
+  const plain = new Set(library.rules.map(({ document }) => document.id))
   const alone = new Set<string>()
   const parts = new Set<string>()
   const errorsBefore = new Map(library.correlations.map(({ problems }) => [problems, problems.found.length]))
@@ -125,6 +118,12 @@ export function linkCorrelations(library: Library): Linked {
       const id = targets.get(text)
       if (id === undefined)
         problems.report(at, 'RULE_REFERENCE', `there is no rule ${text}`, nearest(text, targets.keys()))
+      else if (correlation.heard && text !== correlation.rules[0]?.text && !plain.has(id))
+        problems.report(
+          at,
+          'RULE_REFERENCE',
+          `${text} cannot be an answer that has to be heard: it is no rule of single events`
+        )
       else if (correlation.generate) alone.add(id)
       else parts.add(id)
     }
@@ -138,7 +137,11 @@ export function linkCorrelations(library: Library): Linked {
   }
   const onlyParts = parts.difference(alone)
   const depth = depths(library.correlations, targets)
-  const byId = new Map(library.correlations.map((parsed) => [parsed.document.id, parsed]))
+  /** Fields that results have, by id of the correlation or profile. */
+  const results = new Map<string, readonly string[]>([
+    ...library.correlations.map(({ document }) => [document.id, document.correlation.group_by] as const),
+    ...library.profiles.map(({ document }) => [document.id, fieldsOfResults(document.profile)] as const)
+  ])
   const carried = new Map<string, CarriedField[]>()
   const windows: WindowRule[] = []
   for (const parsed of library.correlations) {
@@ -146,7 +149,7 @@ export function linkCorrelations(library: Library): Linked {
     const { correlation, weir } = document
     const fields = correlation.rules.map(({ text, at }) => {
       const id = targets.get(text) ?? ''
-      const inner = byId.get(id)?.document.correlation
+      const inner = results.get(id)
       if (correlation.type === 'session') {
         const source = library.rules.find((rule) => rule.document.id === id)?.document.logsource
         const wanted = source?.service === 'audit' ? REQUEST_FIELDS : START_FIELDS
@@ -159,9 +162,9 @@ export function linkCorrelations(library: Library): Linked {
         if (inner === undefined) {
           const before = carried.get(id) ?? []
           carried.set(id, [...before, { name, correlation: document.id, at, problems }])
-        } else if (!inner.group_by.includes(name)) {
-          const message = `results of ${text} have the fields it groups by, ${name} is none of them`
-          problems.report(at, 'RULE_FIELD_UNKNOWN', message, nearest(name, inner.group_by))
+        } else if (!inner.includes(name)) {
+          const message = `results of ${text} have the fields that name its groups, ${name} is none of them`
+          problems.report(at, 'RULE_FIELD_UNKNOWN', message, nearest(name, inner))
         }
         return name
       }
@@ -189,14 +192,27 @@ export function linkCorrelations(library: Library): Linked {
       mode: modeOf(correlation),
       fields,
       depth: own,
+      // Known when the rules are compiled.
+      sources: [],
+      grain_us: answerGrain_us(correlation),
       wait_us: 0
     })
   }
   windows.sort((a, b) => a.depth - b.depth || (a.id < b.id ? -1 : 1))
-  return { windows: withWaits(windows), carried, parts: onlyParts }
+  return {
+    windows: withWaits(
+      windows,
+      new Map(library.profiles.map(({ document }) => [document.id, settledAfter_us(document.profile)]))
+    ),
+    carried,
+    parts: onlyParts
+  }
 }
 
-/** Those whose parts are all there: leaves out, and reports, what refers to rules or correlations that did not load. */
+/**
+ * Those whose parts are all there: leaves out, and reports, what refers to rules, correlations or profiles that did not load.
+ * @param loaded ids of the rules and profiles that did
+ */
 export function soundWindows(
   windows: readonly WindowRule[],
   loaded: ReadonlySet<string>,

@@ -1,5 +1,5 @@
 import type { Correlation } from '../detect/correlation-document.ts'
-import type { RuleNode } from '../detect/rule-tree.ts'
+import { itemsOf, type RuleNode } from '../detect/rule-tree.ts'
 import type { WindowRule } from './window-rule.ts'
 
 /** One event of a group, as windows see it. */
@@ -192,10 +192,92 @@ function orderMeter({ correlation, parts }: WindowRule): Meter {
   }
 }
 
+/** Clocks of sources differ: an event counts as coming after another although it is so much earlier. */
+export const SEQUENCE_SLACK_US = 5_000_000
+
+interface Placed {
+  readonly part: number
+  readonly index: number
+  readonly time: number
+}
+
+/**
+ * Finds the steps of a sequence in events, backwards: every step takes the latest events that make it hold, which leaves the most to those
+ * before it. For that each step's events are moved later than those of the step before by what clocks may differ.
+ * @returns index of the earliest event, -1 when a step does not hold
+ */
+function findSteps(
+  steps: readonly ReadonlySet<number>[],
+  holds: (step: number, counts: readonly number[]) => boolean,
+  events: readonly Placed[],
+  low: number
+): number {
+  let end = Number.POSITIVE_INFINITY
+  let start = Number.POSITIVE_INFINITY
+  for (let step = steps.length - 1; step >= 0; step -= 1) {
+    const counts: number[] = []
+    let found = false
+    for (let place = events.length - 1; place >= 0 && !found; place -= 1) {
+      const event = events[place]
+      if (event === undefined || event.index < low) break
+      const moved = event.time + step * SEQUENCE_SLACK_US
+      if (steps[step]?.has(event.part) !== true || moved > end) continue
+      counts[event.part] = 1
+      found = holds(step, counts)
+      if (found) end = moved
+      start = Math.min(start, event.index)
+    }
+    if (!found) return -1
+  }
+  return start
+}
+
+/** Steps one after another, each an expression; of several sequences, the one that starts last. */
+function sequenceMeter({ correlation, parts }: WindowRule, sequences: readonly (readonly RuleNode[])[]): Meter {
+  const numbers = new Map(correlation.rules.map(({ text }, index) => [text, index]))
+  const partsOf = (node: RuleNode) => new Set(itemsOf(node).map(({ label }) => numbers.get(label) ?? -1))
+  const seen = parts.map(() => 0)
+  const searches = sequences.map((nodes) => {
+    const steps = nodes.map(partsOf)
+    const holds = (step: number, counts: readonly number[]) => {
+      const node = nodes[step]
+      return node !== undefined && nodeHolds(node, numbers, counts)
+    }
+    // Not worth a search while a step has not enough events in whatever order.
+    return (low: number) => (nodes.every((_, step) => holds(step, seen)) ? findSteps(steps, holds, events, low) : -1)
+  })
+  const endings = new Set(sequences.flatMap((nodes) => nodes.slice(-1).flatMap((node) => [...partsOf(node)])))
+  const slack_us = SEQUENCE_SLACK_US * Math.max(...sequences.map(({ length }) => length))
+  const events: Placed[] = []
+  let ended = Number.NEGATIVE_INFINITY
+  let isNew = false
+  let best = -1
+  return {
+    add: ({ part, time }, index) => {
+      events.push({ part, index, time })
+      seen[part] = 1
+      if (endings.has(part)) ended = time
+      // Something can only have become complete by what may be its end.
+      isNew ||= time - ended <= slack_us
+    },
+    // What begins before the window is told by its index.
+    remove: () => {},
+    get value() {
+      return best < 0 ? 0 : 1
+    },
+    holdsFrom: (low) => {
+      if (isNew) best = Math.max(best, ...searches.map((search) => search(low)))
+      isNew = false
+      return best >= low ? best : null
+    }
+  }
+}
+
 /** No window of a rule holds with fewer events than this; 1 where that cannot be said. */
-export function leastItems({ correlation: { type, criteria, expression }, parts }: WindowRule): number {
+export function leastItems({ correlation: { type, criteria, expression, sequences }, parts }: WindowRule): number {
   const least = Math.max(1, criteria.get('gte') ?? 1, Math.floor(criteria.get('gt') ?? 0) + 1)
   if (type === 'event_count') return least
+  if (sequences !== null) return 1
   if (type === 'temporal_ordered' || type === 'temporal')
     return expression !== null ? 1 : criteria.size === 0 ? parts.length : least
   return 1
@@ -203,6 +285,7 @@ export function leastItems({ correlation: { type, criteria, expression }, parts 
 
 /** A meter for one window of a rule, without any event in it. */
 export function meterOf(rule: WindowRule): Meter {
+  const { sequences } = rule.correlation
   switch (rule.correlation.type) {
     case 'event_count':
       return countMeter(rule)
@@ -211,7 +294,7 @@ export function meterOf(rule: WindowRule): Meter {
     case 'temporal':
       return presenceMeter(rule)
     case 'temporal_ordered':
-      return orderMeter(rule)
+      return sequences === null ? orderMeter(rule) : sequenceMeter(rule, sequences)
     default:
       return numberMeter(rule)
   }

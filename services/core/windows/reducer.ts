@@ -1,7 +1,8 @@
 import type { Signal } from '../../../schemas/generated/types.ts'
 import { isDue, takeDue, wholeMinutes } from './agenda.ts'
 import { noteGroup, notePart } from './changelog.ts'
-import { insert, memoryOf, newRun, type Run, settle, takePart, touch, type Use } from './group-run.ts'
+import { feed, insert, memoryOf, newRun, type Run, settle, takePart, touch, type Use } from './group-run.ts'
+import { forgetHeard } from './hearing.ts'
 import type { WindowState } from './state.ts'
 import { horizonOf, type WindowRule } from './window-rule.ts'
 
@@ -99,13 +100,15 @@ function evictGroups(state: WindowState, { max_groups }: WindowLimits): number {
  * @param state the cluster's state, changed in place
  * @param signals those of rules that no correlation refers to are passed over
  * @param closed_before no signal of an earlier time is expected any more, microseconds since the epoch; infinity closes all
+ * @param told what profiles told of the same signals, at most one for each id
  */
 export function advanceWindows(
   state: WindowState,
   index: WindowIndex,
   signals: readonly Signal[],
   closed_before: number,
-  limits: WindowLimits = DEFAULT_WINDOW_LIMITS
+  limits: WindowLimits = DEFAULT_WINDOW_LIMITS,
+  told: readonly WindowResult[] = []
 ): WindowOutputs {
   const run = newRun(state, index)
   let taken = 0
@@ -127,12 +130,19 @@ export function advanceWindows(
     for (const use of uses) insert(run, use, slot, signal.correlation_fields)
     taken += 1
   }
+  for (const result of told) {
+    const { id, rule, time } = result.signal
+    const isLate = time + memoryOf(index, rule.id) < state.closed_before && state.parts.slotOf(id) < 0
+    if (!isLate) feed(run, result)
+    else if (index.uses.has(rule.id) && result.change !== 'withdrawn') late += 1
+  }
   state.closed_before = Math.max(state.closed_before, wholeMinutes(closed_before))
   do {
     touchDue(run)
     settle(run)
   } while (isDue(state.groupAgenda, state.closed_before) && state.groups.size > 0)
   expireParts(state)
+  forgetHeard(state)
   const evicted = evictGroups(state, limits)
   return { results: [...run.results.values()], counts: { taken, duplicates, late, dropped: run.dropped, evicted } }
 }

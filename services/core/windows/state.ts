@@ -3,6 +3,7 @@ import { type Agenda, emptyAgenda } from './agenda.ts'
 import { BLOCK_KEY, blockEntry } from './changelog.ts'
 import { createGroupStore, type GroupStore } from './group-store.ts'
 import { createPartStore, type PartStore } from './part-store.ts'
+import type { WindowRule } from './window-rule.ts'
 
 /** Everything windows know of one cluster. Changed in place by the reducer that owns it. */
 export interface WindowState {
@@ -12,6 +13,8 @@ export interface WindowState {
   readonly groups: GroupStore
   readonly groupAgenda: Agenda
   readonly partAgenda: Agenda
+  /** By correlation that has to hear of its answers, when there were some in any group, in numbers of its grain. */
+  readonly heard: Map<WindowRule, Set<number>>
   /** No event of an earlier time is expected any more, microseconds since the epoch. */
   closed_before: number
   /** What was changed since the last batch, to be written to the changelog; null is a tombstone. */
@@ -30,6 +33,7 @@ export function emptyWindowState(cluster_id: string): WindowState {
     groups: createGroupStore(parts),
     groupAgenda: emptyAgenda(),
     partAgenda: emptyAgenda(),
+    heard: new Map(),
     closed_before: Number.NEGATIVE_INFINITY,
     changes
   }

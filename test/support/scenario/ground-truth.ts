@@ -23,7 +23,7 @@ interface Placed extends Recorded {
 }
 
 function placed(records: readonly Recorded[]): readonly Placed[] {
-  const lines = { audit: 0, tetragon: 0 }
+  const lines = { audit: 0, tetragon: 0, cloud: 0 }
   return records.map((recorded) => {
     lines[recorded.source] += 1
     return { ...recorded, line: lines[recorded.source] }

@@ -1,6 +1,6 @@
 import type { JsonObject } from './json.ts'
 
-export type RecordSource = 'audit' | 'tetragon'
+export type RecordSource = 'audit' | 'tetragon' | 'cloud'
 
 /** What a record belongs to. `consequence` marks what the cluster did because of the attacker, such as scheduling his pod. */
 export type Label =

@@ -99,6 +99,8 @@ export type Act =
       readonly as: string
     }
   | { readonly act: 'delete-pod'; readonly who: Who; readonly pod: string }
+  /** The role of the first victim's account is taken in the cloud, and what it may do is used from the attacker's address. */
+  | { readonly act: 'cloud' }
 
 /** Offset from the start of the attack, number of the step in the source's table, what happens. */
 export type Row = readonly [at: string, step: number, act: Act]
@@ -131,6 +133,8 @@ export const exec = (who: Who, pod: string, line: string, more: Process = {}): A
 })
 export const api = (who: Who, ...calls: readonly ApiCall[]): Act => ({ act: 'api', who, calls })
 export const deploy = (who: Who, as: string, what: Deployed): Act => ({ act: 'deploy', who, what, as })
+
+export const cloud = (): Act => ({ act: 'cloud' })
 
 export const ANONYMOUS: Who = { as: 'anonymous' }
 export const CURL = 'curl/8.5.0'

@@ -13,6 +13,8 @@ export interface DeliveryOptions {
   readonly lateness_us: number
   /** Share of records that come twice. */
   readonly duplicates: number
+  /** How late records of the cloud's trail come at most; at least two minutes, microseconds. */
+  readonly cloud_late_us: number
   /** How late audit events of attacks come that evade by it, microseconds. */
   readonly audit_late_us: number
 }
@@ -20,6 +22,7 @@ export interface DeliveryOptions {
 export const USUAL_DELIVERY = {
   lateness_us: 20 * SECOND_US,
   duplicates: 0.03,
+  cloud_late_us: 9 * MINUTE_US,
   audit_late_us: 9 * MINUTE_US
 } as const
 
@@ -66,6 +69,10 @@ export function deliver(generated: Generated, options: DeliveryOptions): Deliver
         late_us = Math.max(late_us, Math.round(options.audit_late_us * (0.9 + random.next() * 0.1)))
       if (source === 'tetragon' && tried.includes('agent-late'))
         late_us = Math.max(late_us, Math.round(AGENT_LATE_US * random.next()))
+      if (source === 'cloud')
+        late_us =
+          Math.min(2 * MINUTE_US, options.cloud_late_us) +
+          Math.round(Math.max(0, options.cloud_late_us - 2 * MINUTE_US) * random.next())
       if (source === 'tetragon' && tried.includes('container-gone')) gone.add(podUidOf(record))
       arrivals.push({ time_us, arrival_us: time_us + late_us, cluster, label, record })
     }

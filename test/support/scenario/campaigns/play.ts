@@ -1,8 +1,10 @@
 import { type ApiCall, activity, type Client, callApi, type World } from '../api.ts'
 import { nodeUser, podUser } from '../audit-record.ts'
+import { cloudTrailSteps } from '../cloudtrail-steps.ts'
 import { podsOf } from '../cluster.ts'
 import type { Pod, Workload } from '../cluster-model.ts'
 import { deletePod, execIntoPod } from '../control-plane.ts'
+import type { JsonObject } from '../json.ts'
 import type { Process, Program } from '../processes.ts'
 import { replacePods } from '../rollout.ts'
 import { connect, end, read, start, startExeced, startFirst, tokenPath, write } from '../runtime.ts'
@@ -70,7 +72,7 @@ function clientOf(cast: Cast, who: Who): Client {
         user: { username: 'system:anonymous', groups: ['system:unauthenticated'] },
         sourceIP: attack.attacker,
         userAgent: 'python-requests/2.31.0',
-        reason: 'RBAC: allowed by ClusterRoleBinding "open" of ClusterRole "cluster-admin" to User "system:anonymous"'
+        reason: `RBAC: allowed by ClusterRoleBinding "open" of ClusterRole "cluster-admin" to ${attack.evades('own-group') ? 'Group "system:unauthenticated"' : 'User "system:anonymous"'}`
       }
     case 'token': {
       const pod = firstPod(cast, who.of ?? VICTIM)
@@ -226,6 +228,18 @@ function playAct(world: World, consequences: World, cast: Cast, at_us: number, a
         return start(world, parent, spread(world, at_us, place), { cwd: '/', uid: 0, ...programOf(act.line, act) })
       })
       settle(world, cast, begun, act)
+      return
+    }
+    case 'cloud': {
+      const { attack } = cast
+      // Cluster and place of the attack, which no other has.
+      const run = attack.id.split('-').slice(0, 2).join('')
+      const service_account = `${attack.namespace}/${attack.serviceAccount}`
+      const start_ms = Math.floor(at_us / SECOND_US) * 1000
+      for (const record of cloudTrailSteps({ service_account, start_ms, run, address: attack.attacker })) {
+        const time_us = Date.parse(String(record['eventTime'])) * 1000
+        world.recorder.emit('cloud', time_us, 0, { Records: [record as JsonObject] })
+      }
       return
     }
     case 'api':

@@ -1,5 +1,5 @@
 import { denied, get, list, review, rules } from './calls.ts'
-import { api, type Campaign, exec, GO, OTHER, run, token, use, VICTIM } from './campaign.ts'
+import { api, type Campaign, cloud, exec, GO, OTHER, run, token, use, VICTIM } from './campaign.ts'
 import { mine } from './miner.ts'
 
 export const SCARLETEEL: Campaign = {
@@ -8,7 +8,7 @@ export const SCARLETEEL: Campaign = {
   source: 'Sysdig, 2023-07-11',
   victim: 'notebook',
   evasions: ['no-downloader', 'imds-v2'],
-  unseen: ['9: AWS calls with stolen keys (CloudTrail)', '11: AWS privilege escalation and instances (CloudTrail)'],
+  unseen: [],
   rows: (attack) => {
     const { server, drop, namespace, evades } = attack
     const web = [[server, 80]] as const
@@ -120,6 +120,7 @@ export const SCARLETEEL: Campaign = {
         9,
         run('shell', '/usr/local/bin/aws s3 ls --endpoint-url https://hb.bizmrg.com', { to: [['95.163.53.117', 443]] })
       ],
+      ['14:30', 11, cloud()],
       ['16:00', 10, run('shell', `/tmp/.x/pandora -t ${drop}`, { to: [[drop, 6667]] })],
       ...mine(attack, '19:00', 12, 'shell', { path: '/root/.configure/containerd' })
     ]
