@@ -12,6 +12,9 @@ export interface TrailOptions {
   /** Tells the keys, sessions and records of one run from those of another. */
   readonly run: string
   readonly address?: string
+  /** The user of the account whose keys are made and used, and the user that is made. */
+  readonly user?: string
+  readonly made?: string
 }
 
 const ACCOUNT = '111122223333'
@@ -52,7 +55,9 @@ export function cloudTrailSteps({
   service_account,
   start_ms,
   run,
-  address = ATTACKER
+  address = ATTACKER,
+  user = 'AdminJoe',
+  made = 'aws_support'
 }: TrailOptions): Record<string, unknown>[] {
   const [namespace = '', name = ''] = service_account.split('/')
   const role = `arn:aws:iam::${ACCOUNT}:role/${namespace}-${name}`
@@ -89,10 +94,10 @@ export function cloudTrailSteps({
     key: {
       type: 'IAMUser',
       principalId: `AIDAEXAMPLE${run}USER`.toUpperCase(),
-      arn: `arn:aws:iam::${ACCOUNT}:user/AdminJoe`,
+      arn: `arn:aws:iam::${ACCOUNT}:user/${user}`,
       accountId: ACCOUNT,
       accessKeyId: userKey,
-      userName: 'AdminJoe'
+      userName: user
     }
   }
   const steps: Step[] = [
@@ -133,8 +138,8 @@ export function cloudTrailSteps({
       by: 'session',
       more: {
         readOnly: false,
-        requestParameters: { userName: 'AdminJoe' },
-        responseElements: { accessKey: { userName: 'AdminJoe', accessKeyId: userKey, status: 'Active' } }
+        requestParameters: { userName: user },
+        responseElements: { accessKey: { userName: user, accessKeyId: userKey, status: 'Active' } }
       }
     },
     { after_s: 420, service: 'secretsmanager', name: 'ListSecrets', by: 'session' },
@@ -155,8 +160,8 @@ export function cloudTrailSteps({
       by: 'session',
       more: {
         readOnly: false,
-        requestParameters: { userName: 'aws_support' },
-        responseElements: { user: { userName: 'aws_support' } }
+        requestParameters: { userName: made },
+        responseElements: { user: { userName: made } }
       }
     },
     ...[10, 10, 10, 12].map(

@@ -236,7 +236,10 @@ function playAct(world: World, consequences: World, cast: Cast, at_us: number, a
       const run = attack.id.split('-').slice(0, 2).join('')
       const service_account = `${attack.namespace}/${attack.serviceAccount}`
       const start_ms = Math.floor(at_us / SECOND_US) * 1000
-      for (const record of cloudTrailSteps({ service_account, start_ms, run, address: attack.attacker })) {
+      const options = { service_account, start_ms, run, address: attack.attacker }
+      // Attackers who use one and the same user are one incident, and rightly so.
+      const users = { user: `admin-${attack.random.fork('user').suffix(4)}`, made: `aws_support${attack.nth}` }
+      for (const record of cloudTrailSteps({ ...options, ...users })) {
         const time_us = Date.parse(String(record['eventTime'])) * 1000
         world.recorder.emit('cloud', time_us, 0, { Records: [record as JsonObject] })
       }

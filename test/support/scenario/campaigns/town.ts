@@ -113,8 +113,8 @@ export function createTown(name: string, start_us: number, random: Random, size:
     const count = (used.get(`${namespace}/${base}`) ?? 0) + 1
     used.set(`${namespace}/${base}`, count)
     const app = count === 1 ? base : `${base}-${count}`
-    // Many workloads never get an account of their own.
-    const account = place.next() < 0.35 ? 'default' : app
+    // Many workloads never get an account of their own; a role in the cloud is given to one of its own.
+    const account = place.next() < 0.35 && kind !== 'notebook' ? 'default' : app
     if (account !== 'default') addServiceAccount(cluster, namespace, account)
     const nodes = Array.from({ length: place.integer(1, 3) }, () => place.pick(workers))
     return deployment(cluster, namespace, app, victimTemplate(kind, app, account), nodes)
