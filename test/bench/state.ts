@@ -10,7 +10,7 @@ import { createCodec, localSchemas } from '../../services/core/avro/codec.ts'
 import { correlate } from '../../services/core/correlate/reducer.ts'
 import { DEFAULT_CORRELATE_SETTINGS } from '../../services/core/correlate/settings.ts'
 import { emptyState } from '../../services/core/correlate/state.ts'
-import { advanceWindows, packParts, windowIndexOf } from '../../services/core/windows/reducer.ts'
+import { advanceWindows, completeChanges, windowIndexOf } from '../../services/core/windows/reducer.ts'
 import { emptyWindowState } from '../../services/core/windows/state.ts'
 import { correlatorOptions } from '../../services/correlator/options.ts'
 import { createCorrelatorStage } from '../../services/correlator/stage.ts'
@@ -65,7 +65,7 @@ async function fillWindows(
       partSignal(from + place, from + place, START_US + from + place)
     )
     advanceWindows(state, index, signals, START_US - 600_000_000, { max_groups: keys })
-    packParts(state, index)
+    completeChanges(state, index)
     const messages = [...state.changes].flatMap(([key, value]) => (value === null ? [] : [message(key, value)]))
     state.changes.clear()
     for (const { key, value } of messages) written += Buffer.byteLength(key ?? '') + (value?.length ?? 0)

@@ -5,7 +5,7 @@ import { lastLines, run } from '../../infra/native/run.ts'
 import type { Signal } from '../../schemas/generated/types.ts'
 import { advanceCluster, contentOf, emptyMemory } from '../../services/core/correlate/cluster-memory.ts'
 import { DEFAULT_CORRELATE_SETTINGS } from '../../services/core/correlate/settings.ts'
-import { advanceWindows, packParts, windowIndexOf } from '../../services/core/windows/reducer.ts'
+import { advanceWindows, completeChanges, windowIndexOf } from '../../services/core/windows/reducer.ts'
 import { emptyWindowState } from '../../services/core/windows/state.ts'
 import { chaosLoad } from '../chaos/load.ts'
 import { CHAOS_RULES } from '../chaos/rules.ts'
@@ -64,18 +64,19 @@ function weirWindows(name: string, events: readonly WindowEvent[], isStored: boo
     events.map(({ time_ms, actor }, number) => partSignal(number, actor, START_US + time_ms * 1000))
   )
   let hits = 0
-  const found = measure(name, events.length, () => {
+  const pass = () => {
     const state = emptyWindowState(CLUSTER.id)
     const told = new Set<string>()
     for (const batch of batches) {
       const { results } = advanceWindows(state, index, batch, batch.at(-1)?.time ?? 0)
       for (const { signal } of results) told.add(signal.id)
-      if (isStored) packParts(state, index)
+      if (isStored) completeChanges(state, index)
       state.changes.clear()
     }
     hits = told.size
-  })
-  return { figure: found, hits }
+  }
+  // As of Esper, the thread that works is measured, without the threads on which code is compiled.
+  return { figure: measure(name, events.length, pass, undefined, process.threadCpuUsage), hits }
 }
 
 async function esperWindows(name: string, events: readonly WindowEvent[]): Promise<Hits | string> {

@@ -5,7 +5,12 @@ import { boundedSignal } from '../../services/core/correlate/bounded-signal.ts'
 import { advanceProfiles, profileIndexOf } from '../../services/core/profiles/reducer.ts'
 import { restoreProfiles } from '../../services/core/profiles/restore.ts'
 import { emptyProfileState } from '../../services/core/profiles/state.ts'
-import { advanceWindows, DEFAULT_WINDOW_LIMITS, packParts, windowIndexOf } from '../../services/core/windows/reducer.ts'
+import {
+  advanceWindows,
+  completeChanges,
+  DEFAULT_WINDOW_LIMITS,
+  windowIndexOf
+} from '../../services/core/windows/reducer.ts'
 import { createWindowsRestorer } from '../../services/core/windows/restore.ts'
 import { emptyWindowState } from '../../services/core/windows/state.ts'
 import { loadTexts, ruleText } from '../support/rule-text.ts'
@@ -90,7 +95,7 @@ describe.each([
           else told.set(signal.id, signal)
         }
       }
-      packParts(state, index)
+      completeChanges(state, index)
       for (const { changes } of [state, profileState]) {
         for (const [key, value] of changes) {
           if (value === null) changelog.delete(key)

@@ -3,7 +3,12 @@ import { describe, expect, it } from 'vitest'
 import type { CorrelatorState, Signal } from '../../schemas/generated/types.ts'
 import { boundedSignal } from '../../services/core/correlate/bounded-signal.ts'
 import { createSentParts, neededParts } from '../../services/core/profiles/sent-parts.ts'
-import { advanceWindows, packParts, type WindowIndex, windowIndexOf } from '../../services/core/windows/reducer.ts'
+import {
+  advanceWindows,
+  completeChanges,
+  type WindowIndex,
+  windowIndexOf
+} from '../../services/core/windows/reducer.ts'
 import { createWindowsRestorer } from '../../services/core/windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../../services/core/windows/state.ts'
 import type { WindowRule } from '../../services/core/windows/window-rule.ts'
@@ -95,7 +100,7 @@ function run(index: WindowIndex, signals: readonly Signal[], restartEvery = 0): 
         standing.set(signal.id, signal)
       }
     }
-    packParts(state, index)
+    completeChanges(state, index)
     for (const [key, value] of state.changes) {
       if (value === null) changelog.delete(key)
       else changelog.set(key, structuredClone(value))

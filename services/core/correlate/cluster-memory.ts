@@ -9,8 +9,8 @@ import { emptySessionState, type SessionIndex, type SessionState, sessionIndexOf
 import { inTurn } from '../windows/in-turn.ts'
 import {
   advanceWindows,
+  completeChanges,
   DEFAULT_WINDOW_LIMITS,
-  packParts,
   type WindowCounts,
   type WindowIndex,
   windowIndexOf
@@ -133,7 +133,7 @@ export function advanceCluster(
   const given = [...ofSessions.again, ...inTurn(signals, [...told, ...standing(ofSessions.results)])]
   const withdrawn = [...gone, ...ofSessions.again.map(({ id }) => id), ...changedIds(ofSessions.results)]
   const stitched = correlate(stitching, given, now, settings, withdrawn, ofSessions.annotate)
-  packParts(windows, content.windows)
+  completeChanges(windows, content.windows)
   const changes = [...windows.changes, ...profiles.changes, ...sessions.changes]
   for (const state of [windows, profiles, sessions]) state.changes.clear()
   return {

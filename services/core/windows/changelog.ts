@@ -36,22 +36,25 @@ export function blockEntry(cluster_id: string, key: string, packed: Buffer): Cor
  * @param group null forgets it
  */
 export function noteGroup(
-  { changes, cluster_id }: WindowState,
+  { toldOf }: WindowState,
   rule: WindowRule,
   values: GroupValues,
   group: { readonly settled: number; readonly told: ReadonlyMap<string, Told> } | null
 ): void {
   const name = groupName(rule.id, values)
-  const key = `window/${rule.id}/${hash('sha256', name, 'hex').slice(0, 32)}`
-  if (group === null || (group.told.size === 0 && group.settled === Number.NEGATIVE_INFINITY)) {
-    changes.set(key, null)
-    return
+  const isNothing = group === null || (group.told.size === 0 && group.settled === Number.NEGATIVE_INFINITY)
+  const stored = isNothing
+    ? null
+    : { settled: Number.isFinite(group.settled) ? group.settled : null, told: [...group.told.values()] }
+  toldOf.set(name, { rule_id: rule.id, stored })
+}
+
+/** Makes the entries of groups, once each however often they were noted. */
+export function writeGroups({ toldOf, changes, cluster_id }: WindowState): void {
+  for (const [group, { rule_id, stored }] of toldOf) {
+    const key = `window/${rule_id}/${hash('sha256', group, 'hex').slice(0, 32)}`
+    const document = stored === null ? null : JSON.stringify({ group, ...stored } satisfies StoredGroup)
+    changes.set(key, document === null ? null : { ...BLANK, key, cluster_id, kind: 'window', document })
   }
-  const stored: StoredGroup = {
-    group: name,
-    settled: Number.isFinite(group.settled) ? group.settled : null,
-    told: [...group.told.values()]
-  }
-  const entry: CorrelatorState = { ...BLANK, key, cluster_id, kind: 'window', document: JSON.stringify(stored) }
-  changes.set(key, entry)
+  toldOf.clear()
 }

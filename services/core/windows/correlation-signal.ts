@@ -26,7 +26,8 @@ export function windowId(rule: WindowRule, cluster_id: string, group: readonly s
   return digest(['window', rule.id, cluster_id, group, first])
 }
 
-const entityKey = ({ type, id }: Entity): string => JSON.stringify([type, id])
+/** Types have no spaces. */
+const entityKey = ({ type, id }: Entity): string => `${type} ${id}`
 
 /**
  * Entities of all parts, those that most parts have first; a thing with several roles has the strongest. What no more than half

@@ -3,7 +3,7 @@ import { minuteOf, note } from './agenda.ts'
 import { noteGroup, notePart } from './changelog.ts'
 import { windowId, windowSignal } from './correlation-signal.ts'
 import { type Window, windowsOf } from './evaluate.ts'
-import { belongsToNone, type GroupValues, type Told } from './group-store.ts'
+import { type GroupValues, NO_GROUP, type Told } from './group-store.ts'
 import { noteHeard, wasHeard } from './hearing.ts'
 import { type Item, leastItems } from './meters.ts'
 import type { WindowIndex, WindowResult } from './reducer.ts'
@@ -14,6 +14,15 @@ import { horizonOf, MAX_ITEMS_PER_PART, matters, type WindowRule } from './windo
 export interface Use {
   readonly rule: WindowRule
   readonly part: number
+  /** With fewer events than this nothing holds in a group, and none has to be looked at; 0 where that cannot be said. */
+  readonly least: number
+}
+
+/** Where signals of a rule count, all of it. */
+export interface RuleUses {
+  readonly uses: readonly Use[]
+  /** How long after its time a signal of the rule can matter, microseconds. */
+  readonly memory_us: number
 }
 
 /** What goes on within one batch. */
@@ -43,8 +52,8 @@ export function touch({ state, touched }: Run, group: number): void {
 }
 
 /** How long after its time a signal of a rule can matter, microseconds. */
-export function memoryOf({ memories }: WindowIndex, rule_id: string): number {
-  return memories.get(rule_id) ?? 0
+export function memoryOf({ uses }: WindowIndex, rule_id: string): number {
+  return uses.get(rule_id)?.memory_us ?? 0
 }
 
 function countedValues(names: readonly string[], fields: Signal['correlation_fields']): readonly string[] {
@@ -110,22 +119,24 @@ function shrink(run: Run, group: number, part: number): void {
 }
 
 /** Puts a part into the group it belongs to. @param slot of the part */
-export function insert(run: Run, { rule, part }: Use, slot: number, fields: Signal['correlation_fields']): void {
-  if (belongsToNone(rule, part, fields)) return
-  const { groups } = run.state
+export function insert(run: Run, { rule, part, least }: Use, slot: number, fields: Signal['correlation_fields']): void {
+  const { state } = run
+  const { groups } = state
   const known = groups.find(rule, part, fields)
+  if (known === NO_GROUP) return
   const group = known < 0 ? groups.add() : known
   groups.insert(group, slot, part)
   if (rule.grain_us > 0 && part > 0) noteHeard(run.state, rule, run.state.parts.timeOf(slot))
   shrink(run, group, part)
-  touch(run, group)
+  groups.touch(group)
+  // Most groups have too few events for anything to hold: then it is enough to know when the earliest is done with.
+  if (groups.count(group) >= least || groups.isNoted(group)) touch(run, group)
+  else if (groups.earliest(group) === slot) schedule(state, group)
 }
 
 function remove(run: Run, { rule, part }: Use, slot: number): void {
   const { groups, parts } = run.state
-  const fields = parts.fieldsOf(slot)
-  if (belongsToNone(rule, part, fields)) return
-  const group = groups.find(rule, part, fields)
+  const group = groups.find(rule, part, parts.fieldsOf(slot))
   if (group >= 0 && groups.take(group, slot, part)) touch(run, group)
 }
 
@@ -150,15 +161,15 @@ export function takePart(
 /** Takes a part out of its groups and forgets it. */
 export function dropPart(run: Run, slot: number): void {
   const { parts } = run.state
-  for (const use of run.index.uses.get(parts.ruleOf(slot)) ?? []) remove(run, use, slot)
+  for (const use of run.index.uses.get(parts.ruleOf(slot))?.uses ?? []) remove(run, use, slot)
   parts.remove(slot)
 }
 
 /** Results of correlations and profiles are events of the correlations that refer to them, until they are told otherwise. */
 export function feed(run: Run, { change, signal }: WindowResult): void {
   const { state, index } = run
-  const uses = index.uses.get(signal.rule.id) ?? []
-  if (uses.length === 0) return
+  const known = index.uses.get(signal.rule.id)
+  if (known === undefined) return
   const before = state.parts.slotOf(signal.id)
   if (before >= 0) {
     if (change === 'withdrawn') run.withdrawn.set(signal.id, state.parts.signalOf(before))
@@ -168,9 +179,9 @@ export function feed(run: Run, { change, signal }: WindowResult): void {
     notePart(state, signal.id, null)
     return
   }
-  const slot = takePart(state, signal, memoryOf(index, signal.rule.id), true)
+  const slot = takePart(state, signal, known.memory_us, true)
   notePart(state, signal.id, signal)
-  for (const use of uses) insert(run, use, slot, signal.correlation_fields)
+  for (const use of known.uses) insert(run, use, slot, signal.correlation_fields)
 }
 
 function tell(run: Run, change: WindowResult['change'], signal: Signal): void {
@@ -206,22 +217,28 @@ function withdrawnSignal(run: Run, rule: WindowRule, values: GroupValues, told: 
   return { ...windowSignal(rule, told.id, namedValues(rule, values), window, [part]), role: 'withdrawn' }
 }
 
+/** The id of a window that was told of, by its first event: quicker than working it out. */
+function idOfTold(told: ReadonlyMap<string, Told>, first: string): string | null {
+  for (const one of told.values()) if (one.first === first) return one.id
+  return null
+}
+
 /** Tells what is new of a group's windows. @returns whether anything is to be noted of it */
 function tellWindows(run: Run, group: number, values: GroupValues, windows: readonly Window[]): boolean {
   const { groups, parts, cluster_id } = run.state
   const rule = groups.ruleOf(group)
-  const texts = textsOf(values)
   const before = groups.toldOf(group)
   const told = new Map<string, Told>()
   const seen = new Set<string>()
   let isChanged = false
   for (const window of windows.map(toTell)) {
-    const id = windowId(rule, cluster_id, texts, parts.idOf(window.first.slot))
+    const first = parts.idOf(window.first.slot)
+    const id = idOfTold(before, first) ?? windowId(rule, cluster_id, textsOf(values), first)
     seen.add(id)
     let now = before.get(id)
     if (now === undefined || isWorthTelling(run.state, now, window)) {
       tell(run, now === undefined ? 'new' : 'updated', signalFor(run, rule, values, id, window))
-      now = { id, size: window.items.length, trigger: parts.idOf(window.trigger.slot) }
+      now = { id, first, size: window.items.length, trigger: parts.idOf(window.trigger.slot) }
       isChanged = true
     }
     if (window.isClosed) isChanged = true
@@ -301,7 +318,6 @@ function evaluate(run: Run, group: number, rule: WindowRule, least: number): voi
     groups.remove(group)
     return
   }
-  groups.touch(group)
   schedule(state, group)
   if (isChanged && values !== null)
     noteGroup(state, rule, values, { settled: groups.settledOf(group), told: groups.toldOf(group) })

@@ -1,3 +1,4 @@
+import { createChangeOrder } from './change-order.ts'
 import { createNodes, NONE } from './group-nodes.ts'
 import type { PartStore } from './part-store.ts'
 import { createSlotIndex, grown, hashTexts } from './slot-index.ts'
@@ -6,6 +7,8 @@ import type { WindowRule } from './window-rule.ts'
 /** What has been told of an open window. */
 export interface Told {
   readonly id: string
+  /** Id of its first event; absent when it was told by a version that did not write it. */
+  readonly first?: string
   /** Number of events when it was last told. */
   readonly size: number
   /** Id of the event with which it came to hold. */
@@ -23,13 +26,18 @@ type Fields = Readonly<Record<string, readonly string[]>>
  */
 export interface GroupStore {
   readonly size: number
-  /** The group of a rule in which a signal counts as a part. @returns -1 when there is none */
+  /**
+   * The group of a rule in which a signal counts as a part.
+   * @returns -1 when there is none yet, -2 when it belongs to none, since one of the fields of group-by is missing
+   */
   find(rule: WindowRule, part: number, fields: Fields): number
   /** The same by the values of group-by. */
   findByValues(rule: WindowRule, values: GroupValues): number
-  /** A group without events, right after it was not found: it has to get one at once. */
+  /** A group without events, right after it was not found: it has to get one, and be touched, at once. */
   add(): number
   remove(group: number): void
+  /** Gives up what is kept only to find groups quickly; to be called when the signals are packed. */
+  forgetRecent(): void
   has(group: number): boolean
   ruleOf(group: number): WindowRule
   valuesOf(group: number): GroupValues
@@ -66,7 +74,7 @@ export interface GroupStore {
   all(): Iterable<number>
 }
 
-/** Per group: number of the rule, hash, first and last event, their number, minute when it is due, marks, neighbours in the order of change. */
+/** Per group: number of the rule, hash, first and last event, their number, minute when it is due, marks, turn of the last change. */
 const RULE = 0
 const HASH = 1
 const FIRST = 2
@@ -74,30 +82,26 @@ const LAST = 3
 const COUNT = 4
 const DUE = 5
 const MARKS = 6
-const EARLIER = 7
-const LATER = 8
-const STRIDE = 9
+const TURN = 7
+const STRIDE = 8
 
 const MARKED = 1
 /** It has windows that were told of, or is settled up to some time. */
 const NOTED = 2
 
+/** Instead of a group: the signal belongs to none. */
+export const NO_GROUP = -2
 const NOTHING_TOLD: ReadonlyMap<string, Told> = new Map()
 const NO_NAMES: readonly string[] = []
 
-/** Values of a field; null when it has none. */
-function valuesIn(fields: Fields, name: string): readonly string[] | null {
-  const texts = Object.hasOwn(fields, name) ? fields[name] : undefined
-  return texts === undefined || texts.length === 0 ? null : texts
+function isSameValues(some: GroupValues, others: GroupValues): boolean {
+  return some.every((texts, place) => {
+    const other = others[place]
+    return other?.length === texts.length && texts.every((text, at) => text === other[at])
+  })
 }
 
 const namesOf = (rule: WindowRule, part: number): readonly string[] => rule.fields[part]?.group ?? NO_NAMES
-
-/** The values of group-by of a signal; one without a value for one of the fields belongs to no group. */
-export function belongsToNone(rule: WindowRule, part: number, fields: Fields): boolean {
-  for (const name of namesOf(rule, part)) if (valuesIn(fields, name) === null) return true
-  return false
-}
 
 /** @param parts where the signals of events are */
 export function createGroupStore(parts: PartStore): GroupStore {
@@ -109,12 +113,14 @@ export function createGroupStore(parts: PartStore): GroupStore {
   const settled = new Map<number, number>()
   /** Values of groups that have lost their last event and were not looked at since. */
   const ofEmpty = new Map<number, GroupValues>()
+  /** Of groups with one value that were new since `forgetRecent`: their value, so that it need not be looked for in a signal. */
+  const recent: (string | undefined)[] = []
+  let recentGroups: number[] = []
   const free: number[] = []
   let numbers = new Int32Array(0)
   let length = 0
   let size = 0
-  let first = NONE
-  let last = NONE
+  const changes = createChangeOrder()
 
   const get = (group: number, what: number) => numbers[group * STRIDE + what] ?? NONE
   function set(group: number, what: number, value: number): void {
@@ -147,50 +153,29 @@ export function createGroupStore(parts: PartStore): GroupStore {
     return namesOf(ruleOf(group), nodes.partOf(node)).map((name) => fields[name] ?? [])
   }
 
-  /** What is looked for; kept here, so that looking for it makes no function anew. */
+  /** What is looked for; kept here, so that looking for it makes no function and no list anew. */
   let wantedNumber = NONE
   let wantedHash = 0
-  let wantedNames = NO_NAMES
-  let wantedFields: Fields = {}
-  let wantedValues: GroupValues = []
+  const wanted: (readonly string[])[] = []
 
   function isWanted(group: number): boolean {
     if (get(group, RULE) !== wantedNumber) return false
+    const key = recent[group]
+    if (key !== undefined) return wanted.length === 1 && wanted[0]?.length === 1 && wanted[0][0] === key
     const node = get(group, LAST)
-    if (node === NONE) return isWantedByValues(group)
+    if (node === NONE) return isSameValues(ofEmpty.get(group) ?? [], wanted)
     const slot = nodes.slotOf(node)
-    const own = namesOf(ruleOf(group), nodes.partOf(node))
-    for (let place = 0; place < own.length; place += 1) {
-      const texts = wantedFields[wantedNames[place] ?? '']
-      if (texts === undefined || !parts.valuesAre(slot, own[place] ?? '', texts)) return false
-    }
+    const names = namesOf(ruleOf(group), nodes.partOf(node))
+    for (let place = 0; place < names.length; place += 1)
+      if (!parts.valuesAre(slot, names[place] ?? '', wanted[place] ?? NO_NAMES)) return false
     return true
   }
 
-  function isWantedByValues(group: number): boolean {
-    if (get(group, RULE) !== wantedNumber) return false
-    const own = valuesOf(group)
-    return own.every((texts, place) => {
-      const others = wantedValues[place] ?? wantedFields[wantedNames[place] ?? ''] ?? []
-      return texts.length === others.length && texts.every((text, at) => text === others[at])
-    })
-  }
-
-  function unlink(group: number): void {
-    const before = get(group, EARLIER)
-    const after = get(group, LATER)
-    if (before === NONE) first = after
-    else set(before, LATER, after)
-    if (after === NONE) last = before
-    else set(after, EARLIER, before)
-  }
-
-  function append(group: number): void {
-    set(group, EARLIER, last)
-    set(group, LATER, NONE)
-    if (last === NONE) first = group
-    else set(last, LATER, group)
-    last = group
+  function findWanted(): number {
+    let hash = wantedNumber
+    for (let place = 0; place < wanted.length; place += 1) hash = hashTexts(wanted[place] ?? NO_NAMES, hash)
+    wantedHash = hash
+    return index.find(hash, isWanted)
   }
 
   /** Whether the event of a node comes after another. */
@@ -222,6 +207,8 @@ export function createGroupStore(parts: PartStore): GroupStore {
     set(group, MARKS, isNoted ? get(group, MARKS) | NOTED : get(group, MARKS) & ~NOTED)
   }
 
+  const isCurrent = (group: number, turn: number) => get(group, RULE) !== NONE && get(group, TURN) === turn
+
   const isNoted = (group: number) => (get(group, MARKS) & NOTED) !== 0
 
   return {
@@ -231,22 +218,21 @@ export function createGroupStore(parts: PartStore): GroupStore {
 
     find(rule, part, fields) {
       wantedNumber = numberOf(rule)
-      wantedNames = namesOf(rule, part)
-      wantedFields = fields
-      wantedValues = []
-      let hash = wantedNumber
-      for (const name of wantedNames) hash = hashTexts(fields[name] ?? [], hash)
-      wantedHash = hash
-      return index.find(hash, isWanted)
+      const names = namesOf(rule, part)
+      wanted.length = names.length
+      for (let place = 0; place < names.length; place += 1) {
+        const name = names[place] ?? ''
+        const texts = Object.hasOwn(fields, name) ? fields[name] : undefined
+        if (texts === undefined || texts.length === 0) return NO_GROUP
+        wanted[place] = texts
+      }
+      return findWanted()
     },
 
     findByValues(rule, values) {
       wantedNumber = numberOf(rule)
-      wantedNames = NO_NAMES
-      wantedValues = values
-      let hash = wantedNumber
-      for (const texts of values) hash = hashTexts(texts, hash)
-      return index.find(hash, isWantedByValues)
+      wanted.splice(0, wanted.length, ...values)
+      return findWanted()
     },
 
     add() {
@@ -255,6 +241,7 @@ export function createGroupStore(parts: PartStore): GroupStore {
         group = length
         length += 1
         numbers = grown(numbers, length * STRIDE, (longer) => new Int32Array(longer))
+        recent.push(undefined)
       }
       set(group, RULE, wantedNumber)
       set(group, HASH, wantedHash)
@@ -263,8 +250,10 @@ export function createGroupStore(parts: PartStore): GroupStore {
       set(group, COUNT, 0)
       set(group, DUE, NONE)
       set(group, MARKS, 0)
+      recent[group] = wanted.length === 1 && wanted[0]?.length === 1 ? wanted[0][0] : undefined
+      recentGroups.push(group)
       index.add(wantedHash, group)
-      append(group)
+      set(group, TURN, 0)
       size += 1
       return group
     },
@@ -276,18 +265,23 @@ export function createGroupStore(parts: PartStore): GroupStore {
         node = after
       }
       index.remove(get(group, HASH), group)
-      unlink(group)
       if (isNoted(group)) {
         told.delete(group)
         settled.delete(group)
       }
       if (ofEmpty.size > 0) ofEmpty.delete(group)
+      recent[group] = undefined
       set(group, RULE, NONE)
       set(group, FIRST, NONE)
       set(group, LAST, NONE)
       set(group, DUE, NONE)
       free.push(group)
       size -= 1
+    },
+
+    forgetRecent() {
+      for (const group of recentGroups) recent[group] = undefined
+      recentGroups = []
     },
 
     has: (group) => get(group, RULE) !== NONE,
@@ -365,13 +359,12 @@ export function createGroupStore(parts: PartStore): GroupStore {
       set(group, MARKS, get(group, MARKS) & ~MARKED)
     },
     touch(group) {
-      if (last === group) return
-      unlink(group)
-      append(group)
+      set(group, TURN, changes.add(group))
+      changes.tidy(size, isCurrent)
     },
-    oldest: () => first,
+    oldest: () => changes.first(isCurrent),
     *all() {
-      for (let group = first; group !== NONE; group = get(group, LATER)) yield group
+      for (let group = 0; group < length; group += 1) if (get(group, RULE) !== NONE) yield group
     }
   }
 }

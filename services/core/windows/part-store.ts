@@ -30,7 +30,7 @@ export interface PartStore {
   timeOf(slot: number): number
   ruleOf(slot: number): string
   fieldsOf(slot: number): Signal['correlation_fields']
-  /** Whether the values of a field are these; one that it does not have has none. */
+  /** Whether the values of a field are these, at least one. */
   valuesAre(slot: number, name: string, texts: readonly string[]): boolean
   /** The signal; title, evidence and deduplication key may be missing. */
   signalOf(slot: number): Signal
@@ -53,12 +53,14 @@ export interface PartStore {
   ): void
 }
 
-/** Per slot: hash of the id, block and place of the record in it, minute of expiry. */
+/** Per slot: hash of the id, block and place of the record in it, minute of expiry; then the time, as a double. */
 const HASH = 0
 const BLOCK = 1
 const AT = 2
 const MINUTE = 3
-const STRIDE = 4
+const STRIDE = 6
+const TIME = 2
+const TIME_STRIDE = 3
 
 /** Instead of a block's number: not packed yet, with or without an entry of its own. */
 const FRESH = -1
@@ -74,8 +76,9 @@ export function createPartStore(changed: (number: number, bytes: Buffer | null) 
   /** Slots of these, in the order in which they came; some may have been given up since. */
   let fresh: number[] = []
   const free: number[] = []
-  let numbers = new Int32Array(0)
   let times = new Float64Array(0)
+  /** The same bytes as other numbers. */
+  let numbers = new Int32Array(times.buffer)
   let length = 0
   let size = 0
 
@@ -113,8 +116,8 @@ export function createPartStore(changed: (number: number, bytes: Buffer | null) 
     if (reused !== undefined) return reused
     const slot = length
     length += 1
-    numbers = grown(numbers, length * STRIDE, (longer) => new Int32Array(longer))
-    times = grown(times, length, (longer) => new Float64Array(longer))
+    times = grown(times, length * TIME_STRIDE, (longer) => new Float64Array(longer))
+    if (numbers.buffer !== times.buffer) numbers = new Int32Array(times.buffer)
     signals.push(undefined)
     return slot
   }
@@ -126,7 +129,7 @@ export function createPartStore(changed: (number: number, bytes: Buffer | null) 
     numbers[first + BLOCK] = block
     numbers[first + AT] = at
     numbers[first + MINUTE] = minute
-    times[slot] = time
+    times[slot * TIME_STRIDE + TIME] = time
     index.add(hash, slot)
     size += 1
     return slot
@@ -197,7 +200,7 @@ export function createPartStore(changed: (number: number, bytes: Buffer | null) 
     isSingle: (slot) => blockOf(slot) === FRESH_SINGLE || (blockOf(slot) >= 0 && blocks.isLoose(blockOf(slot))),
     minuteOf: (slot) => (blockOf(slot) === EMPTY ? -1 : (numbers[slot * STRIDE + MINUTE] ?? -1)),
     idOf: (slot) => signals[slot]?.id ?? record.idOf(bytesOf(slot), atOf(slot), templateOf(slot)),
-    timeOf: (slot) => times[slot] ?? 0,
+    timeOf: (slot) => times[slot * TIME_STRIDE + TIME] ?? 0,
     ruleOf: (slot) => (signals[slot] ?? templateOf(slot).common).rule.id,
 
     fieldsOf(slot) {
@@ -211,7 +214,7 @@ export function createPartStore(changed: (number: number, bytes: Buffer | null) 
     valuesAre(slot, name, texts) {
       const signal = signals[slot]
       if (signal === undefined) return record.valuesAre(bytesOf(slot), atOf(slot), templateOf(slot), name, texts)
-      const own = Object.hasOwn(signal.correlation_fields, name) ? signal.correlation_fields[name] : undefined
+      const own = signal.correlation_fields[name]
       if (own === undefined) return texts.length === 0
       if (own.length !== texts.length) return false
       for (let at = 0; at < own.length; at += 1) if (own[at] !== texts[at]) return false

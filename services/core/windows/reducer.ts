@@ -1,32 +1,31 @@
 import type { Signal } from '../../../schemas/generated/types.ts'
 import { isDue, takeDue, wholeMinutes } from './agenda.ts'
-import { noteGroup, notePart } from './changelog.ts'
-import { feed, insert, memoryOf, newRun, type Run, settle, takePart, touch, type Use } from './group-run.ts'
+import { noteGroup, notePart, writeGroups } from './changelog.ts'
+import { feed, insert, memoryOf, newRun, type RuleUses, type Run, settle, takePart, touch } from './group-run.ts'
 import { forgetHeard } from './hearing.ts'
+import { leastItems } from './meters.ts'
 import type { WindowState } from './state.ts'
 import { horizonOf, type WindowRule } from './window-rule.ts'
 
 export interface WindowIndex {
   readonly rules: readonly WindowRule[]
   /** By id of the rule or correlation that is referred to. */
-  readonly uses: ReadonlyMap<string, readonly Use[]>
-  /** How long after its time a signal of such a rule can matter, microseconds. */
-  readonly memories: ReadonlyMap<string, number>
-}
-
-function longestOf(uses: readonly Use[]): number {
-  return uses.reduce((longest, { rule, part }) => Math.max(longest, horizonOf(rule, part) + rule.wait_us), 0)
+  readonly uses: ReadonlyMap<string, RuleUses>
 }
 
 export function windowIndexOf(rules: readonly WindowRule[]): WindowIndex {
-  const uses = new Map<string, Use[]>()
+  const uses = new Map<string, RuleUses>()
   for (const rule of rules) {
     // Those over sessions are evaluated by what knows sessions.
     if (rule.mode === 'session') continue
-    for (const [part, id] of rule.parts.entries()) uses.set(id, [...(uses.get(id) ?? []), { rule, part }])
+    const least = rule.mode === 'sliding' ? leastItems(rule) : 0
+    for (const [part, id] of rule.parts.entries()) {
+      const known = uses.get(id) ?? { uses: [], memory_us: 0 }
+      const memory_us = Math.max(known.memory_us, horizonOf(rule, part) + rule.wait_us)
+      uses.set(id, { uses: [...known.uses, { rule, part, least }], memory_us })
+    }
   }
-  const memories = new Map([...uses].map(([id, own]) => [id, longestOf(own)]))
-  return { rules, uses, memories }
+  return { rules, uses }
 }
 
 /** Something that is told: a new result, one with more events, or one that late events showed not to hold. */
@@ -115,13 +114,13 @@ export function advanceWindows(
   let duplicates = 0
   let late = 0
   for (const signal of signals) {
-    const uses = index.uses.get(signal.rule.id)
-    if (uses === undefined || signal.role === 'withdrawn') continue
+    const known = index.uses.get(signal.rule.id)
+    if (known === undefined || signal.role === 'withdrawn') continue
     if (state.parts.slotOf(signal.id) >= 0) {
       duplicates += 1
       continue
     }
-    const memory_us = memoryOf(index, signal.rule.id)
+    const { uses, memory_us } = known
     if (signal.time + memory_us < state.closed_before) {
       late += 1
       continue
@@ -148,9 +147,11 @@ export function advanceWindows(
 }
 
 /**
- * Packs the signals of the batches since the last call, which makes them small, and completes `state.changes` with them. To be called
+ * Completes `state.changes` with what was added and told since the last call, and packs the signals, which makes them small. To be called
  * before the changes are written; who writes none calls it to save memory.
  */
-export function packParts({ parts }: WindowState, index: WindowIndex): void {
-  parts.pack((rule_id) => memoryOf(index, rule_id))
+export function completeChanges(state: WindowState, index: WindowIndex): void {
+  state.parts.pack((rule_id) => memoryOf(index, rule_id))
+  state.groups.forgetRecent()
+  writeGroups(state)
 }

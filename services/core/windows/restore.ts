@@ -3,7 +3,7 @@ import { minuteOf, note, wholeMinutes } from './agenda.ts'
 import { BLOCK_KEY, notePart, type StoredGroup } from './changelog.ts'
 import { dropPart, insert, letGo, memoryOf, newRun, schedule, takePart } from './group-run.ts'
 import type { GroupValues } from './group-store.ts'
-import { packParts, type WindowIndex } from './reducer.ts'
+import { completeChanges, type WindowIndex } from './reducer.ts'
 import { emptyWindowState, type WindowState } from './state.ts'
 import type { WindowRule } from './window-rule.ts'
 
@@ -40,7 +40,7 @@ export function createWindowsRestorer(cluster_id: string, index: WindowIndex): W
 
   function count(slot: number, rule_id: string): void {
     const fields = parts.fieldsOf(slot)
-    for (const use of index.uses.get(rule_id) ?? []) insert(run, use, slot, fields)
+    for (const use of index.uses.get(rule_id)?.uses ?? []) insert(run, use, slot, fields)
   }
 
   function takeSingle(signal: Signal): void {
@@ -52,7 +52,7 @@ export function createWindowsRestorer(cluster_id: string, index: WindowIndex): W
     count(takePart(state, signal, memoryOf(index, signal.rule.id), true), signal.rule.id)
     unpacked += 1
     if (unpacked < PACKED_TOGETHER) return
-    packParts(state, index)
+    completeChanges(state, index)
     unpacked = 0
   }
 
@@ -114,7 +114,7 @@ export function createWindowsRestorer(cluster_id: string, index: WindowIndex): W
     finish(closed_before) {
       state.closed_before = wholeMinutes(closed_before)
       restoreBlocks()
-      packParts(state, index)
+      completeChanges(state, index)
       const rules = new Map(index.rules.map((rule) => [rule.id, rule]))
       for (const group of [...groups.all()]) {
         groups.unmark(group)

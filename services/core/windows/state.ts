@@ -1,6 +1,6 @@
 import type { CorrelatorState } from '../../../schemas/generated/types.ts'
 import { type Agenda, emptyAgenda } from './agenda.ts'
-import { BLOCK_KEY, blockEntry } from './changelog.ts'
+import { BLOCK_KEY, blockEntry, type StoredGroup } from './changelog.ts'
 import { createGroupStore, type GroupStore } from './group-store.ts'
 import { createPartStore, type PartStore } from './part-store.ts'
 import type { WindowRule } from './window-rule.ts'
@@ -17,6 +17,8 @@ export interface WindowState {
   readonly heard: Map<WindowRule, Set<number>>
   /** No event of an earlier time is expected any more, microseconds since the epoch. */
   closed_before: number
+  /** What was told of groups since the last batch, by their names, of which no entries are made yet; null is nothing. */
+  readonly toldOf: Map<string, { readonly rule_id: string; readonly stored: Omit<StoredGroup, 'group'> | null }>
   /** What was changed since the last batch, to be written to the changelog; null is a tombstone. */
   readonly changes: Map<string, CorrelatorState | null>
 }
@@ -35,6 +37,7 @@ export function emptyWindowState(cluster_id: string): WindowState {
     partAgenda: emptyAgenda(),
     heard: new Map(),
     closed_before: Number.NEGATIVE_INFINITY,
+    toldOf: new Map(),
     changes
   }
 }
