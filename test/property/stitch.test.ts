@@ -68,7 +68,13 @@ describe('generated attacks', { timeout: 300_000 }, () => {
 
   it('end in the same incidents in order, late, shuffled, repeated and otherwise batched', () => {
     // One attack of each campaign; what is known of pods does not depend on how events come.
-    const { matching } = played('order', 17, 30, { ...USUAL_DELIVERY, lateness_us: 0, duplicates: 0, audit_late_us: 0, cloud_late_us: 0 })
+    const { matching } = played('order', 17, 30, {
+      ...USUAL_DELIVERY,
+      lateness_us: 0,
+      duplicates: 0,
+      audit_late_us: 0,
+      cloud_late_us: 0
+    })
     const inOrder = matching.matched
       .map((one) => ({ ...one, time_us: one.signals[0]?.time ?? 0 }))
       .sort((a, b) => a.time_us - b.time_us)
