@@ -20,7 +20,8 @@ import type { Hold } from './containers/hold.ts'
 import { dropEvent } from './drops.ts'
 import { fromOf, type NodeAgentOptions } from './options.ts'
 import { createPacker, type Packed } from './packed.ts'
-import { countEvents, eventsOf } from './sensor/batch.ts'
+import { countEvents } from './sensor/batch.ts'
+import { eventsOf } from './sensor/unpack.ts'
 
 /**
  * Turns what is in the spool into messages: runtime events in batches by node and sensor, with the numbers that follow those in

@@ -1,8 +1,6 @@
 import type { Cluster } from '../../schemas/generated/types.ts'
-import { partialType } from '../core/avro/schema-types.ts'
 import { attributed, type RuntimeContainer } from '../core/enrich/attribution.ts'
 import {
-  BATCH_MAX_BYTES,
   BATCH_MAX_EVENTS,
   type BatchContext,
   MESSAGE_OVERHEAD_BYTES,
@@ -12,7 +10,7 @@ import {
 } from '../platform/ingest/batches.ts'
 import { eventsIn } from '../platform/metrics.ts'
 import type { OutgoingMessage } from '../platform/stage.ts'
-import { bareContainer, eachEvent, eventBytes, writeEvent } from './sensor/batch.ts'
+import { bareIds, eachEvent, eventBytes, placeBytes, writeEvent } from './sensor/batch.ts'
 
 /** Events of the built-in sensor as they lie in the spool. */
 export interface Packed {
@@ -52,8 +50,10 @@ const KEPT_CONTAINERS = 1000
 /** Room before the events of a message, for what a batch begins with; more than that is copied. */
 const HEAD_ROOM = 1024
 /** Memory that is kept for the messages to come, at most so many of them. */
-const SPARE_MAX = 8
-const SPARE_BYTES_MAX = 1024 * 1024
+const SPARE_MAX = 6
+const SPARE_BYTES_MAX = 512 * 1024
+/** Smaller than other batches: memory is what the agent has little of, and messages are compressed together. */
+const MESSAGE_BYTES = 192 * 1024
 const FIRST_BYTES = 64 * 1024
 const COUNT_BYTES = 10
 
@@ -75,12 +75,11 @@ function countBytes(count: number): Buffer {
  * that. Runs of the same node, boot and second go into one message.
  */
 export function createPacker({ cluster, node, context }: PackedPorts): Packer {
-  const placeType = partialType('runtime-event', (field) => field === 'container' || field === 'pod')
   const places = new Map<string, { readonly of: RuntimeContainer; readonly bytes: Uint8Array }>()
   const key = `${cluster.id}/${node}`
   const largest = context.message_max_bytes - MESSAGE_OVERHEAD_BYTES
-  const fullAt = Math.min(BATCH_MAX_BYTES, largest)
-  const onHost = bareContainer(null, null)
+  const fullAt = Math.min(MESSAGE_BYTES, largest)
+  const onHost = placeBytes(null, null)
   let messages: OutgoingMessage[] = []
 
   function placeOf({ container, pod_uid }: Packed): Uint8Array {
@@ -88,9 +87,8 @@ export function createPacker({ cluster, node, context }: PackedPorts): Packer {
     const name = `${container.id}/${pod_uid}`
     const kept = places.get(name)
     if (kept?.of === container) return kept.bytes
-    const bare = { id: container.id, name: null, image_name: null, image_id: null, privileged: null }
-    const pod = pod_uid === null ? null : { uid: pod_uid, name: null, namespace: null }
-    const bytes = placeType.toBuffer(attributed({ container: bare, pod }, container))
+    const known = attributed(bareIds(container.id, pod_uid), container)
+    const bytes = placeBytes(known.container, known.pod)
     if (places.size >= KEPT_CONTAINERS) places.clear()
     places.set(name, { of: container, bytes })
     return bytes

@@ -9,6 +9,7 @@
  */
 import { cpus } from 'node:os'
 import { printFigures } from './measure.ts'
+import type { Must } from './sensor-agent.ts'
 
 const wanted = process.argv.slice(2)
 const json = wanted.includes('--json')
@@ -51,8 +52,13 @@ if (wanted.includes('state')) {
   )
 }
 if (wanted.includes('sensor')) {
+  const { benchAgent } = await import('./sensor-agent.ts')
   const { benchSensor } = await import('./sensor.ts')
-  await benchSensor(printFigures)
+  const printMust = ({ name, wanted, found, met }: Must) =>
+    console.log(`  ${name.padEnd(44)} ${wanted.padStart(14)}  ${found.padStart(10)}  ${met ? 'met' : 'missed'}`)
+  console.log('\nThe whole agent, with an enricher behind it')
+  await benchAgent(printMust)
+  await benchSensor(printFigures, printMust)
 }
 if (wanted.includes('windows')) {
   const { benchWindows } = await import('./windows.ts')

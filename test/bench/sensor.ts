@@ -10,6 +10,7 @@ import { createHealth } from '../../services/platform/health.ts'
 import { silentLogger } from '../../services/platform/log.ts'
 import type { Spool } from '../../services/platform/spool/spool.ts'
 import type { Figure } from './measure.ts'
+import type { Must } from './sensor-agent.ts'
 import { cpuOf, type LoadResult, memoryOf, runLoad } from './sensor-processes.ts'
 
 const LOADS = [
@@ -48,9 +49,9 @@ function countIn(bytes: Buffer, what: Buffer): number {
   return count
 }
 
-/** The sensor with a spool that only counts: what it costs until events are there as JSON, which is what bpftrace prints. */
+/** The sensor with a spool that only counts: what it costs until events are there as they are published; bpftrace prints them. */
 async function startWeir(path: string): Promise<Engine> {
-  const wanted = Buffer.from(`"${path}"`)
+  const wanted = Buffer.from(path)
   let seen = 0
   let lost = 0
   const spool = {
@@ -120,10 +121,13 @@ async function startBpftrace(path: string): Promise<Engine & { readonly attach_s
 }
 
 /**
- * CPU time of an event from the system call to JSON text, and losses, of the built-in sensor and of bpftrace with the same hooks, one
+ * CPU time of an event from the system call to what is published, or to JSON text, and losses, of the built-in sensor and of bpftrace with the same hooks, one
  * after the other. The kernel's part is what the load takes longer with an engine than without any.
  */
-export async function benchSensor(print: (title: string, figures: readonly Figure[]) => void): Promise<void> {
+export async function benchSensor(
+  print: (title: string, figures: readonly Figure[]) => void,
+  printMust: (must: Must) => void
+): Promise<void> {
   if (process.getuid?.() !== 0) throw new Error('the benchmark of the sensor loads BPF programs: run it as root')
   const folder = mkdtempSync(join(tmpdir(), 'weir-bench-'))
   const path = join(folder, 'written')
@@ -165,7 +169,15 @@ export async function benchSensor(print: (title: string, figures: readonly Figur
       spawnSync('mount', ['-t', 'tracefs', 'tracefs', '/sys/kernel/tracing'])
     const other = await startBpftrace(path)
     console.log(`bpftrace has attached in ${other.attach_s.toFixed(1)} s`)
+    const own = costs.get('5k/s') ?? Number.NaN
     await measureEngine(other)
+    const ratio = own / (costs.get('5k/s') ?? Number.NaN)
+    printMust({
+      name: 'CPU of an event at 5k/s, of bpftrace’s',
+      wanted: '≤ 0.50',
+      found: ratio.toFixed(2),
+      met: ratio <= 0.5
+    })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -1,5 +1,4 @@
-import type { Network, RuntimeCategory, RuntimeEvent } from '../../../schemas/generated/types.ts'
-import { typeOf } from '../../core/avro/schema-types.ts'
+import type { Container, Network, PodReference, RuntimeCategory } from '../../../schemas/generated/types.ts'
 import { createAvroWriter } from './avro-writer.ts'
 import type { ObservedEvent } from './observer.ts'
 import { type KnownProcess, type ProcessBytes, processBytes } from './process-table.ts'
@@ -236,37 +235,31 @@ export function writeEvent(
   return at + bytes.copy(target, at, tail, end)
 }
 
-/**
- * Container and pod of events that are known by their ids alone, as they are written into an event.
- * @param container id, null for the host
- */
-export function bareContainer(container: string | null, pod_uid: string | null): Uint8Array {
+/** Container and pod as they are written into an event. */
+export function placeBytes(container: Container | null, pod: PodReference | null): Uint8Array {
   const writer = createAvroWriter(256)
-  if (container === null) writer.byte(0)
-  else {
-    writer.byte(2)
-    writer.string(container)
-    for (let field = 0; field < 4; field += 1) writer.byte(0)
+  writer.byte(container === null ? 0 : 2)
+  if (container !== null) {
+    writer.string(container.id)
+    writer.maybeString(container.name)
+    writer.maybeString(container.image_name)
+    writer.maybeString(container.image_id)
+    writer.maybeBoolean(container.privileged)
   }
-  if (pod_uid === null) writer.byte(0)
-  else {
-    writer.byte(2)
-    writer.maybeString(pod_uid)
-    writer.byte(0)
-    writer.byte(0)
+  writer.byte(pod === null ? 0 : 2)
+  if (pod !== null) {
+    writer.maybeString(pod.uid)
+    writer.maybeString(pod.name)
+    writer.maybeString(pod.namespace)
   }
   return writer.take()
 }
 
-/** The events of a batch, decoded. */
-export function eventsOf(bytes: Buffer, container: string | null, pod_uid: string | null): RuntimeEvent[] {
-  const type = typeOf('runtime-event')
-  const between = bareContainer(container, pod_uid)
-  const events: RuntimeEvent[] = []
-  eachEvent(bytes, (pieces) => {
-    const whole = Buffer.alloc(eventBytes(pieces, between))
-    const end = writeEvent(bytes, pieces, between, whole, 0)
-    events.push(type.fromBuffer(whole.subarray(0, end)) as RuntimeEvent)
-  })
-  return events
+/** What is known of a container and pod by their ids alone. */
+export function bareIds(container: string | null, pod_uid: string | null) {
+  return {
+    container:
+      container === null ? null : { id: container, name: null, image_name: null, image_id: null, privileged: null },
+    pod: pod_uid === null ? null : { uid: pod_uid, name: null, namespace: null }
+  }
 }

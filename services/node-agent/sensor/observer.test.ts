@@ -3,11 +3,12 @@ import { describe, expect, it } from 'vitest'
 import type { RuntimeEvent } from '../../../schemas/generated/types.ts'
 import { type RecordParts, recordBytes } from '../../../test/support/sensor/record-bytes.ts'
 import { createCodec, localSchemas } from '../../core/avro/codec.ts'
-import { eventsOf, openBatch } from './batch.ts'
+import { openBatch } from './batch.ts'
 import { FLAGS, KINDS } from './layout.ts'
 import { createObserver, type ObservedEvent } from './observer.ts'
 import type { ProcProcess } from './proc.ts'
 import { recordAt } from './record.ts'
+import { eventsOf } from './unpack.ts'
 
 const ID = '0123456789abcdef'.repeat(4)
 const UID = '0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0'

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { type RecordParts, recordBytes } from '../../../test/support/sensor/record-bytes.ts'
-import { eventsOf } from './batch.ts'
 import type { KernelSide } from './kernel-side.ts'
 import type { EventKind, Kind } from './layout.ts'
 import type { FromReader, Loss } from './messages.ts'
@@ -8,6 +7,7 @@ import { createObserver } from './observer.ts'
 import { createReader } from './reader.ts'
 import type { Ring } from './ring.ts'
 import { isShed } from './shedding.ts'
+import { eventsOf } from './unpack.ts'
 
 /** A ring of ready records. */
 function ringOf(records: Buffer[]): Ring {

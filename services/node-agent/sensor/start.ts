@@ -10,6 +10,7 @@ import type { Logger } from '../../platform/log.ts'
 import type { Spool } from '../../platform/spool/spool.ts'
 import { dropRecord } from '../drops.ts'
 import { SENSOR_ERRORS, type SensorErrorCode, sensorError } from './errors.ts'
+import { boundBuffers, collectGarbage } from './garbage.ts'
 import type { EventBatch, FromReader, Loss, ReaderSettings, ReaderState, ToReader } from './messages.ts'
 import { sensorEvents, sensorLost } from './metrics.ts'
 import { findObject, requireBtf, sensorArch } from './object-file.ts'
@@ -17,7 +18,11 @@ import { BUILTIN, type BuiltinSource } from './options.ts'
 import { bootId } from './proc.ts'
 
 /** What the reader makes is garbage a moment later: a small nursery costs no time and much less memory. */
-const YOUNG_MB = 8
+const YOUNG_MB = 3
+/** Of the main thread: what is on its way to the spool and to Kafka, several times over. */
+const BUFFERS_MAX_BYTES = 6 * 1024 * 1024
+/** So long after its start the agent is through with starting. */
+const SETTLED_MS = 5000
 const RETRY_FIRST_MS = 100
 const RETRY_MAX_MS = 5000
 
@@ -175,11 +180,19 @@ export async function startBuiltinSensor(ports: BuiltinPorts): Promise<Running> 
   await started.promise
   health.progress(BUILTIN)
   const heart = setInterval(() => say({ type: 'tell' }), options.heartbeat_interval_ms)
+  const unbound = boundBuffers(BUFFERS_MAX_BYTES)
+  // Loading, reading all of /proc and connecting took more than running does.
+  const settled = setTimeout(() => {
+    collectGarbage()
+    say({ type: 'tell' })
+  }, SETTLED_MS)
   log.info({ node: settings.node, object: settings.object }, 'the built-in sensor sees')
   return {
     failed: failure.promise,
     async stop() {
       clearInterval(heart)
+      clearTimeout(settled)
+      unbound()
       stopping.abort()
       say({ type: 'stop' })
       await ended.promise

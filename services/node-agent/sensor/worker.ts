@@ -1,13 +1,15 @@
 /** The thread that reads the kernel: see reader.ts. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { messageOf, WeirError } from '../../core/errors.ts'
+import { boundBuffers, collectGarbage } from './garbage.ts'
 import { openKernelSide } from './kernel-side.ts'
-import { bootOffsetMicros } from './libbpf.ts'
+import { bootOffsetMicros, trimMemory } from './libbpf.ts'
 import type { FromReader, ReaderSettings, ToReader } from './messages.ts'
 import { createObserver } from './observer.ts'
 import { processIds, readProcess } from './proc.ts'
 import { createReader } from './reader.ts'
 
+const BUFFERS_MAX_BYTES = 2 * 1024 * 1024
 const port = parentPort
 if (port === null) throw new TypeError('this is started as a worker thread')
 const settings = workerData as ReaderSettings
@@ -27,7 +29,12 @@ try {
     now_ms: Date.now,
     tell
   })
-  port.on('message', (message: ToReader) => reader.hear(message))
+  port.on('message', (message: ToReader) => {
+    reader.hear(message)
+    if (message.type === 'tell') trimMemory()
+  })
+  collectGarbage()
+  boundBuffers(BUFFERS_MAX_BYTES)
   tell({ type: 'started' })
   await reader.run()
   kernel.close()

@@ -16,7 +16,7 @@ export const CLOUD_TOPIC = 'weir.cloud.v1'
 
 /** Bounds of a batch: enough that a message costs little per event, small enough that it is no burden by itself. */
 export const BATCH_MAX_EVENTS = 500
-export const BATCH_MAX_BYTES = 512 * 1024
+const BATCH_MAX_BYTES = 512 * 1024
 /** Events of one batch arrived within this time, since a batch has one time of arrival. */
 export const RECEIVED_SPAN_US = 1_000_000
 /** Of what is too large for a dead letter, so much is kept. */

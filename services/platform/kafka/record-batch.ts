@@ -18,7 +18,7 @@ export interface RecordParts {
 /** Memory for records on their way to be compressed; more of it than is used at once is let go. */
 const spare: Buffer[] = []
 const SPARE_MAX = 2
-const SPARE_BYTES_MAX = 4 * 1024 * 1024
+const SPARE_BYTES_MAX = 2 * 1024 * 1024
 const FIRST_BYTES = 64 * 1024
 const VARINT_BYTES = 10
 

@@ -1,0 +1,24 @@
+/** Node's own, where it was started so that it can be asked for (bin/lean.js). */
+const { gc } = globalThis as {
+  gc?: (options: { readonly type: 'major'; readonly flavor: 'regular' | 'last-resort' }) => void
+}
+
+/** Gives back what is not needed any more. */
+export function collectGarbage(): void {
+  gc?.({ type: 'major', flavor: 'last-resort' })
+}
+
+const LOOK_EVERY_MS = 1000
+
+/**
+ * Keeps what buffers take within a bound: they lie outside of V8's heap, which lets 64 MB of them become garbage before it looks.
+ * @param most_bytes more than that is collected, when it is seen, once a second
+ * @returns ends it
+ */
+export function boundBuffers(most_bytes: number): () => void {
+  const timer = setInterval(() => {
+    if (process.memoryUsage().arrayBuffers > most_bytes) gc?.({ type: 'major', flavor: 'regular' })
+  }, LOOK_EVERY_MS)
+  timer.unref()
+  return () => clearInterval(timer)
+}
