@@ -19,6 +19,7 @@ import type { Hold } from './containers/hold.ts'
 import { dropEvent } from './drops.ts'
 import { fromOf, type NodeAgentOptions } from './options.ts'
 import { eventsOf } from './sensor/batch.ts'
+import { BPFTRACE } from './sources/options.ts'
 
 /**
  * Turns what is in the spool into messages: runtime events in batches by node and sensor, with the numbers that follow those in
@@ -56,7 +57,8 @@ export function createBuild(
         }
       }
       if (header.form === 'events') {
-        const source = { type: 'runtime', provider: 'bpf', instance } as const
+        const provider = header.from === BPFTRACE ? 'bpftrace' : 'bpf'
+        const source = { type: 'runtime', provider, instance } as const
         return convertEvents(body, { cluster, source, received: header.received }, header.boot_id ?? null)
       }
       // A sensor may have a name of its own for the cluster; an agent's node is in one cluster, whatever that is called.
@@ -96,7 +98,7 @@ export function createBuild(
   }
 }
 
-/** Events of the built-in sensor: they were made by this program, so that they are what they say. */
+/** Events of a sensor that is part of the agent: they were made by this program, so that they are what they say. */
 function convertEvents(body: Buffer, head: Omit<SourcedEvent, 'audit' | 'runtime'>, boot_id: string | null): Converted {
   const result: Converted = { taken: [], rejected: [] }
   const parsed = function* () {
