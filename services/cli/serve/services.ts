@@ -196,7 +196,8 @@ function startAgentActions(start: Start): readonly Running[] {
         key,
         static_pods: actions.static_pods === undefined ? null : { manifests: actions.static_pods, kept: actions.kept },
         containers: { cgroups: actions.cgroups, proc: actions.proc, own_pid: process.pid },
-        kill: (pid) => process.kill(pid, 'SIGKILL')
+        signal: (pid, signal) => process.kill(pid, signal),
+        evidence: actions.evidence
       }),
       world
     )
