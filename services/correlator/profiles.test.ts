@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { CorrelatorState, Incident, Signal } from '../../schemas/generated/types.ts'
+import type { Signal } from '../../schemas/generated/types.ts'
+import { correlatorBus } from '../../test/support/correlator-bus.ts'
 import { loadTexts, ruleText } from '../../test/support/rule-text.ts'
 import { entityOf, signalOf } from '../../test/support/signals.ts'
 import { createCodec, localSchemas } from '../core/avro/codec.ts'
@@ -11,6 +12,7 @@ import { correlatorOptions } from './options.ts'
 import { createCorrelatorStage } from './stage.ts'
 
 const codec = createCodec(localSchemas())
+const { changelog, feed, standing } = correlatorBus(codec)
 const NOW_MS = Date.UTC(2027, 0)
 const DAY = 1_440
 const part = `name: ran\n${ruleText({ a: { verb: 'get' }, condition: 'a' })}`
@@ -36,7 +38,6 @@ const ranId = loaded[0]?.document.id ?? ''
 const newStage = (given = profiles): Stage =>
   createCorrelatorStage({ codec, options: correlatorOptions.parse({}), profiles: given, now_ms: () => NOW_MS })
 const newBus = () => createMemoryBus({ topics: loadTopics(), now_ms: () => NOW_MS, batch_max_messages: 3 })
-type Bus = ReturnType<typeof newBus>
 
 const ran = (program: string, minute: number): Signal => ({
   ...signalOf({
@@ -52,37 +53,6 @@ const ran = (program: string, minute: number): Signal => ({
 
 /** Three weeks of the usual. */
 const USUAL = Array.from({ length: 20 }, (_, day) => ran('node', day * DAY))
-
-async function feed(bus: Bus, signals: readonly Signal[]): Promise<void> {
-  await bus.publish(
-    signals.map((signal) => ({
-      topic: 'weir.signals.v1',
-      key: signal.cluster.id,
-      value: codec.encode('signal', signal)
-    }))
-  )
-  await bus.drain()
-}
-
-async function standing(bus: Bus) {
-  const signals = await Promise.all(bus.read('weir.correlated.v1').map(({ value }) => codec.decode('signal', value)))
-  const incidents = await Promise.all(bus.read('weir.incidents.v1').map(({ value }) => codec.decode('incident', value)))
-  const latest = new Map<string, Signal>(signals.map((signal) => [signal.id, signal]))
-  const open = new Map<string, Incident>(incidents.map((incident) => [incident.id, incident]))
-  return {
-    alerts: [...latest.values()].filter(({ role }) => role === 'alert'),
-    incidents: [...open.values()].filter(({ status }) => status === 'open')
-  }
-}
-
-/** The changelog as compaction leaves it. */
-async function changelog(bus: Bus): Promise<readonly CorrelatorState[]> {
-  const latest = new Map<string, CorrelatorState | null>()
-  for (const { key, value } of bus.read('weir.state.v1')) {
-    latest.set(String(key), value === null ? null : await codec.decode('correlator-state', value))
-  }
-  return [...latest.values()].flatMap((entry) => entry ?? [])
-}
 
 describe('profiles in the correlator', () => {
   it('tell what is new with its event, which makes an incident; the usual makes none', async () => {

@@ -93,7 +93,8 @@ export function createCorrelatorStage({ codec, options, windows = [], profiles =
       cut_keys: [],
       published: null,
       watermark: 0,
-      document: null
+      document: null,
+      packed: null
     }
     const fence = {
       topic: STATE,

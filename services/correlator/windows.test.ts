@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Incident, Signal } from '../../schemas/generated/types.ts'
+import type { Signal } from '../../schemas/generated/types.ts'
+import { correlatorBus } from '../../test/support/correlator-bus.ts'
 import { loadTexts, ruleText } from '../../test/support/rule-text.ts'
 import { found, requested, SESSION_RULES, started } from '../../test/support/sessions.ts'
 import { entityOf, signalOf } from '../../test/support/signals.ts'
@@ -11,6 +12,7 @@ import { correlatorOptions } from './options.ts'
 import { createCorrelatorStage } from './stage.ts'
 
 const codec = createCodec(localSchemas())
+const { feed, standing } = correlatorBus(codec)
 const NOW_MS = Date.UTC(2027, 0)
 const part = `name: read\n${ruleText({ a: { verb: 'get' }, condition: 'a' })}`
 const burst = `title: burst
@@ -27,7 +29,6 @@ const newStage = (): Stage =>
     windows: [...windows, ...SESSION_RULES]
   })
 const newBus = () => createMemoryBus({ topics: loadTopics(), now_ms: () => NOW_MS, batch_max_messages: 2 })
-type Bus = ReturnType<typeof newBus>
 
 const read = (id: string, minute: number): Signal => ({
   ...signalOf({
@@ -41,28 +42,6 @@ const read = (id: string, minute: number): Signal => ({
   role: 'part',
   correlation_fields: { 'actor.name': ['shop/web'] }
 })
-
-async function feed(bus: Bus, signals: readonly Signal[]): Promise<void> {
-  await bus.publish(
-    signals.map((signal) => ({
-      topic: 'weir.signals.v1',
-      key: signal.cluster.id,
-      value: codec.encode('signal', signal)
-    }))
-  )
-  await bus.drain()
-}
-
-async function standing(bus: Bus) {
-  const signals = await Promise.all(bus.read('weir.correlated.v1').map(({ value }) => codec.decode('signal', value)))
-  const incidents = await Promise.all(bus.read('weir.incidents.v1').map(({ value }) => codec.decode('incident', value)))
-  const latest = new Map<string, Signal>(signals.map((signal) => [signal.id, signal]))
-  const open = new Map<string, Incident>(incidents.map((incident) => [incident.id, incident]))
-  return {
-    alerts: [...latest.values()].filter(({ role }) => role === 'alert'),
-    incidents: [...open.values()].filter(({ status }) => status === 'open')
-  }
-}
 
 describe('correlations in the correlator', () => {
   it('load', () => {

@@ -157,53 +157,28 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
 
   async function openAudit(message: Message): Promise<Work[]> {
     const { header, events } = await batches.open('audit-batch', message.value)
-    eventsIn.inc({ source: 'audit', provider: header.provider }, events.length)
-    return events.map((event) => ({
-      event: {
-        audit: event.view(),
-        runtime: null,
-        cluster: header.cluster,
-        source: { type: 'audit', provider: header.provider, instance: header.collector },
-        received: header.received
-      },
-      raw: { type: 'audit', bytes: event.bytes, value: event.value },
-      attempts: 0,
-      original: aloneIn(message, event)
+    const source = { type: 'audit', provider: header.provider, instance: header.collector } as const
+    return worksOf(message, { ...header, source }, events, ({ bytes, value, view }) => ({
+      seen: { audit: view(), runtime: null },
+      raw: { type: 'audit', bytes, value }
     }))
   }
 
   async function openRuntime(message: Message): Promise<Work[]> {
     const { header, events } = await batches.open('runtime-batch', message.value)
-    eventsIn.inc({ source: 'runtime', provider: header.sensor }, events.length)
-    return events.map((event) => ({
-      event: {
-        audit: null,
-        runtime: event.view(),
-        cluster: header.cluster,
-        source: { type: 'runtime', provider: header.sensor, instance: header.node },
-        received: header.received
-      },
-      raw: { type: 'runtime', bytes: event.bytes, value: event.value },
-      attempts: 0,
-      original: aloneIn(message, event)
+    const source = { type: 'runtime', provider: header.sensor, instance: header.node } as const
+    return worksOf(message, { ...header, source }, events, ({ bytes, value, view }) => ({
+      seen: { audit: null, runtime: view() },
+      raw: { type: 'runtime', bytes, value }
     }))
   }
 
   async function openCloud(message: Message): Promise<Work[]> {
     const { header, events } = await batches.open('cloud-batch', message.value)
-    eventsIn.inc({ source: 'cloud', provider: header.provider }, events.length)
-    return events.map((event) => ({
-      event: {
-        audit: null,
-        runtime: null,
-        cloud: event.view(),
-        cluster: header.cluster,
-        source: { type: 'cloud', provider: header.provider, instance: header.collector },
-        received: header.received
-      },
-      raw: { type: 'cloud', bytes: event.bytes, value: event.value },
-      attempts: 0,
-      original: aloneIn(message, event)
+    const source = { type: 'cloud', provider: header.provider, instance: header.collector } as const
+    return worksOf(message, { ...header, source }, events, ({ bytes, value, view }) => ({
+      seen: { audit: null, runtime: null, cloud: view() },
+      raw: { type: 'cloud', bytes, value }
     }))
   }
 
@@ -274,6 +249,23 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
     }
   }
   return [enricher, retry]
+}
+
+/** The new events of a message: what each is by itself, with what its batch says of all. */
+function worksOf<Event>(
+  message: Message,
+  { cluster, source, received }: Pick<SourcedEvent, 'cluster' | 'source' | 'received'>,
+  events: readonly BatchEvent<Event>[],
+  read: (event: BatchEvent<Event>) => {
+    readonly seen: Pick<SourcedEvent, 'audit' | 'runtime' | 'cloud'>
+    readonly raw: RawEvent
+  }
+): Work[] {
+  eventsIn.inc({ source: source.type, provider: source.provider }, events.length)
+  return events.map((event) => {
+    const { seen, raw } = read(event)
+    return { event: { ...seen, cluster, source, received }, raw, attempts: 0, original: aloneIn(message, event) }
+  })
 }
 
 /** The message that held an event, with that event alone: what a dead letter keeps. */

@@ -3,6 +3,7 @@ import type { InventoryRecord } from '../../schemas/generated/types.ts'
 import { type FakeKubeApi, type KubeObject, startFakeKubeApi } from '../../test/support/fake-kube-api.ts'
 import { createRecordingOutput, type RecordingOutput } from '../../test/support/recording-output.ts'
 import { createCodec, localSchemas } from '../core/avro/codec.ts'
+import { emptyRecord } from '../core/enrich/empty-record.ts'
 import { createHealth } from '../platform/health.ts'
 import { createKubeClient } from '../platform/kube-watch/client.ts'
 import { silentLogger } from '../platform/log.ts'
@@ -175,20 +176,8 @@ describe('a watch', () => {
 
 describe('what the topic says of an object', () => {
   const old = (name: string, observed: number): InventoryRecord => ({
-    cluster,
-    kind: 'Pod',
-    uid: `uid-${name}`,
-    name,
-    namespace: 'shop',
-    observed,
-    deleted: false,
-    created: null,
-    labels: {},
-    owners: [],
-    addresses: [],
-    references: [],
-    attributes: {},
-    pod: null
+    ...emptyRecord(cluster, 'Pod', `uid-${name}`, name, observed),
+    namespace: 'shop'
   })
 
   it('gets a tombstone when the API no longer has it, whether it was read before or after the list', async () => {

@@ -1,29 +1,52 @@
 import { describe, expect, it } from 'vitest'
 import type { RuntimeBatch } from '../../schemas/generated/types.ts'
 import { createCodec, localSchemas } from '../core/avro/codec.ts'
+import type { RuntimeContainer } from '../core/enrich/attribution.ts'
 import { encodeRecord } from '../platform/ingest/record.ts'
 import type { SpoolRecord } from '../platform/spool/read.ts'
 import { createBuild } from './build.ts'
 import { createHold } from './containers/hold.ts'
 import { dropRecord } from './drops.ts'
 import { nodeAgentOptions } from './options.ts'
+import { openBatch } from './sensor/batch.ts'
+import type { ObservedEvent } from './sensor/observer.ts'
+import type { KnownProcess } from './sensor/process-table.ts'
 
 const cluster = { id: 'uid-1', name: 'prod' }
 const codec = createCodec(localSchemas())
 const options = nodeAgentOptions.parse({ node: 'n-1', sources: [{ type: 'builtin' }] })
-const build = createBuild(
-  cluster,
-  options,
-  { codec, service: 'node-agent', instance: 'host', message_max_bytes: 1_000_000, now: () => 0 },
-  createHold({ options: options.attribution, find: () => null, state: () => 'none', now_ms: () => 0 })
-)
+const CONTAINER = '0123456789abcdef'.repeat(4)
+const POD_UID = '0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0'
+const KNOWN: RuntimeContainer = {
+  ...{ id: CONTAINER, name: 'app', image_name: 'shop/app:1', image_id: 'sha256:1', privileged: false },
+  pod: { uid: POD_UID, name: 'app-1', namespace: 'shop' },
+  ...{ host_network: false, host_pid: false, host_ipc: false, addresses: [], labels: {}, state: 'running' },
+  ...{ created: null, started: null, restarts: 0 }
+}
 
-async function batchesOf(payloads: readonly Buffer[]): Promise<{ batches: RuntimeBatch[]; dead: number }> {
+function building({ known = false, message_max_bytes = 1_000_000 } = {}) {
+  return createBuild(
+    cluster,
+    options,
+    { codec, service: 'node-agent', instance: 'host', message_max_bytes, now: () => 0 },
+    createHold({
+      options: options.attribution,
+      find: () => (known ? KNOWN : null),
+      state: () => 'none',
+      now_ms: () => 0
+    })
+  )
+}
+
+async function batchesOf(
+  payloads: readonly Buffer[],
+  build = building()
+): Promise<{ batches: RuntimeBatch[]; dead: number; note: string | undefined }> {
   const records = payloads.map((payload) => ({ payload }) as unknown as SpoolRecord)
-  const { messages } = build(records, null, false)
+  const { messages, note } = build(records, null, false)
   const own = messages.filter(({ topic }) => topic === 'weir.runtime.v1')
   const batches = await Promise.all(own.map(({ value }) => codec.decode('runtime-batch', value)))
-  return { batches, dead: messages.length - own.length }
+  return { batches, dead: messages.length - own.length, note }
 }
 
 const event = (id: string, rest: object) =>
@@ -32,28 +55,34 @@ const event = (id: string, rest: object) =>
     ...{ container: null, pod: null },
     ...rest
   })
-const definition = (number: number, entity_id: string) =>
-  JSON.stringify({
-    define: number,
-    process: {
-      ...{ entity_id, pid: 1, name: 'a', executable: '/a', args: [], command_line: null, working_directory: null },
-      ...{ user_id: 0, start_time: 1, interactive: null, in_image: null, entry: 'host', socket_stdio: null },
-      ...{ exit_code: null, ancestors: [] }
-    }
-  })
 const record = (boot_id: string, ...lines: string[]) =>
   encodeRecord({ received: 5, from: 'builtin', form: 'events', boot_id }, Buffer.from(lines.join('\n')))
 
+const process = (entity_id: string, name: string): KnownProcess => ({
+  ...{ entity_id, pid: 1, start: 1, start_time: 1, parent: null, name, executable: '/a', args: ['a', 'ü'.repeat(60)] },
+  ...{ command_line: null, working_directory: null, user_id: 0, interactive: null, in_image: null, entry: 'host' },
+  ...{ socket_stdio: null, cgroup: 1, container: null, pod_uid: null, ended_ms: null, bytes: null, ancestors: null },
+  ...{ as_ancestor: null, depth: 0, last_change: null }
+})
+const observed = (id: string, of: KnownProcess, rest: Partial<ObservedEvent> = {}): ObservedEvent => ({
+  ...{ id, process: of, time: 1, category: 'process', action: 'exec', network: null, file: null, attributes: {} },
+  ...{ container: null, pod_uid: null, exit_code: null, cgroup: 1 },
+  ...rest
+})
+
+function packed(boot_id: string, events: readonly ObservedEvent[], received = 5): Buffer {
+  const { container = null, pod_uid = null } = events[0] ?? {}
+  const batch = openBatch(pod_uid)
+  for (const one of events) batch.add(one)
+  return encodeRecord({ received, from: 'builtin', form: 'packed', boot_id, container, pod_uid }, batch.bytes())
+}
+
 describe('events of the built-in sensor', () => {
   it('are of the sensor bpf, and of the boot they were seen in', async () => {
-    const { batches, dead } = await batchesOf([
-      record(
-        'boot-1',
-        definition(1, 'p1'),
-        event('a', { process: 1 }),
-        event('b', { process: 1, exit_code: 3, action: 'exit' })
-      ),
-      record('boot-2', definition(1, 'p2'), event('c', { process: 1 }))
+    const one = process('p1', 'one')
+    const { batches, dead, note } = await batchesOf([
+      packed('boot-1', [observed('a', one), observed('b', one, { exit_code: 300, action: 'exit' })]),
+      packed('boot-2', [observed('c', process('p2', 'two'))])
     ])
     expect(dead).toBe(0)
     expect(batches).toMatchObject([
@@ -63,12 +92,83 @@ describe('events of the built-in sensor', () => {
         boot_id: 'boot-1',
         first_sequence: '1',
         events: [
-          { id: 'a', process: { entity_id: 'p1', exit_code: null } },
-          { id: 'b', process: { entity_id: 'p1', exit_code: 3 } }
+          { id: 'a', process: { entity_id: 'p1', exit_code: null, args: ['a', 'ü'.repeat(60)] } },
+          { id: 'b', process: { entity_id: 'p1', exit_code: 300 } }
         ]
       },
-      { boot_id: 'boot-2', first_sequence: '3', events: [{ process: { entity_id: 'p2' } }] }
+      { boot_id: 'boot-2', first_sequence: '3', events: [{ process: { entity_id: 'p2', name: 'two' } }] }
     ])
+    expect(JSON.parse(note ?? '')).toEqual({ 'uid-1/n-1/bpf': 4 })
+  })
+
+  it('are numbered in their order, whatever comes between', async () => {
+    const of = process('p', 'x')
+    const heartbeat = record('b', event('h', { category: 'sensor', action: 'heartbeat', process: null }))
+    const { batches } = await batchesOf([
+      packed('b', [observed('a', of)]),
+      packed('b', [observed('b', of)]),
+      heartbeat,
+      packed('b', [observed('c', of)])
+    ])
+    expect(batches.map(({ first_sequence, events }) => [first_sequence, events.map(({ id }) => id)])).toEqual([
+      ['1', ['a', 'b']],
+      ['3', ['h']],
+      ['4', ['c']]
+    ])
+  })
+
+  it('of a container that the runtime knows are told with its names', async () => {
+    const inside = observed('a', process('p', 'x'), { container: CONTAINER, pod_uid: POD_UID })
+    const { batches } = await batchesOf([packed('b', [inside])], building({ known: true }))
+    expect(batches[0]?.events[0]).toMatchObject({
+      id: 'a',
+      container: { id: CONTAINER, name: 'app', image_name: 'shop/app:1', image_id: 'sha256:1', privileged: false },
+      pod: { uid: POD_UID, name: 'app-1', namespace: 'shop' },
+      attributes: { cgroup_id: '1' }
+    })
+  })
+
+  it('of a container that nobody knows say that', async () => {
+    const inside = observed('a', process('p', 'x'), { container: CONTAINER, pod_uid: POD_UID })
+    const { batches } = await batchesOf([packed('b', [inside])])
+    expect(batches[0]?.events[0]).toMatchObject({
+      container: { id: CONTAINER, name: null },
+      pod: { uid: POD_UID, name: null },
+      attributes: { 'weir.io/unattributed': 'no runtime' }
+    })
+  })
+
+  it('are in more than one message where they are many', async () => {
+    const of = process('p', 'x')
+    const ids = Array.from({ length: 1200 }, (_, index) => `e${index}`)
+    const events = ids.map((id) => observed(id, of))
+    const { batches } = await batchesOf([packed('b', events.slice(0, 700)), packed('b', events.slice(700))])
+    expect(batches.map(({ first_sequence, events: { length } }) => [first_sequence, length])).toEqual([
+      ['1', 500],
+      ['501', 500],
+      ['1001', 200]
+    ])
+    expect(batches.flatMap((batch) => batch.events.map(({ id }) => id))).toEqual(ids)
+  })
+
+  it('that are too large for a message cost only themselves', async () => {
+    const of = process('p', 'x')
+    const large = observed('large', of, { attributes: { x: 'x'.repeat(20_000) } })
+    const { batches, dead } = await batchesOf(
+      [packed('b', [observed('a', of), large, observed('b', of)])],
+      building({ message_max_bytes: 10_000 })
+    )
+    expect(batches.flatMap(({ events }) => events.map(({ id }) => id))).toEqual(['a', 'b'])
+    expect(dead).toBe(1)
+  })
+
+  it('in a record that is damaged are a dead letter', async () => {
+    const whole = packed('b', [observed('a', process('p', 'x'))])
+    for (const bytes of [whole.subarray(0, -3), Buffer.concat([whole, Buffer.from([9])])]) {
+      const { batches, dead } = await batchesOf([bytes])
+      expect(batches).toEqual([])
+      expect(dead).toBe(1)
+    }
   })
 
   it('have no process where there is none, as a heartbeat', async () => {
@@ -80,7 +180,7 @@ describe('events of the built-in sensor', () => {
 
   it('that are damaged cost only themselves', async () => {
     const { batches, dead } = await batchesOf([
-      record('b', definition(1, 'p'), '{"id":', event('a', { process: 1 }), event('x', { process: 1, time: 'x' }))
+      record('b', '{"id":', event('a', { process: null }), event('x', { process: null, time: 'x' }))
     ])
     expect(batches.flatMap(({ events }) => events.map(({ id }) => id))).toEqual(['a'])
     expect(dead).toBe(2)

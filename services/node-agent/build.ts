@@ -1,7 +1,7 @@
-import type { Cluster } from '../../schemas/generated/types.ts'
+import type { Cluster, RuntimeEvent } from '../../schemas/generated/types.ts'
 import { WeirError } from '../core/errors.ts'
 import type { SourcedEvent } from '../core/events/sourced-event.ts'
-import { type BatchContext, RUNTIME_TOPIC, type Sequences, toMessages } from '../platform/ingest/batches.ts'
+import { type BatchContext, RUNTIME_TOPIC, toMessages } from '../platform/ingest/batches.ts'
 import {
   type Converted,
   convertLines,
@@ -14,11 +14,13 @@ import { INGEST_ERRORS } from '../platform/ingest/errors.ts'
 import type { Delivery } from '../platform/ingest/forward.ts'
 import { decodeRecord } from '../platform/ingest/record.ts'
 import type { SpoolRecord } from '../platform/spool/read.ts'
+import type { OutgoingMessage } from '../platform/stage.ts'
 import { heldEvents, withContainers } from './containers/held.ts'
 import type { Hold } from './containers/hold.ts'
 import { dropEvent } from './drops.ts'
 import { fromOf, type NodeAgentOptions } from './options.ts'
-import { eventsOf } from './sensor/batch.ts'
+import { createPacker, type Packed } from './packed.ts'
+import { countEvents, eventsOf } from './sensor/batch.ts'
 import { BPFTRACE } from './sources/options.ts'
 
 /**
@@ -33,7 +35,10 @@ export function createBuild(
   hold: Hold
 ): (records: readonly SpoolRecord[], note: string | null, may_wait: boolean) => Delivery {
   const sensors = new Map<string, string>(
-    options.sources.map((source) => [fromOf(source), source.type === 'builtin' ? 'bpf' : source.type])
+    options.sources.map((source) => [
+      fromOf(source),
+      source.type === 'builtin' || source.type === 'recorded' ? 'bpf' : source.type
+    ])
   )
 
   function convert(payload: Buffer, since: Map<Taken, number>): Converted {
@@ -55,6 +60,17 @@ export function createBuild(
           ],
           rejected: []
         }
+      }
+      if (header.form === 'packed') {
+        const { received, container = null, pod_uid = null, boot_id = null } = header
+        const source = { type: 'runtime', provider: 'bpf', instance } as const
+        const head = { cluster, source, received, audit: null }
+        const taken = eventsOf(body, container, pod_uid).map((runtime) => ({
+          event: { ...head, runtime },
+          original: () => Buffer.from(JSON.stringify(runtime)),
+          boot_id
+        }))
+        return { taken, rejected: [] }
       }
       if (header.form === 'events') {
         const provider = header.from === BPFTRACE ? 'bpftrace' : 'bpf'
@@ -83,34 +99,68 @@ export function createBuild(
     }
   }
 
+  const packer = createPacker({ cluster, node: options.node ?? context.instance, context })
+
+  /** What most records are, to go on its way without being decoded; null for what has to be looked into. */
+  function packedOf(payload: Buffer): Packed | null {
+    try {
+      const { header, body } = decodeRecord(payload)
+      if (header.form !== 'packed') return null
+      const { received, container: id = null, pod_uid = null, boot_id = null } = header
+      const events = countEvents(body)
+      const container = id === null ? null : hold.known(id, events)
+      return id !== null && container === null ? null : { bytes: body, boot_id, received, pod_uid, container }
+    } catch {
+      // Whoever looks into it says what is wrong.
+      return null
+    }
+  }
+
   return (records, note, may_wait) => {
-    const since = new Map<Taken, number>()
-    const parts = records.map(({ payload }) => convert(payload, since))
-    const events = parts.flatMap(({ taken }) => taken)
-    const { ready, later } = withContainers(events, (taken) => since.get(taken) ?? null, hold, may_wait)
-    const { messages, sequences } = toMessages(
-      ready,
-      parts.flatMap(({ rejected }) => rejected),
-      { ...context, rejects_topic: RUNTIME_TOPIC },
-      sequencesIn(note)
-    )
-    return { messages, note: JSON.stringify(sequences), later }
+    const messages: OutgoingMessage[] = []
+    const later: Buffer[] = []
+    let next = new Map(Object.entries(sequencesIn(note)))
+    let others: SpoolRecord[] = []
+
+    /** Messages of both kinds come in the order of the records, which is that of their sequence numbers. */
+    function convertOthers(): void {
+      if (others.length === 0) return
+      const since = new Map<Taken, number>()
+      const parts = others.map(({ payload }) => convert(payload, since))
+      others = []
+      const events = parts.flatMap(({ taken }) => taken)
+      const held = withContainers(events, (taken) => since.get(taken) ?? null, hold, may_wait)
+      const rejected = parts.flatMap((part) => part.rejected)
+      later.push(...held.later)
+      const numbered = Object.fromEntries(next)
+      const made = toMessages(held.ready, rejected, { ...context, rejects_topic: RUNTIME_TOPIC }, numbered)
+      messages.push(...made.messages)
+      next = new Map(Object.entries(made.sequences))
+    }
+
+    for (const record of records) {
+      const packed = packedOf(record.payload)
+      if (packed !== null) {
+        convertOthers()
+        if (packer.add(packed, next)) continue
+      }
+      messages.push(...packer.take(next))
+      others.push(record)
+    }
+    messages.push(...packer.take(next))
+    convertOthers()
+    return { messages, note: JSON.stringify(Object.fromEntries(next)), later, done: packer.done }
   }
 }
 
-/** Events of a sensor that is part of the agent: they were made by this program, so that they are what they say. */
+/** What the agent itself says of the built-in sensor, and events of bpftrace: it was made by this program, so that it is what it says. */
 function convertEvents(body: Buffer, head: Omit<SourcedEvent, 'audit' | 'runtime'>, boot_id: string | null): Converted {
   const result: Converted = { taken: [], rejected: [] }
-  const parsed = function* () {
-    for (const line of linesOf(body)) {
-      const json = parseBytes(line)
-      if (json instanceof WeirError) result.rejected.push({ error: json, original: () => line })
-      else yield json
-    }
-  }
-  for (const runtime of eventsOf(parsed())) {
-    const original = () => Buffer.from(JSON.stringify(runtime))
-    result.taken.push({ event: { ...head, audit: null, runtime }, original, boot_id })
+  for (const line of linesOf(body)) {
+    const original = () => line
+    const json = parseBytes(line)
+    if (json instanceof WeirError) result.rejected.push({ error: json, original })
+    else result.taken.push({ event: { ...head, audit: null, runtime: json as RuntimeEvent }, original, boot_id })
   }
   return result
 }
@@ -132,7 +182,7 @@ function named(event: SourcedEvent, node: string | undefined): SourcedEvent {
     : { ...event, source: { ...event.source, instance: node } }
 }
 
-function sequencesIn(note: string | null): Sequences {
+function sequencesIn(note: string | null): Readonly<Record<string, number>> {
   if (note === null) return {}
   const numbers = Object.entries(JSON.parse(note) as object).filter((entry): entry is [string, number] =>
     Number.isSafeInteger(entry[1])

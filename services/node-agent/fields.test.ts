@@ -79,10 +79,9 @@ function ofBuiltin(): RuntimeEvent[] {
     const record = recordAt(bytes, 0, bytes.length)
     const event = record === null ? null : observer.observe(record)
     if (event === null) return []
-    const batch = openBatch()
+    const batch = openBatch(event.pod_uid)
     batch.add(event)
-    const lines = Buffer.from(batch.bytes()).toString().trimEnd().split('\n')
-    return [...eventsOf(lines.map((line): unknown => JSON.parse(line)))]
+    return eventsOf(batch.bytes(), event.container, event.pod_uid)
   })
 }
 

@@ -8,7 +8,9 @@ import { BPFTRACE, bpftraceSource, httpFrom, httpSource, tetragonFrom, tetragonG
 const MIB = 1024 * 1024
 const bytes = (value: number) => z.number().int().positive().default(value)
 
-const sensor = z.enum(['tetragon', 'falco', 'tracee']).describe('Whose events they are.')
+const sensor = z
+  .enum(['tetragon', 'falco', 'tracee', 'recorded'])
+  .describe('Whose events they are; `recorded` are events of the built-in sensor, written down.')
 
 const source = z.union([
   z.strictObject({
@@ -50,7 +52,7 @@ export const nodeAgentOptions = z
       .number()
       .int()
       .positive()
-      .default(1024 * 1024)
+      .default(256 * 1024)
       .describe('How much input is turned into messages and published at a time.'),
     attribution: attributionOptions.prefault({}).describe('How events come to know their container and pod.'),
     actions: z

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import type { Action } from '../../schemas/generated/types.ts'
+import type { Action, Signal } from '../../schemas/generated/types.ts'
 import { createFakeCluster } from '../../test/support/fake-cluster.ts'
 import { incidentIn } from '../../test/support/fresh-incident.ts'
 import { createCodec, localSchemas } from '../core/avro/codec.ts'
@@ -11,6 +11,7 @@ import { createMemoryBus } from '../platform/memory/bus.ts'
 import { loadTopics } from '../platform/topics.ts'
 import { createActionsStage } from './actions-stage.ts'
 import { signApproval } from './approvals.ts'
+import { commandOf } from './commands.ts'
 import { createExecutor } from './execute.ts'
 import { createGrants } from './grants.ts'
 import { createLedger } from './ledger.ts'
@@ -22,6 +23,7 @@ const UID = '11111111-1111-4111-8111-111111111111'
 const POD = '/api/v1/namespaces/x/pods/lone'
 const codec = createCodec(localSchemas())
 const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+const commander = generateKeyPairSync('ed25519')
 const NOW_MS = 1_795_000_000_000
 const now_ms = () => NOW_MS
 const playbook = parsePlaybook(
@@ -74,6 +76,8 @@ async function world(mode: 'dry-run' | 'approve' | 'auto' = 'approve') {
       codec,
       executor,
       keys: new Map([['alice', publicKey]]),
+      command_key: commander.publicKey,
+      cluster: { id: 'c', name: 'test' },
       options,
       now_ms,
       planAgain: planning.planAgain
@@ -81,7 +85,9 @@ async function world(mode: 'dry-run' | 'approve' | 'auto' = 'approve') {
   )
   const actions = async (): Promise<readonly Action[]> =>
     await Promise.all(bus.read('weir.actions.v1').map(({ value }) => codec.decode('action', value)))
-  return { bus, cluster, publish, actions }
+  const signals = async (): Promise<readonly Signal[]> =>
+    await Promise.all(bus.read('weir.signals.v1').map(({ value }) => codec.decode('signal', value)))
+  return { bus, cluster, publish, actions, signals }
 }
 
 async function planned(one: Awaited<ReturnType<typeof world>>): Promise<Action> {
@@ -155,7 +161,7 @@ describe('the responder on its topics', () => {
         return { ...approved(plan), steps }
       }
     ]
-  ])('refuses, in the open, a message %s', async (_name, code, forge) => {
+  ])('refuses, in the open and with a signal, a message %s', async (_name, code, forge) => {
     const one = await world()
     const plan = await planned(one)
     await one.publish(forge(plan))
@@ -167,6 +173,55 @@ describe('the responder on its topics', () => {
       steps: []
     })
     expect(one.bus.read('weir.actions.v1.dlq').map(({ headers }) => headers['dlq.code'])).toEqual([code])
+    expect(await one.signals()).toMatchObject([
+      { severity: 'high', rule: { code: 'W01' }, cluster: { id: 'c' }, evidence: { 'error.code': code } }
+    ])
+  })
+
+  it('raises a signal for a command to an agent that the responder did not sign, and none for its own', async () => {
+    const one = await world()
+    const plan = await planned(one)
+    const [step] = plan.steps
+    const [request] = step?.requests ?? []
+    if (step === undefined || request === undefined) throw new Error('no step')
+    const command = (key: typeof privateKey, age_ms: number) =>
+      commandOf(plan, step.id, request, key, (NOW_MS - age_ms) * 1000) ?? plan
+    // Its own, one of its own that is read again much later, and a forgery.
+    await one.publish(command(commander.privateKey, 0))
+    await one.publish(command(commander.privateKey, 3_600_000))
+    await one.bus.drain()
+    expect(await one.signals()).toEqual([])
+    await one.publish(command(privateKey, 0))
+    await one.bus.drain()
+    expect((await one.signals()).map(({ evidence }) => evidence['error.code'])).toEqual(['RESPOND_COMMAND_FORGED'])
+  })
+
+  it('a flood of forgeries is one signal, whatever they say, and ties itself to nothing they name', async () => {
+    const one = await world()
+    const plan = await planned(one)
+    for (const by of ['alice', 'bob', 'system:admin'])
+      await one.publish({
+        ...plan,
+        id: `${by}-1`,
+        status: 'approved',
+        approval: { verb: 'approve', by, signed_at: 1, signature: 'x' }
+      })
+    await one.bus.drain()
+    const signals = await one.signals()
+    expect(signals.length).toBe(3)
+    expect(new Set(signals.map(({ id }) => id)).size).toBe(1)
+    expect(signals.flatMap(({ entities }) => entities.map(({ id }) => id))).toEqual(
+      signals.map(() => 'weir.actions.v1')
+    )
+  })
+
+  it('leaves approvals of other clusters to their own responders', async () => {
+    const one = await world()
+    const plan = await planned(one)
+    await one.publish({ ...approved(plan), cluster: { id: 'd', name: 'other' } })
+    await one.bus.drain()
+    expect(await one.signals()).toEqual([])
+    expect(one.bus.read('weir.actions.v1.dlq')).toEqual([])
   })
 
   it('plans again when the cluster has changed since, and does nothing of the old plan', async () => {

@@ -14,6 +14,10 @@ export const RESPONDER_ERRORS = {
     description: 'An approval is older than `responder.approval_valid_ms`, or from the future.',
     retriable: false
   },
+  RESPOND_COMMAND_FORGED: {
+    description: 'A command to the agent of a node that the responder did not sign.',
+    retriable: false
+  },
   RESPOND_OTHER_CLUSTER: { description: 'A plan is for another cluster than the responder acts in.', retriable: false },
   RESPOND_MODE: { description: '`responder.mode` does not let plans be carried out.', retriable: false },
   RESPOND_STOPPED: { description: 'The kill switch is on, or cannot be read: nothing is done.', retriable: false },
@@ -26,6 +30,11 @@ export const RESPONDER_ERRORS = {
   RESPOND_NO_SLOT: { description: 'As many plans as may have permissions at a time have them.', retriable: false },
   RESPOND_PERMISSION: { description: 'The permissions of a plan could not be had.', retriable: false },
   RESPOND_STEP_FAILED: { description: 'Steps of a plan failed; its results say which and why.', retriable: false },
+  RESPOND_LOOP: {
+    description:
+      'What was stopped came back as often as the responder answers by itself: people have to stop who brings it back.',
+    retriable: false
+  },
   RESPOND_NOT_DONE: { description: 'A plan that is to be taken back was never carried out.', retriable: false },
   RESPOND_LEDGER: { description: 'The ledger of what was begun and done cannot be read or written.', retriable: true },
   RESPOND_KEY: { description: 'A key to sign or check approvals with cannot be read.', retriable: false },

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import type { Action } from '../../schemas/generated/types.ts'
 import { createFakeCluster, type Trouble } from '../../test/support/fake-cluster.ts'
 import { incidentIn } from '../../test/support/fresh-incident.ts'
+import { entityOf, signalOf } from '../../test/support/signals.ts'
+import { buildIncident } from '../core/correlate/incident.ts'
 import type { JsonObject } from '../core/json.ts'
 import { at } from '../core/json.ts'
 import { planFor } from '../core/respond/plan.ts'
@@ -211,6 +213,110 @@ describe('an API server in trouble', () => {
     expect(done).toMatchObject({ status: 'failed', reason: expect.stringContaining('RESPOND_PERMISSION') })
     expect(changesOf(cluster)).toEqual([])
     expect(cluster.permissions()).toEqual([])
+  })
+})
+
+describe('draining a node', () => {
+  const NODE = '/api/v1/nodes/n1'
+  const podOn = (name: string): readonly [string, JsonObject] => [
+    `/api/v1/namespaces/x/pods/${name}`,
+    {
+      metadata: { uid: `uid-${name}`, name, namespace: 'x', ownerReferences: owner('ReplicaSet', 'web-abc', 'rs') },
+      spec: { nodeName: 'n1' },
+      status: { phase: 'Running' }
+    }
+  ]
+  const drain = parsePlaybook('name: drain\ntitle: T\nsteps: [{ action: drain_node }]', 'drain.yml')
+  const incident = buildIncident({ id: 'incident-2', revision: 1, status: 'open' }, [
+    signalOf({
+      id: 's',
+      minute: 0,
+      entities: [entityOf('node', 'n1')],
+      ancestry: [entityOf('process', 'p', 'actor', 'nc')],
+      cluster: { id: 'c', name: 'c' }
+    })
+  ])
+  const world = async () => {
+    const cluster = createFakeCluster(
+      Object.fromEntries([[NODE, { metadata: { uid: 'n', name: 'n1' }, spec: {} }], podOn('a'), podOn('b')])
+    )
+    const plan = planFor(incident, await lookUp(cluster.api, incident, 'weir'), drain)
+    if (plan === null) throw new Error('no plan')
+    return { cluster, plan }
+  }
+  const left = (cluster: ReturnType<typeof createFakeCluster>) =>
+    ['a', 'b'].filter((name) => cluster.objects.has(`/api/v1/namespaces/x/pods/${name}`))
+
+  it('evicts its pods and lets none come, and the undo lets them come again', async () => {
+    const { cluster, plan } = await world()
+    expect(await responderOn(cluster).executor.carryOut(plan, 'approve')).toMatchObject({ status: 'done' })
+    expect(left(cluster)).toEqual([])
+    expect(at(cluster.objects.get(NODE), ['spec', 'unschedulable'])).toBe(true)
+    const signed = { verb: 'undo', by: 'a', signed_at: 1, signature: 'another' }
+    expect(await responderOn(cluster).executor.carryOut({ ...plan, approval: signed }, 'undo')).toMatchObject({
+      status: 'undone'
+    })
+    expect(at(cluster.objects.get(NODE), ['spec', 'unschedulable'])).toBe(false)
+  })
+
+  it('leaves a pod that a PodDisruptionBudget holds, after some tries, and evicts the others', async () => {
+    const { cluster, plan } = await world()
+    const tries: number[] = []
+    cluster.troubled(({ path }, times) => {
+      if (!path.endsWith('/pods/a/eviction')) return null
+      tries.push(times)
+      return { status: 429, retry_after_ms: 1 }
+    })
+    const done = await responderOn(cluster).executor.carryOut(plan, 'approve')
+    expect(done).toMatchObject({ status: 'failed', reason: expect.stringContaining('RESPOND_STEP_FAILED: 429') })
+    expect(left(cluster)).toEqual(['a'])
+    expect(tries.length).toBe(6)
+    expect(cluster.permissions()).toEqual([])
+  })
+
+  it('leaves what has taken the name of a pod that is gone', async () => {
+    const { cluster, plan } = await world()
+    cluster.objects.set('/api/v1/namespaces/x/pods/a', { metadata: { uid: 'new', name: 'a', namespace: 'x' } })
+    expect(await responderOn(cluster).executor.carryOut(plan, 'approve')).toMatchObject({ status: 'done' })
+    expect(left(cluster)).toEqual(['a'])
+  })
+})
+
+describe('rotating a service account', () => {
+  const ACCOUNT = '/api/v1/namespaces/x/serviceaccounts/robot'
+  const rotate = parsePlaybook('name: rotate\ntitle: T\nsteps: [{ action: rotate_service_account }]', 'rotate.yml')
+  const incident = buildIncident({ id: 'incident-3', revision: 1, status: 'open' }, [
+    signalOf({
+      id: 's',
+      minute: 0,
+      source: 'audit',
+      entities: [entityOf('service_account', 'x/robot', 'actor')],
+      cluster: { id: 'c', name: 'c' }
+    })
+  ])
+
+  it('leaves one of the same name and another UID, also when the responder is killed at any point', async () => {
+    const world = async () => {
+      const metadata = { uid: 'old', name: 'robot', namespace: 'x', labels: { a: 'b' } }
+      const cluster = createFakeCluster({ [ACCOUNT]: { metadata } })
+      const plan = planFor(incident, await lookUp(cluster.api, incident, 'weir'), rotate)
+      if (plan === null) throw new Error('no plan')
+      return { cluster, plan }
+    }
+    const undisturbed = await world()
+    const { executor, points } = responderOn(undisturbed.cluster)
+    await executor.carryOut(undisturbed.plan, 'approve')
+    for (const crashAt of [undefined, ...new Set(points)]) {
+      const { cluster, plan } = await world()
+      if (crashAt !== undefined)
+        await expect(responderOn(cluster, { crashAt }).executor.carryOut(plan, 'approve')).rejects.toThrow(Crash)
+      await responderOn(cluster).executor.carryOut(plan, 'approve')
+      const now = cluster.objects.get(ACCOUNT)
+      expect(at(now, ['metadata', 'uid']), crashAt).toBe(`uid-of-${ACCOUNT}`)
+      expect(at(now, ['metadata', 'labels', 'a']), crashAt).toBe('b')
+      expect(cluster.changes.filter((one) => one.includes('/x/serviceaccounts')).length, crashAt).toBeLessThanOrEqual(3)
+      expect(cluster.permissions(), crashAt).toEqual([])
+    }
   })
 })
 

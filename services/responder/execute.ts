@@ -7,7 +7,7 @@ import { objectProtection, type Protection, refusalOf } from '../core/respond/gu
 import { permissionsOf } from '../core/respond/permissions.ts'
 import { planId, stepId } from '../core/respond/plan.ts'
 import { objectPathOf, type Standing, standingOf } from '../core/respond/read-back.ts'
-import { OPERATOR } from '../core/respond/requests.ts'
+import { isEviction, OPERATOR } from '../core/respond/requests.ts'
 import type { ClusterAnswer, ClusterApi } from '../platform/kubernetes/cluster-api.ts'
 import type { Logger } from '../platform/log.ts'
 import { RESPONDER_ERRORS, type ResponderErrorCode } from './errors.ts'
@@ -72,7 +72,8 @@ const refuse = (code: ResponderErrorCode, message: string) => new WeirError(RESP
 
 /** Pods that a change of this object stops. */
 function podsStopped(request: ApiRequest, object: JsonObject): number {
-  if (request.method === 'DELETE') return 1
+  // Of deletions, those of what is no pod count, too: rather one too many than one too few.
+  if (request.method === 'DELETE' || isEviction(request)) return 1
   if (request.method !== 'PATCH' || !(request.body ?? '').includes('/spec/')) return 0
   const counts = [
     ['spec', 'replicas'],
@@ -397,10 +398,11 @@ export function createExecutor(ports: ExecutorPorts) {
    * Carries a plan out, or takes it back. To be called once its approval has been found good; calling it again, after a crash or
    * because a message came twice, goes on where it stopped or does nothing.
    * @param verb what the approval is for
+   * @param round of a plan that needs no approval: how often it was carried out before, see `ledger.begin`
    * @returns the plan as it is now; null when this approval was worked off before
    * @throws WeirError that are retriable, of the ledger: nothing more was done than is recorded
    */
-  async function carryOut(action: Action, verb: Run['verb']): Promise<Action | null> {
+  async function carryOut(action: Action, verb: Run['verb'], round = 0): Promise<Action | null> {
     if (planId(action) !== action.id || action.steps.some((step, place) => step.id !== stepId(action.id, place))) {
       throw refuse('RESPOND_PLAN_FORGED', `the steps are not those of plan ${action.id}`)
     }
@@ -409,7 +411,7 @@ export function createExecutor(ports: ExecutorPorts) {
     }
     const by = await ledger.stoppedBy()
     if (by !== null) throw refuse('RESPOND_STOPPED', `${by} stopped the responder`)
-    const { run: begun, isNew } = await ledger.begin(action, verb)
+    const { run: begun, isNew } = await ledger.begin(action, verb, round)
     if (begun.state !== 'begun') return null
     let run = begun
     let grant: Grant | null = null

@@ -34,9 +34,10 @@ export interface Run {
 
 const path = (...name: readonly string[]) => corePath(PERMISSION_NAMESPACE, 'configmaps', ...name)
 
-/** Name of a run: one for each approval, so that an approval that is delivered or replayed again begins nothing. */
-function runName({ id, approval }: Action, verb: string): string {
-  return `weir-run-${hash('sha256', JSON.stringify([id, verb, approval?.signature ?? 'auto'])).slice(0, 24)}`
+/** Name of a run: one for each approval and round, so that an approval that is delivered or replayed again begins nothing. */
+function runName({ id, approval }: Action, verb: string, round: number): string {
+  const by = approval?.signature ?? (round === 0 ? 'auto' : `auto ${round}`)
+  return `weir-run-${hash('sha256', JSON.stringify([id, verb, by])).slice(0, 24)}`
 }
 
 /** An action and results have no bigints and no binary: they are JSON. */
@@ -96,11 +97,12 @@ export function createLedger(api: ClusterApi, now_ms: () => number, weir_namespa
   return {
     /**
      * Begins a run, once for each approval.
+     * @param round of a plan that needs no approval, and that is carried out again because what it stopped came back
      * @returns the run, and whether it was begun just now
      * @throws RESPOND_LEDGER, RESPOND_LIMIT
      */
-    async begin(action: Action, verb: Run['verb']): Promise<{ readonly run: Run; readonly isNew: boolean }> {
-      const name = runName(action, verb)
+    async begin(action: Action, verb: Run['verb'], round = 0): Promise<{ readonly run: Run; readonly isNew: boolean }> {
+      const name = runName(action, verb, round)
       const run: Run = {
         name,
         action,

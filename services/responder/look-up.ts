@@ -3,7 +3,7 @@ import { workloadKindOfKind } from '../core/enrich/workload-kinds.ts'
 import { arrayAt, at, isObject, type JsonObject, stringAt, stringMapAt } from '../core/json.ts'
 import { objectPath } from '../core/respond/actions/remove-objects.ts'
 import { type Binding, type LiveWorkload, NO_FACTS, type PlanFacts } from '../core/respond/facts.ts'
-import { apiPath, DNS_LABEL } from '../core/respond/names.ts'
+import { apiPath, DNS_LABEL, scopedName } from '../core/respond/names.ts'
 import { coreClusterPath, corePath, groupClusterPath, groupPath, uidOf } from '../core/respond/requests.ts'
 import { victimsOf } from '../core/respond/victims.ts'
 import type { ClusterApi } from '../platform/kubernetes/cluster-api.ts'
@@ -62,8 +62,10 @@ export function createReader(api: ClusterApi) {
     return known
   }
 
-  async function list(path: string): Promise<readonly JsonObject[]> {
-    return arrayAt(await read(`${path}?limit=${LIST_LIMIT}`), 'items').filter(isObject)
+  /** @param fields a field selector, such as spec.nodeName=n1 */
+  async function list(path: string, fields?: string): Promise<readonly JsonObject[]> {
+    const selector = fields === undefined ? '' : `&fieldSelector=${encodeURIComponent(fields)}`
+    return arrayAt(await read(`${path}?limit=${LIST_LIMIT}${selector}`), 'items').filter(isObject)
   }
 
   /** Where objects of a kind are: by what Kubernetes has, else by what the API server says it has. */
@@ -123,11 +125,13 @@ const isRunningJob = (job: JsonObject): boolean =>
 
 async function liveWorkload(reader: Reader, { workload, api_version }: Controller): Promise<LiveWorkload | null> {
   const address = await reader.addressOf(workload, api_version)
-  const object = address === null ? null : await reader.read(address.path)
-  if (address === null || object === null) return null
+  if (address === null) return null
+  const scale = address.scale_path === null ? null : await reader.read(address.scale_path)
+  // Objects of custom kinds are not the responder's to read; their scales are, and bear the UID of what they scale.
+  const object = (await reader.read(address.path)) ?? scale
+  if (object === null) return null
   // Another object has taken its name.
   if (workload.uid !== null && workload.uid !== uidOf(object) && /^[0-9a-f-]{36}$/.test(workload.uid)) return null
-  const scale = address.scale_path === null ? null : await reader.read(address.scale_path)
   const replicas = Number(at(scale, ['spec', 'replicas']) ?? 0)
   const namespace = workload.namespace ?? ''
   const jobs =
@@ -227,9 +231,13 @@ export async function lookUp(api: ClusterApi, incident: Incident, weir_namespace
   }
   const live = await Promise.all([...tops.values()].map((top) => liveWorkload(reader, top)))
 
-  const namespaces = new Set([...victims.pods, ...victims.workloads].map(({ namespace }) => namespace ?? ''))
+  const accounts = victims.serviceAccounts.flatMap((id) => scopedName(id) ?? [])
+  const namespaces = new Set(
+    [...victims.pods, ...victims.workloads, ...accounts].map(({ namespace }) => namespace ?? '')
+  )
   const pods: Array<PlanFacts['pods'][number]> = []
   const budgets: JsonObject[] = []
+  const node_pods = new Map<string, readonly JsonObject[]>()
   for (const namespace of namespaces) {
     for (const pod of await reader.list(corePath(namespace, 'pods'))) {
       const top = await reader.topOwner({ apiVersion: 'v1', ...pod }, podAsWorkload(pod))
@@ -239,6 +247,12 @@ export async function lookUp(api: ClusterApi, incident: Incident, weir_namespace
   }
   for (const node of victims.nodes) {
     const path = coreClusterPath('nodes', node)
+    const object = await reader.read(path)
+    if (object !== null) objects.set(path, object)
+    node_pods.set(node, await reader.list(coreClusterPath('pods'), `spec.nodeName=${node}`))
+  }
+  for (const { namespace, name } of accounts) {
+    const path = corePath(namespace, 'serviceaccounts', name)
     const object = await reader.read(path)
     if (object !== null) objects.set(path, object)
   }
@@ -260,6 +274,6 @@ export async function lookUp(api: ClusterApi, incident: Incident, weir_namespace
     pods,
     bindings,
     weir_namespace,
-    live: { workloads: live.filter((one) => one !== null), objects, disruption_budgets: budgets }
+    live: { workloads: live.filter((one) => one !== null), objects, node_pods, disruption_budgets: budgets }
   }
 }

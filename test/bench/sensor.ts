@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -10,6 +10,7 @@ import { createHealth } from '../../services/platform/health.ts'
 import { silentLogger } from '../../services/platform/log.ts'
 import type { Spool } from '../../services/platform/spool/spool.ts'
 import type { Figure } from './measure.ts'
+import { cpuOf, type LoadResult, memoryOf, runLoad } from './sensor-processes.ts'
 
 const LOADS = [
   { name: '5k/s', rate: 5000, seconds: 10 },
@@ -20,7 +21,6 @@ const WARM_UP = { rate: 10_000, seconds: 4 } as const
 /** bpftrace takes this long at most to attach to its hooks on a slow machine. */
 const ATTACH_MS = 120_000
 const SETTLE_MS = 1000
-const US_PER_TICK = 10_000
 
 /** The hooks that the load touches, and those for processes; what the sensor has besides does not fire. */
 const BPFTRACE = `
@@ -29,12 +29,6 @@ tracepoint:sched:sched_process_exec { printf("exec %d %d %s %s\\n", pid, uid, co
 tracepoint:sched:sched_process_fork { printf("fork %d %d\\n", args->parent_pid, args->child_pid); }
 tracepoint:sched:sched_process_exit { printf("exit %d %s\\n", args->pid, args->comm); }
 `
-
-interface LoadResult {
-  readonly events: number
-  readonly took_s: number
-  readonly cpu_us: number
-}
 
 interface Engine {
   readonly name: string
@@ -46,30 +40,6 @@ interface Engine {
   lost(): number
   rss_mb(): number
   stop(): Promise<void>
-}
-
-async function runLoad(folder: string, rate: number, seconds: number): Promise<LoadResult> {
-  const script = join(import.meta.dirname, 'sensor-load.ts')
-  const child = spawn(process.execPath, [script, folder, String(rate), String(seconds)], {
-    stdio: ['pipe', 'pipe', 'inherit']
-  })
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
-  await lines.next()
-  child.stdin.write('go\n')
-  const { value } = await lines.next()
-  await once(child, 'exit')
-  return JSON.parse(String(value)) as LoadResult
-}
-
-/** User and system time of a process; format: man 5 proc_pid_stat. */
-function cpuOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * US_PER_TICK
-}
-
-function rssOf(pid: number): number {
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0) / 1024
 }
 
 function countIn(bytes: Buffer, what: Buffer): number {
@@ -104,7 +74,7 @@ async function startWeir(path: string): Promise<Engine> {
     cpu_us: () => cpuOf(process.pid),
     seen: () => seen,
     lost: () => lost,
-    rss_mb: () => rssOf(process.pid),
+    rss_mb: () => memoryOf(process.pid, 'most'),
     stop: () => running.stop()
   }
 }
@@ -141,7 +111,7 @@ async function startBpftrace(path: string): Promise<Engine & { readonly attach_s
     cpu_us: () => cpuOf(pid),
     seen: () => seen,
     lost: () => lost,
-    rss_mb: () => rssOf(pid),
+    rss_mb: () => memoryOf(pid, 'most'),
     async stop() {
       child.kill('SIGINT')
       if (child.exitCode === null) await once(child, 'exit')

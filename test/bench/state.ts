@@ -10,7 +10,7 @@ import { createCodec, localSchemas } from '../../services/core/avro/codec.ts'
 import { correlate } from '../../services/core/correlate/reducer.ts'
 import { DEFAULT_CORRELATE_SETTINGS } from '../../services/core/correlate/settings.ts'
 import { emptyState } from '../../services/core/correlate/state.ts'
-import { advanceWindows, windowIndexOf } from '../../services/core/windows/reducer.ts'
+import { advanceWindows, packParts, windowIndexOf } from '../../services/core/windows/reducer.ts'
 import { emptyWindowState } from '../../services/core/windows/state.ts'
 import { correlatorOptions } from '../../services/correlator/options.ts'
 import { createCorrelatorStage } from '../../services/correlator/stage.ts'
@@ -65,6 +65,7 @@ async function fillWindows(
       partSignal(from + place, from + place, START_US + from + place)
     )
     advanceWindows(state, index, signals, START_US - 600_000_000, { max_groups: keys })
+    packParts(state, index)
     const messages = [...state.changes].flatMap(([key, value]) => (value === null ? [] : [message(key, value)]))
     state.changes.clear()
     for (const { key, value } of messages) written += Buffer.byteLength(key ?? '') + (value?.length ?? 0)
@@ -116,7 +117,7 @@ export async function benchState(keys: number, say: (line: Line) => void): Promi
     const sender = createSender(kafka.client)
     for (const line of await fillWindows(keys, (messages) => sender.send(messages))) say(line)
     const clock = { key: 'clock', cluster_id: CLUSTER.id, kind: 'clock' as const, watermark: START_US }
-    const blank = { signal: null, sealed: null, cut_keys: [], published: null, document: null }
+    const blank = { signal: null, sealed: null, cut_keys: [], published: null, document: null, packed: null }
     await sender.send([message('clock', { ...blank, ...clock })])
 
     const options = correlatorOptions.parse({})

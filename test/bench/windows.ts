@@ -5,7 +5,7 @@ import { lastLines, run } from '../../infra/native/run.ts'
 import type { Signal } from '../../schemas/generated/types.ts'
 import { advanceCluster, contentOf, emptyMemory } from '../../services/core/correlate/cluster-memory.ts'
 import { DEFAULT_CORRELATE_SETTINGS } from '../../services/core/correlate/settings.ts'
-import { advanceWindows, windowIndexOf } from '../../services/core/windows/reducer.ts'
+import { advanceWindows, packParts, windowIndexOf } from '../../services/core/windows/reducer.ts'
 import { emptyWindowState } from '../../services/core/windows/state.ts'
 import { chaosLoad } from '../chaos/load.ts'
 import { CHAOS_RULES } from '../chaos/rules.ts'
@@ -57,7 +57,8 @@ interface Hits {
   readonly hits: number
 }
 
-function weirWindows(name: string, events: readonly WindowEvent[]): Hits {
+/** @param isStored whether what the changelog is to hold is made, too, as bytes, with every batch */
+function weirWindows(name: string, events: readonly WindowEvent[], isStored: boolean): Hits {
   const index = windowIndexOf(burstRule(`${WINDOW_S}s`, LEAST))
   const batches = inBatches(
     events.map(({ time_ms, actor }, number) => partSignal(number, actor, START_US + time_ms * 1000))
@@ -69,6 +70,7 @@ function weirWindows(name: string, events: readonly WindowEvent[]): Hits {
     for (const batch of batches) {
       const { results } = advanceWindows(state, index, batch, batch.at(-1)?.time ?? 0)
       for (const { signal } of results) told.add(signal.id)
+      if (isStored) packParts(state, index)
       state.changes.clear()
     }
     hits = told.size
@@ -121,15 +123,18 @@ export async function benchWindows(print: (title: string, figures: readonly Figu
   print('The correlator in one process, without Kafka', [throughBoth()])
   for (const live of [5_000, 50_000]) {
     const events = workload(live)
-    const weir = weirWindows('weir', events)
+    const weir = weirWindows('weir, windows', events, false)
+    const stored = weirWindows('weir, windows and their changelog', events, true)
     const esper = await esperWindows('esper 8.9 #time, group by', events)
     const title = `${EVENTS} events, ${live} of them in a window of ${WINDOW_S} s, ${weir.hits} hits`
     if (typeof esper === 'string') {
-      print(title, [weir.figure])
+      print(title, [weir.figure, stored.figure])
       console.error(`left out: esper: ${esper}`)
       continue
     }
-    if (esper.hits !== weir.hits) throw new Error(`Esper has ${esper.hits} hits, Weir ${weir.hits}`)
-    print(title, [weir.figure, { ...esper.figure, ratio: esper.figure.us_per_event / weir.figure.us_per_event }])
+    if (esper.hits !== weir.hits || stored.hits !== weir.hits)
+      throw new Error(`Esper has ${esper.hits} hits, Weir ${weir.hits} and ${stored.hits}`)
+    const beside = (figure: Figure): Figure => ({ ...figure, ratio: esper.figure.us_per_event / figure.us_per_event })
+    print(title, [esper.figure, beside(weir.figure), beside(stored.figure)])
   }
 }

@@ -1,5 +1,6 @@
 import type { CorrelatorState, Incident, Signal } from '../../schemas/generated/types.ts'
 import type { Codec } from '../../services/core/avro/codec.ts'
+import { contentOf, createMemoryRestorer } from '../../services/core/correlate/cluster-memory.ts'
 import type { ProfileRule } from '../../services/core/profiles/profile-rule.ts'
 import type { WindowRule } from '../../services/core/windows/window-rule.ts'
 import type { CorrelatorOptions } from '../../services/correlator/options.ts'
@@ -17,6 +18,13 @@ export interface Published {
   readonly state: readonly Message[]
 }
 
+/** What the correlator judges by. */
+export interface Judged {
+  readonly options: CorrelatorOptions
+  readonly windows: readonly WindowRule[]
+  readonly profiles: readonly ProfileRule[]
+}
+
 /** What a run gave, decoded: by id what was published last, and everything in order. */
 export interface Outcome {
   readonly incidents: ReadonlyMap<string, readonly Incident[]>
@@ -25,12 +33,32 @@ export interface Outcome {
   readonly dead_letters: readonly string[]
   /** What the changelog comes to. */
   readonly state: ReadonlyMap<string, CorrelatorState>
+  /** What windows remember when they are restored from it: texts of signals by cluster, rule and id. */
+  readonly counted: ReadonlyMap<string, string>
 }
 
 const decodeAll = <Name extends 'incident' | 'signal'>(codec: Codec, name: Name, messages: readonly Message[]) =>
   Promise.all(messages.map(({ value }) => codec.decode(name, value)))
 
-export async function outcomeOf(codec: Codec, published: Published): Promise<Outcome> {
+/** What counts towards windows, by where: several signals lie in one entry of the changelog, which ones hangs on batches. */
+function countedIn(state: ReadonlyMap<string, CorrelatorState>, by: Judged): ReadonlyMap<string, string> {
+  const restorer = createMemoryRestorer(contentOf(by.windows, by.profiles), by.options)
+  for (const [name, entry] of state) restorer.take(name, entry)
+  const counted = new Map<string, string>()
+  for (const [cluster_id, { windows }] of restorer.finish()) {
+    const { groups, parts } = windows
+    for (const group of groups.all()) {
+      groups.each(group, (slot) => {
+        const signal = parts.signalOf(slot)
+        counted.set(`${cluster_id} ${groups.ruleOf(group).title} ${signal.id}`, JSON.stringify(signal))
+        return false
+      })
+    }
+  }
+  return counted
+}
+
+export async function outcomeOf(codec: Codec, published: Published, by: Judged): Promise<Outcome> {
   const incidents = await decodeAll(codec, 'incident', published.incidents)
   const correlated = await decodeAll(codec, 'signal', published.correlated)
   const state = new Map<string, CorrelatorState>()
@@ -45,16 +73,14 @@ export async function outcomeOf(codec: Codec, published: Published): Promise<Out
     dead_letters: published.dead_letters
       .map(({ headers }) => `${headers['dlq.partition']}/${headers['dlq.offset']} ${headers[DLQ_CODE_HEADER]}`)
       .toSorted(),
-    state
+    state,
+    counted: countedIn(state, by)
   }
 }
 
-export interface Undisturbed {
+export interface Undisturbed extends Judged {
   readonly codec: Codec
   readonly topics: readonly TopicDefinition[]
-  readonly options: CorrelatorOptions
-  readonly windows: readonly WindowRule[]
-  readonly profiles: readonly ProfileRule[]
 }
 
 /**
@@ -76,12 +102,13 @@ export async function undisturbed(
     await bus.drain()
     await running.stop()
   }
-  const outcome = await outcomeOf(codec, {
+  const published = {
     incidents: bus.read('weir.incidents.v1'),
     correlated: bus.read('weir.correlated.v1'),
     dead_letters: bus.read('weir.signals.v1.dlq'),
     state: bus.read('weir.state.v1')
-  })
+  }
+  const outcome = await outcomeOf(codec, published, { options, windows, profiles })
   await bus.close()
   return outcome
 }
@@ -100,9 +127,10 @@ function standing(outcome: Outcome): ReadonlyMap<string, string> {
   }
   for (const [key, entry] of outcome.state) {
     // What windows have told of a group, and which incidents were merged, hangs on batches; the rest does not.
-    if (entry.kind === 'signal' || entry.kind === 'part' || entry.kind === 'clock')
-      found.set(`state ${key}`, JSON.stringify(entry))
+    const isPart = entry.kind === 'part' && entry.packed === null
+    if (entry.kind === 'signal' || isPart || entry.kind === 'clock') found.set(`state ${key}`, JSON.stringify(entry))
   }
+  for (const [name, text] of outcome.counted) found.set(`counted ${name}`, text)
   for (const letter of new Set(outcome.dead_letters)) found.set(`dead letter ${letter}`, letter)
   return found
 }

@@ -188,14 +188,15 @@ export async function chaosRun(servers: ChaosServers, seed: number, directory: s
     const [signals, dead_letters, correlated, incidents, state] = await Promise.all(
       TOPICS.map((topic) => readTopic(world, admin, topic))
     )
-    const found = await outcomeOf(codec, {
+    const { windows, profiles } = await loadRules({ folders: [join(directory, 'rules')], builtin: false }, () => {})
+    const calm = { codec, topics: world.topics, options: settings.correlator, windows, profiles }
+    const published = {
       incidents: incidents ?? [],
       correlated: correlated ?? [],
       dead_letters: dead_letters ?? [],
       state: state ?? []
-    })
-    const { windows, profiles } = await loadRules({ folders: [join(directory, 'rules')], builtin: false }, () => {})
-    const calm = { codec, topics: world.topics, options: settings.correlator, windows, profiles }
+    }
+    const found = await outcomeOf(codec, published, calm)
     const oneByOne = await undisturbed(calm, signals ?? [], 1)
     const together = await undisturbed(calm, signals ?? [], 100_000)
     return {

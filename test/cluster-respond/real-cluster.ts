@@ -8,12 +8,16 @@ import { createExecutor, type ExecutorPorts } from '../../services/responder/exe
 import { createGrants } from '../../services/responder/grants.ts'
 import { createLedger } from '../../services/responder/ledger.ts'
 
-/** Kubeconfig of an administrator of a cluster that may be used up: `npm run test:respond` says how to come by one. */
+/** Kubeconfig of an administrator of a cluster that may be used up: of the one that the tests bring up, unless it is given. */
 export const KUBECONFIG = process.env['WEIR_TEST_KUBECONFIG'] ?? ''
 /** Folder that the kubelet of the one node reads static pods from. */
 export const STATIC_PODS = process.env['WEIR_TEST_STATIC_PODS'] ?? ''
 export const IMAGE = process.env['WEIR_TEST_IMAGE'] ?? 'busybox:test'
+/** Of the container runtime of the node. */
+export const CONTAINERD_SOCKET = process.env['WEIR_TEST_CONTAINERD'] ?? '/run/containerd/containerd.sock'
 export const NAMESPACE = 'respond-test'
+export const LATENCY_NAMESPACE = 'respond-latency'
+export const ACTIONS_NAMESPACE = 'respond-actions'
 const TIMEOUT_MS = 10_000
 
 export const admin = (): Promise<ClusterApi> =>
@@ -71,12 +75,17 @@ export async function install(api: ClusterApi): Promise<string> {
   return stringAt(body, 'metadata', 'uid') ?? ''
 }
 
-/** The API as the responder's own account sees it: what it may not do, fails. */
-export async function asResponder(api: ClusterApi): Promise<ClusterApi> {
+/** A token of the responder's own account. */
+export async function responderToken(api: ClusterApi): Promise<string> {
   const path = '/api/v1/namespaces/weir/serviceaccounts/weir-responder/token'
   const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3600 } }
   const { body } = await api.send({ method: 'POST', path, body: JSON.stringify(request) })
-  const token = stringAt(body, 'status', 'token') ?? ''
+  return stringAt(body, 'status', 'token') ?? ''
+}
+
+/** The API as the responder's own account sees it: what it may not do, fails. */
+export async function asResponder(api: ClusterApi): Promise<ClusterApi> {
+  const token = await responderToken(api)
   const own = await openClusterApi({ kubeconfig: KUBECONFIG, request_timeout_ms: TIMEOUT_MS, service: 'responder' })
   return { send: (one, as) => own.send(one, { token, ...as }), close: () => own.close() }
 }

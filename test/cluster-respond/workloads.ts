@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../services/core/json.ts'
 import { IMAGE, NAMESPACE } from './real-cluster.ts'
 
-const podSpec = (restartPolicy = 'Always'): JsonObject => ({
+export const podSpec = (restartPolicy = 'Always'): JsonObject => ({
   restartPolicy,
   // What does not listen to SIGTERM, as malware may not, would take the whole grace.
   terminationGracePeriodSeconds: 1,
@@ -23,6 +23,10 @@ export function deployment(name: string, replicas: number, namespace = NAMESPACE
   }
 }
 
+export function daemonSet(name: string, namespace = NAMESPACE): JsonObject {
+  return { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: meta(name, namespace), spec: selecting(name) }
+}
+
 /** One of each kind of owner; their pods bear the label app with the name. */
 export const KINDS: Readonly<Record<string, JsonObject>> = {
   bare: { apiVersion: 'v1', kind: 'Pod', metadata: { ...meta('bare'), labels: { app: 'bare' } }, spec: podSpec() },
@@ -33,7 +37,7 @@ export const KINDS: Readonly<Record<string, JsonObject>> = {
     metadata: meta('replicaset'),
     spec: { replicas: 1, ...selecting('replicaset') }
   },
-  daemonset: { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: meta('daemonset'), spec: selecting('daemonset') },
+  daemonset: daemonSet('daemonset'),
   ondelete: {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',

@@ -18,8 +18,9 @@ const API_PORT = 16_443
 const KUBELET_PORT = 16_250
 const ETCD = 'http://127.0.0.1:12379'
 const ETCD_PEER = 'http://127.0.0.1:12380'
-const BRIDGE = 'cni-weir'
-const POD_NETWORK = '10.244.0.0/24'
+/** The bridge that all pods are on. */
+export const BRIDGE = 'cni-weir'
+export const POD_NETWORK = '10.244.0.0/24'
 const SERVICE_NETWORK = '10.96.0.0/16'
 /** The API server's address in the service network. */
 const API_SERVICE = '10.96.0.1'

@@ -89,7 +89,7 @@ beforeAll(async () => {
     '--serviceaccount=weir:weir-inventory'
   )
   cluster.kubectl('wait', '--for=condition=established', 'crd/applications.example.com', '--timeout=30s')
-  pipeline = await startTestPipeline(cluster, kubeconfigOf('weir', 'weir-inventory'))
+  pipeline = await startTestPipeline(cluster, kubeconfigOf('weir', 'weir-inventory'), { events: ['exec', 'exit'] })
   watch = await pipeline.watch()
   processes = watchProcesses(pipeline.sensor_file, cluster.node)
   cluster.apply(CUSTOM_OWNER)

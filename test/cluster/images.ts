@@ -89,6 +89,29 @@ export function busyboxFiles(): ImageFile[] {
   ]
 }
 
+/**
+ * A program of this machine with the libraries it loads, for an image whose other files are those of busybox.
+ * @param program name of the program
+ * @param path where it is to be in the image
+ */
+export function programFiles(program: string, path: string): ImageFile[] {
+  const source = execFileSync('sh', ['-c', 'readlink -f "$(command -v "$1")"', 'sh', program], {
+    encoding: 'utf8'
+  }).trim()
+  const libraries = execFileSync('ldd', [source], { encoding: 'utf8' }).matchAll(/(\/\S+) \(0x/g)
+  const files = new Map([[path, source]])
+  for (const [, library = ''] of libraries) files.set(library.slice(1), library)
+  return [...files].map(([file, from]) => ({ path: file, content: readFileSync(from) }))
+}
+
+/** Folders that hold files of an image, so that each is there before what is in it. */
+export function foldersOf(files: readonly ImageFile[]): ImageFile[] {
+  const folders = new Set<string>()
+  for (const { path } of files)
+    for (let end = path.indexOf('/'); end !== -1; end = path.indexOf('/', end + 1)) folders.add(path.slice(0, end))
+  return [...folders].toSorted().map((path) => ({ path, folder: true, mode: 0o755 }))
+}
+
 export const BUSYBOX_IMAGE = 'docker.io/library/busybox:test'
 export const PAUSE_IMAGE = 'registry.local/pause:test'
 

@@ -3,9 +3,14 @@ import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
-import type { EnrichedEvent, InventoryRecord } from '../../schemas/generated/types.ts'
+import type { EnrichedEvent, Incident, InventoryRecord, RuntimeEvent, Signal } from '../../schemas/generated/types.ts'
+import { startAuditCollector } from '../../services/audit-collector/main.ts'
+import { auditCollectorOptions } from '../../services/audit-collector/options.ts'
 import { loadRules } from '../../services/cli/rules.ts'
 import { createCodec, localSchemas } from '../../services/core/avro/codec.ts'
+import { neededParts } from '../../services/core/profiles/sent-parts.ts'
+import { correlatorOptions } from '../../services/correlator/options.ts'
+import { createCorrelatorStage } from '../../services/correlator/stage.ts'
 import { createCachedFacts } from '../../services/enricher/cached-facts.ts'
 import { enricherOptions } from '../../services/enricher/options.ts'
 import { createEnricherStages } from '../../services/enricher/stages.ts'
@@ -27,6 +32,7 @@ import { createMemoryBus } from '../../services/platform/memory/bus.ts'
 import { createMemorySearch } from '../../services/platform/memory/search.ts'
 import type { SearchPort } from '../../services/platform/opensearch/search-port.ts'
 import { loadTopics } from '../../services/platform/topics.ts'
+import type { AuditWebhook } from './audit-webhook.ts'
 import type { Cluster } from './cluster.ts'
 
 const SENSOR_BUILD = join(import.meta.dirname, '../../services/node-agent/sensor/build.ts')
@@ -44,6 +50,12 @@ export interface TestPipeline {
   /** The latest record of each object on weir.inventory.v1. */
   inventory(): Promise<InventoryRecord[]>
   events(): Promise<EnrichedEvent[]>
+  /** What the agent has published, its containers joined. */
+  runtime(): Promise<RuntimeEvent[]>
+  /** The latest revision of each signal of a rule or a correlation. */
+  signals(): Promise<Signal[]>
+  /** The latest revision of each incident that was not merged into another. */
+  incidents(): Promise<Incident[]>
   /** Begins, or begins again, to watch the API. */
   watch(): Promise<{ readonly health: Health; stop(): Promise<void> }>
   stop(): Promise<void>
@@ -57,8 +69,24 @@ function buildSensor(directory: string): { readonly object: string | null; reado
   return { object: join(directory, objectName(sensorArch())), blind: null }
 }
 
+export interface TestPipelineOptions {
+  /** Kinds of events of the agent's own sensor; all unless given. */
+  readonly events?: readonly string[]
+  /** Where the collector takes the API server's audit events; none unless given. */
+  readonly audit_webhook?: AuditWebhook
+}
+
+/** How late signals may come: everything is on one machine. */
+const LATENESS_MS = 5_000
+const RING_BYTES = 32 * 1024 * 1024
+const PENDING_MAX_BYTES = 256 * 1024 * 1024
+
 /** @param kubeconfig whose rights the inventory has */
-export async function startTestPipeline(cluster: Cluster, kubeconfig: string): Promise<TestPipeline> {
+export async function startTestPipeline(
+  cluster: Cluster,
+  kubeconfig: string,
+  wanted: TestPipelineOptions = {}
+): Promise<TestPipeline> {
   const now_ms = Date.now
   const log = silentLogger
   const schemas = localSchemas()
@@ -66,14 +94,24 @@ export async function startTestPipeline(cluster: Cluster, kubeconfig: string): P
   const store = createMemoryFactsStore()
   const search = createMemorySearch()
   const bus = createMemoryBus({ topics: loadTopics(), now_ms, pump: 'automatic' })
-  const { rules } = await loadRules({ folders: [], builtin: false }, () => undefined)
+  const { rules, windows, profiles } = await loadRules({ folders: [], builtin: false }, () => undefined)
   const facts = createCachedFacts(store, { max_entries: 10_000, ttl_ms: 1_000 })
   const waitUntil = (time_ms: number) =>
     new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, time_ms - now_ms())))
   let current: InventoryWatch | null = null
   const stages = [
     createFactsStage('inventory-facts', store, { codec, now_ms, log, seen: (record) => current?.seen(record) }),
-    ...createEnricherStages({ schemas, codec, rules, facts, log, now_ms, waitUntil }, enricherOptions.parse({})),
+    ...createEnricherStages(
+      { schemas, codec, rules, parts: neededParts(windows, profiles), facts, log, now_ms, waitUntil },
+      enricherOptions.parse({})
+    ),
+    createCorrelatorStage({
+      codec,
+      options: correlatorOptions.parse({ allowed_lateness_ms: LATENESS_MS }),
+      windows,
+      profiles,
+      now_ms
+    }),
     createIndexerStage({ codec, search, options: indexerOptions.parse({}), index_prefix: 'weir', version: '0', now_ms })
   ]
   for (const stage of stages) bus.run(stage)
@@ -82,7 +120,15 @@ export async function startTestPipeline(cluster: Cluster, kubeconfig: string): P
   const sensor_file = join(directory, 'tetragon.log')
   writeFileSync(sensor_file, '')
   const { object, blind } = buildSensor(directory)
-  const sensor = object === null ? [] : [{ type: 'builtin', object, events: ['exec', 'exit'] }]
+  const { events, audit_webhook } = wanted
+  // What other programs of this machine write meanwhile must not push out what is looked for.
+  const room = { ring_bytes: RING_BYTES, pending_max_bytes: PENDING_MAX_BYTES }
+  const sensor = object === null ? [] : [{ type: 'builtin', object, ...room, ...(events !== undefined && { events }) }]
+  const connect = async () => ({
+    codec,
+    publisher: { publish: bus.publish, close: async () => undefined },
+    probe: async () => undefined
+  })
   const agent = await startNodeAgent({
     options: nodeAgentOptions.parse({
       node: cluster.node,
@@ -93,19 +139,38 @@ export async function startTestPipeline(cluster: Cluster, kubeconfig: string): P
     }),
     cluster: IDENTITY,
     message_max_bytes: 8_000_000,
-    connect: async () => ({
-      codec,
-      publisher: { publish: bus.publish, close: async () => undefined },
-      probe: async () => undefined
-    }),
+    connect,
     stdin: new PassThrough(),
     health: createHealth(),
     log,
     now_ms
   })
+  const collector =
+    audit_webhook === undefined
+      ? null
+      : await startAuditCollector({
+          options: auditCollectorOptions.parse({
+            name: 'test',
+            webhook: {
+              port: audit_webhook.port,
+              path: audit_webhook.path,
+              tls: { cert_file: audit_webhook.cert_file, key_file: audit_webhook.key_file }
+            },
+            spool: { directory: join(directory, 'collector') }
+          }),
+          cluster: IDENTITY,
+          message_max_bytes: 8_000_000,
+          connect,
+          health: createHealth(),
+          log,
+          now_ms
+        })
   const application = { group_version: 'example.com/v1', plural: 'applications', kind: 'Application' }
 
-  async function decoded<Name extends 'inventory-record' | 'enriched-event'>(name: Name, topic: string) {
+  async function decoded<Name extends 'inventory-record' | 'enriched-event' | 'runtime-batch' | 'signal' | 'incident'>(
+    name: Name,
+    topic: string
+  ) {
     const values = bus.read(topic).flatMap(({ key, value }) => (value === null ? [] : [{ key: String(key), value }]))
     return Promise.all(values.map(async ({ key, value }) => ({ key, value: await codec.decode(name, value) })))
   }
@@ -121,6 +186,18 @@ export async function startTestPipeline(cluster: Cluster, kubeconfig: string): P
       return [...latest.values()]
     },
     events: async () => (await decoded('enriched-event', 'weir.events.v1')).map(({ value }) => value),
+    runtime: async () => (await decoded('runtime-batch', 'weir.runtime.v1')).flatMap(({ value }) => value.events),
+    signals: async () => {
+      const latest = new Map<string, Signal>()
+      for (const topic of ['weir.signals.v1', 'weir.correlated.v1'])
+        for (const { value } of await decoded('signal', topic)) latest.set(value.id, value)
+      return [...latest.values()]
+    },
+    incidents: async () => {
+      const latest = new Map<string, Incident>()
+      for (const { value } of await decoded('incident', 'weir.incidents.v1')) latest.set(value.id, value)
+      return [...latest.values()].filter(({ status }) => status !== 'merged')
+    },
     watch: async () => {
       const health = createHealth()
       const watch = watchCluster({
@@ -139,6 +216,7 @@ export async function startTestPipeline(cluster: Cluster, kubeconfig: string): P
       return { health, stop: () => watch.stop() }
     },
     stop: async () => {
+      await collector?.stop()
       await agent.stop()
       await bus.close()
     }

@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
 import type { Incident } from '../../schemas/generated/types.ts'
 import { auditCollectorOptions } from '../../services/audit-collector/options.ts'
@@ -24,9 +22,9 @@ import { createMemoryBus } from '../../services/platform/memory/bus.ts'
 import { readRuleFolder } from '../../services/platform/rule-files.ts'
 import { loadTopics } from '../../services/platform/topics.ts'
 import { RULES } from '../rules/rule-tests.ts'
+import { recordedLines, SCARLETEEL_FIXTURE } from '../support/scarleteel-recording.ts'
 import { cloudTrailSteps } from '../support/scenario/cloudtrail-steps.ts'
 
-const FIXTURE = join(import.meta.dirname, '../fixtures/scarleteel')
 const CLUSTER = { id: 'uid-1', name: 'production' }
 const COMPANY_TOPIC = 'company.cloudtrail'
 const START_MS = Date.UTC(2026, 10, 17, 6, 47, 10)
@@ -73,16 +71,12 @@ it('through the stages of all services, the trail in a topic of the company join
   for (const stage of enrichers) bus.run(stage)
   bus.run(createCorrelatorStage({ codec, options: correlatorOptions.parse({}), windows, profiles, now_ms }))
 
-  const inventory = await loadInventoryFile(join(FIXTURE, 'inventory.json'), CLUSTER, START_MS * 1000)
+  const inventory = await loadInventoryFile(join(SCARLETEEL_FIXTURE, 'inventory.json'), CLUSTER, START_MS * 1000)
   await bus.publish(inventory.map((record) => inventoryMessage(codec, record)))
   await bus.drain()
-  for (const name of ['tetragon', 'audit']) {
-    const lines = gunzipSync(readFileSync(join(FIXTURE, `${name}.ndjson.gz`)))
-      .toString()
-      .split('\n')
-      .filter((line) => line !== '')
+  for (const half of ['tetragon', 'audit'] as const) {
     const defaults = { cluster: CLUSTER, instance: 'test', received: START_MS * 1000, clusterOf: () => CLUSTER }
-    const taken = lines.flatMap((line) => convertJson(JSON.parse(line), defaults).taken)
+    const taken = recordedLines(half).flatMap((line) => convertJson(JSON.parse(line), defaults).taken)
     await bus.publish(toMessages(taken, [], context).messages)
   }
   const steps = cloudTrailSteps({ service_account: 'data-science/notebook', start_ms: START_MS, run: '1' })

@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { Incident } from '../../schemas/generated/types.ts'
 import { DEFAULT_CORRELATE_SETTINGS } from '../../services/core/correlate/settings.ts'
@@ -10,22 +8,17 @@ import { createHunt } from '../../services/core/hunt.ts'
 import { loadInventoryFile } from '../../services/inventory/load-file.ts'
 import { readRuleFolder } from '../../services/platform/rule-files.ts'
 import { RULES } from '../rules/rule-tests.ts'
+import { recordedLines, SCARLETEEL_FIXTURE } from '../support/scarleteel-recording.ts'
 import { cloudTrailSteps } from '../support/scenario/cloudtrail-steps.ts'
 
-const FIXTURE = join(import.meta.dirname, '../fixtures/scarleteel')
 const CLUSTER = { id: 'recorded', name: 'recorded' }
 const NOW = Date.UTC(2026, 10, 18) * 1000
 /** When step 11 comes, by the recording's clock. */
 const START_MS = Date.UTC(2026, 10, 17, 6, 47, 10)
 
 const { rules, windows, profiles } = loadRuleSet(await readRuleFolder(RULES))
-const inventory = await loadInventoryFile(join(FIXTURE, 'inventory.json'), CLUSTER, NOW)
-const recorded = ['audit', 'tetragon'].flatMap((name) =>
-  gunzipSync(readFileSync(join(FIXTURE, `${name}.ndjson.gz`)))
-    .toString()
-    .split('\n')
-    .filter((line) => line !== '')
-)
+const inventory = await loadInventoryFile(join(SCARLETEEL_FIXTURE, 'inventory.json'), CLUSTER, NOW)
+const recorded = [...recordedLines('audit'), ...recordedLines('tetragon')]
 
 /** Incidents of the recording and these records, and what each record gave by id of its event. */
 function hunt(trail: readonly Record<string, unknown>[], addresses: readonly string[]) {

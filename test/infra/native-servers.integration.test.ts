@@ -8,11 +8,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startNativeServers } from '../../infra/native/start.ts'
 import { silentProgress } from '../../infra/progress.ts'
 import type { RunningServers } from '../../infra/running-servers.ts'
-import { SERVER_NAMES, weirHome } from '../../infra/settings.ts'
+import { SERVER_NAMES, type ServerName, weirHome } from '../../infra/settings.ts'
 
 const data = join(weirHome(), 'test', `native-${process.pid}`)
-const start = (fresh: boolean) =>
-  startNativeServers({ home: weirHome(), data, ports: 'free', fresh, progress: silentProgress })
+const start = (fresh: boolean, only: readonly ServerName[] = SERVER_NAMES) =>
+  startNativeServers({ home: weirHome(), data, ports: 'free', only, fresh, progress: silentProgress })
 
 let servers: RunningServers
 
@@ -198,7 +198,8 @@ describe('native servers', () => {
     await servers.stop()
     const path = join(data, 'data', name, file)
     writeFileSync(path, 'not what was here')
-    await expect(start(false)).rejects.toMatchObject({
+    // OpenSearch, which takes longest, is left out; the two others are there to be stopped again.
+    await expect(start(false, ['kafka', 'registry', 'redis'])).rejects.toMatchObject({
       code: 'SERVER_START_FAILED',
       message: expect.stringMatching(new RegExp(`(its data|data folder)[^]*${join(data, 'data', name)}[^]*--fresh`))
     })

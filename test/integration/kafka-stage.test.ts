@@ -25,6 +25,12 @@ afterEach(async () => {
   await kafka.close()
 })
 
+/** For tests of members that die: the others wait for no more than they must until a dead member's partitions are free. */
+async function shortenSessions(): Promise<void> {
+  await kafka.close()
+  kafka = await createTestKafka(inject('endpoints').kafka, { session_timeout_ms: inject('session_ms') })
+}
+
 function run(stage: Stage, client = kafka.client): RunningStage {
   const one = runStage(stage, client, { log: silentLogger, version: 'test' })
   running.push(one)
@@ -288,6 +294,8 @@ function undisturbed(count: number, keys: number): string[] {
 }
 
 describe('a member that is killed in the middle of its work', () => {
+  beforeEach(shortenSessions)
+
   it.each([
     ['loses nothing and does nothing twice with transactions', true],
     ['loses nothing without them', false]
@@ -363,6 +371,7 @@ describe('members that come and go', () => {
   })
 
   it('a member that was taken for dead publishes nothing more when it comes back', async () => {
+    await shortenSessions()
     const topics = await countingTopics(1)
     await kafka.send(numbered(topics.input, 50, 3))
     // Frozen within a batch, it wakes with outputs in hand for a partition that is no longer its own.

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, describe, expect, inject, it } from 'vitest'
 import type { InventoryRecord } from '../../schemas/generated/types.ts'
 import { createCodec, localSchemas } from '../../services/core/avro/codec.ts'
+import { emptyRecord } from '../../services/core/enrich/empty-record.ts'
 import { factKey } from '../../services/core/enrich/pod-facts.ts'
 import { keepFilled } from '../../services/inventory/keep-filled.ts'
 import { inventoryMessage } from '../../services/inventory/stages.ts'
@@ -19,19 +20,8 @@ const redis = connectRedis(
 afterAll(() => redis.disconnect())
 
 const pod = (uid: string, fields: Partial<InventoryRecord> = {}): InventoryRecord => ({
-  cluster: { id: 'c1', name: 'c1' },
-  kind: 'Pod',
-  uid,
-  name: `pod-${uid}`,
+  ...emptyRecord({ id: 'c1', name: 'c1' }, 'Pod', uid, `pod-${uid}`, 1),
   namespace: 'shop',
-  observed: 1,
-  deleted: false,
-  created: null,
-  labels: {},
-  owners: [],
-  addresses: [],
-  references: [],
-  attributes: {},
   pod: {
     node: 'n1',
     service_account: 'web',

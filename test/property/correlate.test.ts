@@ -5,6 +5,7 @@ import { type CorrelateOutputs, correlate } from '../../services/core/correlate/
 import { restore } from '../../services/core/correlate/restore.ts'
 import { type CorrelateSettings, DEFAULT_CORRELATE_SETTINGS } from '../../services/core/correlate/settings.ts'
 import { type ClusterState, emptyState, type StateEntry } from '../../services/core/correlate/state.ts'
+import { batchesOf, delivered } from '../support/delivery.ts'
 import { CLUSTER, entityOf, signalOf } from '../support/signals.ts'
 
 const MINUTE_MS = 60_000
@@ -102,33 +103,6 @@ const delivery = fc.record({
   repeats: fc.array(fc.integer({ min: 0, max: 1 }), { minLength: 60, maxLength: 60, size: 'max' }),
   sizes: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 20 })
 })
-type Delivery = typeof delivery extends fc.Arbitrary<infer T> ? T : never
-
-function delivered(
-  list: readonly Signal[],
-  { delays, repeats }: Pick<Delivery, 'delays' | 'repeats'>
-): readonly Signal[] {
-  return list
-    .flatMap((signal, place) => {
-      const arrival = signal.time + (delays[place] ?? 0)
-      return Array.from({ length: 1 + (repeats[place] ?? 0) }, (_, copy) => ({
-        signal,
-        arrival: arrival + copy * 60_000_000
-      }))
-    })
-    .toSorted((a, b) => a.arrival - b.arrival)
-    .map(({ signal }) => signal)
-}
-
-function batchesOf(list: readonly Signal[], sizes: readonly number[]): ReadonlyArray<readonly Signal[]> {
-  const batches: Signal[][] = []
-  for (let at = 0, turn = 0; at < list.length; turn += 1) {
-    const size = sizes[turn % sizes.length] ?? 1
-    batches.push(list.slice(at, at + size))
-    at += size
-  }
-  return batches
-}
 
 interface Run {
   readonly state: ClusterState

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { CorrelatorState, Incident, Signal } from '../../schemas/generated/types.ts'
 import { advanceCluster, contentOf, emptyMemory } from '../../services/core/correlate/cluster-memory.ts'
 import { DEFAULT_CORRELATE_SETTINGS } from '../../services/core/correlate/settings.ts'
+import { batchesOf, delivered } from '../support/delivery.ts'
 import { restoredCluster } from '../support/restored-cluster.ts'
 import { ALICE, BOB, CLUSTER, found, gotInto, requested, SESSION_RULES, started } from '../support/sessions.ts'
 import { entityOf } from '../support/signals.ts'
@@ -122,32 +123,13 @@ function outcomeOf(batches: ReadonlyArray<readonly Signal[]>, restartEvery: numb
   }
 }
 
-function batchesOf(list: readonly Signal[], sizes: readonly number[]): ReadonlyArray<readonly Signal[]> {
-  const batches: Signal[][] = []
-  for (let at = 0, turn = 0; at < list.length; turn += 1) {
-    const size = sizes[turn % sizes.length] ?? 1
-    batches.push(list.slice(at, at + size))
-    at += size
-  }
-  return batches
-}
-
 describe('sessions', { timeout: 120_000 }, () => {
   it('are the same in whatever order and batches signals come, however often, and whatever crashes between', () => {
     const seen = new Map<string, number>()
     fc.assert(
-      fc.property(signals, delivery, fc.integer({ min: 0, max: 4 }), (list, { delays, repeats, sizes }, restarts) => {
-        const delivered = list
-          .flatMap((signal, place) =>
-            Array.from({ length: 1 + (repeats[place] ?? 0) }, (_, copy) => ({
-              signal,
-              arrival: signal.time + (delays[place] ?? 0) + copy * 60_000_000
-            }))
-          )
-          .toSorted((a, b) => a.arrival - b.arrival)
-          .map(({ signal }) => signal)
+      fc.property(signals, delivery, fc.integer({ min: 0, max: 4 }), (list, how, restarts) => {
         const inOrder = outcomeOf([list], 0)
-        expect(outcomeOf(batchesOf(delivered, sizes), restarts)).toEqual(inOrder)
+        expect(outcomeOf(batchesOf(delivered(list, how), how.sizes), restarts)).toEqual(inOrder)
         for (const { rule } of inOrder.told) seen.set(rule.code ?? '', (seen.get(rule.code ?? '') ?? 0) + 1)
       }),
       { numRuns: 150 }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { CorrelatorState, Signal } from '../../schemas/generated/types.ts'
 import { boundedSignal } from '../../services/core/correlate/bounded-signal.ts'
-import { advanceWindows, type WindowIndex, windowIndexOf } from '../../services/core/windows/reducer.ts'
+import { advanceWindows, packParts, type WindowIndex, windowIndexOf } from '../../services/core/windows/reducer.ts'
 import { createWindowsRestorer } from '../../services/core/windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../../services/core/windows/state.ts'
 import type { WindowRule } from '../../services/core/windows/window-rule.ts'
@@ -66,7 +66,7 @@ function restored(
   changelog: ReadonlyMap<string, CorrelatorState>,
   closed_before: number
 ): WindowState {
-  const restorer = createWindowsRestorer(CLUSTER.id, index, 3)
+  const restorer = createWindowsRestorer(CLUSTER.id, index)
   for (const entry of changelog.values()) restorer.take(entry)
   for (const [key, entry] of changelog) {
     restorer.forget(key)
@@ -79,8 +79,7 @@ function restored(
 function run(index: WindowIndex, signals: readonly Signal[], restartEvery = 0): ReadonlyMap<string, Signal> {
   const standing = new Map<string, Signal>()
   const changelog = new Map<string, CorrelatorState>()
-  // So few are kept as they are that most are packed.
-  let state: WindowState = emptyWindowState(CLUSTER.id, 3)
+  let state: WindowState = emptyWindowState(CLUSTER.id)
   let watermark = START_US
   const step = (batch: readonly Signal[], closed_before: number) => {
     for (const { change, signal } of advanceWindows(state, index, batch, closed_before).results) {
@@ -90,9 +89,10 @@ function run(index: WindowIndex, signals: readonly Signal[], restartEvery = 0): 
         standing.set(signal.id, signal)
       }
     }
+    packParts(state, index)
     for (const [key, value] of state.changes) {
       if (value === null) changelog.delete(key)
-      else changelog.set(key, JSON.parse(JSON.stringify(value)) as CorrelatorState)
+      else changelog.set(key, structuredClone(value))
     }
     state.changes.clear()
   }

@@ -1,6 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SCHEMAS } from '../../schemas/generated/schemas.ts'
@@ -13,12 +10,12 @@ import { typeOf } from '../../services/core/avro/schema-types.ts'
 import { loadRuleSet } from '../../services/core/detect/load-rule-set.ts'
 import type { RuleSet } from '../../services/core/detect/rule-set.ts'
 import { enrich } from '../../services/core/enrich/join.ts'
-import { decodeRecords } from '../../services/core/events/format.ts'
 import { readRuleFolder } from '../../services/platform/rule-files.ts'
 import { avroArbitrary } from '../support/avro-arbitrary.ts'
 import { loadTexts, ruleText } from '../support/rule-text.ts'
 import { generatedEvents } from '../support/rules/generated-events.ts'
 import { generatedRules } from '../support/rules/generated-rules.ts'
+import { recordedEvents } from '../support/scarleteel-recording.ts'
 import { event, rule, written } from './rule-arbitrary.ts'
 import { RULES } from './rule-tests.ts'
 
@@ -46,15 +43,6 @@ function expectSame(rules: RuleSet, events: readonly EnrichedEvent[]): number {
     signals += found.length
   }
   return signals
-}
-
-function recorded(file: string): readonly EnrichedEvent[] {
-  const defaults = { cluster: { id: 'c', name: 'c' }, instance: 'node', received: 0 }
-  const text = gunzipSync(readFileSync(join(import.meta.dirname, '../fixtures/scarleteel', file))).toString()
-  return text
-    .split('\n')
-    .filter((row) => row !== '')
-    .flatMap((row) => decodeRecords(JSON.parse(row), defaults).events.map((found) => enrich(found, () => null)))
 }
 
 describe('signals of events that are read lazily', { timeout: 60_000 }, () => {
@@ -98,8 +86,7 @@ describe('signals of events that are read lazily', { timeout: 60_000 }, () => {
 
   it('are those of decoded events, for the built-in rules on a recording', async () => {
     const { rules } = loadRuleSet(await readRuleFolder(RULES))
-    const events = [...recorded('audit.ndjson.gz'), ...recorded('tetragon.ndjson.gz')]
-    expect(expectSame(rules, events)).toBeGreaterThan(20)
+    expect(expectSame(rules, recordedEvents())).toBeGreaterThan(20)
   })
 })
 

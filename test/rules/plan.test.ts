@@ -1,33 +1,21 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { EnrichedEvent } from '../../schemas/generated/types.ts'
 import { viewOf } from '../../services/core/detect/event-view.ts'
 import { type LoadOptions, type LoadResult, loadRuleSet } from '../../services/core/detect/load-rule-set.ts'
 import { planByClass } from '../../services/core/detect/plan.ts'
-import { enrich } from '../../services/core/enrich/join.ts'
-import { decodeRecords } from '../../services/core/events/format.ts'
 import { readRuleFolder } from '../../services/platform/rule-files.ts'
 import { auditEvent, runtimeEvent } from '../support/enriched-event.ts'
 import { loadTexts, ruleText } from '../support/rule-text.ts'
 import { generatedEvents } from '../support/rules/generated-events.ts'
 import { generatedRules } from '../support/rules/generated-rules.ts'
+import { recordedEvents } from '../support/scarleteel-recording.ts'
 import { kindOf, oracleEvent } from './oracle-event.ts'
 import { event, rule, written } from './rule-arbitrary.ts'
 import { RULES } from './rule-tests.ts'
 import { oracleMatches } from './sigma-oracle.ts'
 
-function recorded(file: string): readonly EnrichedEvent[] {
-  const defaults = { cluster: { id: 'c', name: 'c' }, instance: 'node', received: 0 }
-  const text = gunzipSync(readFileSync(join(import.meta.dirname, '../fixtures/scarleteel', file))).toString()
-  return text
-    .split('\n')
-    .filter((row) => row !== '')
-    .flatMap((row) => decodeRecords(JSON.parse(row), defaults).events.map((decoded) => enrich(decoded, () => null)))
-}
-const recording = [...recorded('audit.ndjson.gz'), ...recorded('tetragon.ndjson.gz')]
+const recording = recordedEvents()
 
 /** Everything a rule set says about events, event by event. */
 function saidBy(load: (options: LoadOptions) => LoadResult, options: LoadOptions, events: readonly EnrichedEvent[]) {

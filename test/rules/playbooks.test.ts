@@ -66,7 +66,7 @@ describe('playbooks that come with Weir', () => {
   })
 
   it('use every action there is, but for those that are for playbooks of one’s own', () => {
-    const own = ['freeze_container', 'kill_container']
+    const own = ['freeze_container', 'kill_container', 'rotate_service_account', 'drain_node']
     expect(new Set([...own, ...playbooks.flatMap(({ steps }) => steps.map(({ action }) => action))])).toEqual(
       new Set(ACTION_NAMES)
     )

@@ -1,37 +1,28 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Signal } from '../../schemas/generated/types.ts'
 import { loadRuleSet } from '../../services/core/detect/load-rule-set.ts'
-import { enrich } from '../../services/core/enrich/join.ts'
-import { decodeRecords } from '../../services/core/events/format.ts'
 import { readRuleFolder } from '../../services/platform/rule-files.ts'
+import { recordedByLine, SCARLETEEL_FIXTURE } from '../support/scarleteel-recording.ts'
 import { RULES } from './rule-tests.ts'
 
-const FIXTURE = join(import.meta.dirname, '../fixtures/scarleteel')
 const lines = z.object({ lines: z.array(z.number()) })
 const half = z.object({ audit: lines, runtime: lines })
 const truth = z
   .object({ steps: z.array(half.extend({ step: z.number(), consequences: half })) })
-  .parse(JSON.parse(readFileSync(join(FIXTURE, 'ground-truth.json'), 'utf8')))
+  .parse(JSON.parse(readFileSync(join(SCARLETEEL_FIXTURE, 'ground-truth.json'), 'utf8')))
 
 const { rules } = loadRuleSet(await readRuleFolder(RULES))
 
-/** Signals of a recording with the number of the line they come from. */
-function signalsOf(file: string): readonly (readonly [line: number, signal: Signal])[] {
-  const defaults = { cluster: { id: 'c', name: 'c' }, instance: 'node', received: 0 }
-  const text = gunzipSync(readFileSync(join(FIXTURE, file))).toString()
-  return text.split('\n').flatMap((row, index) =>
-    row === ''
-      ? []
-      : decodeRecords(JSON.parse(row), defaults)
-          .events.flatMap((event) => rules.match(enrich(event, () => null)))
-          .map((signal) => [index + 1, signal] as const)
+/** Signals of one half of the recording with the number of the line they come from. */
+function signalsOf(half: 'audit' | 'tetragon'): readonly (readonly [line: number, signal: Signal])[] {
+  return recordedByLine(half).flatMap((events, index) =>
+    events.flatMap((event) => rules.match(event)).map((signal) => [index + 1, signal] as const)
   )
 }
-const signals = { audit: signalsOf('audit.ndjson.gz'), runtime: signalsOf('tetragon.ndjson.gz') }
+const signals = { audit: signalsOf('audit'), runtime: signalsOf('tetragon') }
 
 describe('ScarletEEL among ordinary work', () => {
   it.each([

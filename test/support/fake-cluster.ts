@@ -83,8 +83,14 @@ export function createFakeCluster(initial: Readonly<Record<string, JsonObject>> 
       case 'GET': {
         if (apiPathOf(way)?.name !== null) return known === undefined ? answer(404) : answer(200, known)
         const wanted = decodeURIComponent(/labelSelector=([^&]*)/.exec(query)?.[1] ?? '')
+        // Of all namespaces where none is given.
+        const [root, resource] = [way.slice(0, way.lastIndexOf('/')), way.slice(way.lastIndexOf('/') + 1)]
+        const everywhere = way.includes('/namespaces/')
+          ? null
+          : new RegExp(`^${root}/namespaces/[^/]+/${resource}/[^/]+$`)
         const items = [...objects].filter(
-          ([key]) => key.startsWith(`${way}/`) && !key.slice(way.length + 1).includes('/')
+          ([key]) =>
+            (key.startsWith(`${way}/`) && !key.slice(way.length + 1).includes('/')) || everywhere?.test(key) === true
         )
         const matching = items.filter(([, item]) =>
           wanted
@@ -96,6 +102,14 @@ export function createFakeCluster(initial: Readonly<Record<string, JsonObject>> 
       }
       case 'POST': {
         if (way.endsWith('/token')) return answer(201, { status: { token: 'token' } })
+        if (way.endsWith('/eviction')) {
+          const pod = way.slice(0, -'/eviction'.length)
+          const uid = stringAt(parsed, 'deleteOptions', 'preconditions', 'uid')
+          if (!objects.has(pod)) return answer(404)
+          if (stringAt(objects.get(pod), 'metadata', 'uid') !== uid) return answer(409)
+          objects.delete(pod)
+          return answer(201)
+        }
         const at = `${way}/${stringAt(parsed, 'metadata', 'name') ?? ''}`
         if (objects.has(at)) return answer(409)
         return answer(201, stored(at, isObject(parsed) ? parsed : {}))

@@ -56,7 +56,8 @@ export function createRecordingOutput(): RecordingOutput {
         })
         if (output.state === 'away') throw new WeirError(OUTPUT_ERRORS, 'OUTPUT_AWAY', 'away')
         if (output.state === 'broken') throw new WeirError(OUTPUT_ERRORS, 'OUTPUT_BROKEN', 'broken')
-        messages.push(...batch)
+        // Whoever publishes may use the memory again.
+        messages.push(...batch.map((message) => ({ ...message, value: message.value && Buffer.from(message.value) })))
       },
       close: async () => undefined
     },

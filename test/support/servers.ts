@@ -17,8 +17,13 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** kafka `host:port`, registry and opensearch base URLs, redis `redis://host:port`. */
     endpoints: ServerEndpoints
+    /** The shortest session that the brokers let consumers have: how long a member that died keeps its partitions. */
+    session_ms: number
   }
 }
+
+/** A broker takes no session shorter than 6 s unless told otherwise, and half of what tests of dead members do is wait for it. */
+const SESSION_MS = { own: 2_000, given: 6_000 } as const
 
 /** Endpoints given in the environment: `WEIR_TEST_KAFKA`, `…_REGISTRY`, `…_REDIS`, `…_OPENSEARCH`. */
 export function endpointsFromEnvironment(
@@ -42,12 +47,16 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   if (only.length > 0) {
     progress.note(`starting ${only.join(', ')} for the integration tests`)
     data = newDataFolder(join(weirHome(), 'test'))
-    started = await startNativeServers({ home: weirHome(), data, ports: 'free', only, fresh: true, progress })
+    started = await startNativeServers({
+      ...{ home: weirHome(), data, ports: 'free', only, fresh: true, progress },
+      kafka_properties: { 'group.min.session.timeout.ms': String(SESSION_MS.own) }
+    })
   }
   const endpoints = Object.fromEntries(
     SERVER_NAMES.map((name) => [name, given[name] ?? started?.endpoints[name] ?? ''])
   )
   project.provide('endpoints', endpoints as ServerEndpoints)
+  project.provide('session_ms', given.kafka === undefined ? SESSION_MS.own : SESSION_MS.given)
   return async () => {
     await started?.stop()
     progress.end()

@@ -34,7 +34,7 @@ export function huntCommand(): Command {
     .description(
       'Decodes, enriches, matches and stitches recorded events in one process, without servers.\n\n' +
         'Formats are recognised line by line: Kubernetes audit events and EventLists, EKS (CloudWatch), GKE (Cloud Logging) and AKS\n' +
-        '(diagnostic records) envelopes, CloudTrail records and files, Tetragon exports and Falco alerts. Lines that cannot be used are\n' +
+        '(diagnostic records) envelopes, CloudTrail records and files, Tetragon exports, Falco alerts and recorded events of Weir’s own sensor. Lines that cannot be used are\n' +
         'counted and named.'
     )
     .argument('<file...>', 'files of JSON lines or one JSON document; .gz is unpacked; - is standard input')

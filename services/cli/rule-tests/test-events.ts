@@ -8,7 +8,7 @@ import type {
   RuntimeEvent,
   Workload
 } from '../../../schemas/generated/types.ts'
-import { enrich } from '../../core/enrich/join.ts'
+import { barePod, enrich } from '../../core/enrich/join.ts'
 import { auditEventFrom } from '../../core/events/audit.ts'
 import { cloudSourceKind, networksOf } from '../../core/events/cloud-source.ts'
 import { cloudEventFrom } from '../../core/events/cloudtrail.ts'
@@ -29,19 +29,7 @@ export interface TestFacts {
   readonly workload?: Partial<Workload>
 }
 
-const NO_POD: Pod = {
-  uid: null,
-  name: null,
-  namespace: null,
-  node: null,
-  ip: null,
-  service_account: null,
-  labels: {},
-  created: null,
-  host_network: null,
-  host_pid: null,
-  host_ipc: null
-}
+const NO_POD = barePod({ uid: null, name: null, namespace: null }, null)
 const NO_CONTAINER: Container = { id: '', name: null, image_name: null, image_id: null, privileged: null }
 const NO_WORKLOAD: Workload = { kind: '', name: '', namespace: null, uid: null }
 

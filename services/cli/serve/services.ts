@@ -1,38 +1,16 @@
 import { hostname } from 'node:os'
-import { startAuditCollector } from '../../audit-collector/main.ts'
-import { trailClusters } from '../../audit-collector/trail-clusters.ts'
-import { createTrailIntakeStage } from '../../audit-collector/trail-intake.ts'
 import { messageOf } from '../../core/errors.ts'
-import { neededParts } from '../../core/profiles/sent-parts.ts'
-import { createCorrelatorStage } from '../../correlator/stage.ts'
-import { createCachedFacts } from '../../enricher/cached-facts.ts'
-import { createEnricherStages } from '../../enricher/stages.ts'
-import { createIndexerStage } from '../../indexer/stage.ts'
-import { keepFilled } from '../../inventory/keep-filled.ts'
-import { loadInventoryFile } from '../../inventory/load-file.ts'
-import { extraResource, WATCHED } from '../../inventory/resources.ts'
-import { createAuditInventoryStage, inventoryMessage } from '../../inventory/stages.ts'
-import { type InventoryWatch, watchCluster } from '../../inventory/watch.ts'
-import { createAgentActionsStage } from '../../node-agent/actions/stage.ts'
-import { type NodeAgentPorts, startNodeAgent } from '../../node-agent/main.ts'
+import type { InventoryWatch } from '../../inventory/watch.ts'
+import type { NodeAgentPorts } from '../../node-agent/main.ts'
 import type { Health } from '../../platform/health.ts'
 import type { Output } from '../../platform/ingest/service.ts'
 import { createPublisher } from '../../platform/kafka/publisher.ts'
-import { inClusterAccess, kubeconfigAccess } from '../../platform/kube-watch/access.ts'
-import { createKubeClient } from '../../platform/kube-watch/client.ts'
 import type { Running } from '../../platform/lifecycle.ts'
 import type { Logger } from '../../platform/log.ts'
 import { rulesNotEvaluable, signalsFiltered } from '../../platform/metrics.ts'
-import { createOpenSearchClient } from '../../platform/opensearch/client.ts'
-import { createOpenSearch } from '../../platform/opensearch/search.ts'
-import { connectRedis } from '../../platform/redis/client.ts'
-import { createRedisFactsStore } from '../../platform/redis/facts-store.ts'
 import type { Publisher } from '../../platform/stage.ts'
 import { untilAvailable } from '../../platform/until-available.ts'
 import { VERSION } from '../../platform/version.ts'
-import { readPublicKey } from '../../responder/approvals.ts'
-import { startResponder } from '../../responder/main.ts'
-import { loadRules } from '../rules.ts'
 import type { Settings } from '../settings.ts'
 import { openWorld, run, type World, waitUntil } from './world.ts'
 
@@ -47,6 +25,9 @@ export const SERVICE_NAMES = [
   'responder'
 ] as const
 export type ServiceName = (typeof SERVICE_NAMES)[number]
+
+/** Longest that the responder waits for the index of events, milliseconds. */
+const WHO_CHANGED_TIMEOUT_MS = 5_000
 
 export interface Start {
   readonly settings: Settings
@@ -69,7 +50,18 @@ function connectLater({ settings, log, health }: Start): () => Promise<Output> {
 
 const closing = (close: () => Promise<void> | void): Running => ({ stop: async () => close() })
 
+async function redisModules() {
+  const { connectRedis } = await import('../../platform/redis/client.ts')
+  const { createRedisFactsStore } = await import('../../platform/redis/facts-store.ts')
+  return { connectRedis, createRedisFactsStore }
+}
+
 async function startEnricher(world: World): Promise<Running[]> {
+  const { neededParts } = await import('../../core/profiles/sent-parts.ts')
+  const { createCachedFacts } = await import('../../enricher/cached-facts.ts')
+  const { createEnricherStages } = await import('../../enricher/stages.ts')
+  const { loadRules } = await import('../rules.ts')
+  const { connectRedis, createRedisFactsStore } = await redisModules()
   const { settings, log, health } = world
   const { rules, windows, profiles } = await loadRules(
     { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
@@ -100,6 +92,10 @@ async function startEnricher(world: World): Promise<Running[]> {
 }
 
 async function startInventory(world: World): Promise<Running[]> {
+  const { keepFilled } = await import('../../inventory/keep-filled.ts')
+  const { loadInventoryFile } = await import('../../inventory/load-file.ts')
+  const { createAuditInventoryStage, inventoryMessage } = await import('../../inventory/stages.ts')
+  const { connectRedis, createRedisFactsStore } = await redisModules()
   const { settings, log, health, kafka, codec, now_ms } = world
   const store = createRedisFactsStore(connectRedis(settings.redis, log))
   health.addDependency('redis', () => store.markFilled())
@@ -127,6 +123,10 @@ async function startInventoryWatch(
 ): Promise<InventoryWatch | null> {
   const { in_cluster, kubeconfig, context, extra_owners } = settings.inventory.kubernetes
   if (!in_cluster && kubeconfig === undefined) return null
+  const { extraResource, WATCHED } = await import('../../inventory/resources.ts')
+  const { watchCluster } = await import('../../inventory/watch.ts')
+  const { inClusterAccess, kubeconfigAccess } = await import('../../platform/kube-watch/access.ts')
+  const { createKubeClient } = await import('../../platform/kube-watch/client.ts')
   const access =
     kubeconfig === undefined
       ? inClusterAccess(process.env, now_ms)
@@ -143,7 +143,10 @@ async function startInventoryWatch(
   })
 }
 
-function startIndexer(world: World): Running[] {
+async function startIndexer(world: World): Promise<Running[]> {
+  const { createIndexerStage } = await import('../../indexer/stage.ts')
+  const { createOpenSearchClient } = await import('../../platform/opensearch/client.ts')
+  const { createOpenSearch } = await import('../../platform/opensearch/search.ts')
   const { settings, log, health, codec, now_ms } = world
   const search = createOpenSearch(createOpenSearchClient(settings.opensearch), settings.opensearch, log)
   health.addDependency('opensearch', () => search.probe())
@@ -156,6 +159,8 @@ function startIndexer(world: World): Running[] {
 async function startTrailIntake({ settings, log, health }: Start): Promise<Running[]> {
   const { topics, clusters } = settings.audit_collector.trail
   if (topics.length === 0) return []
+  const { trailClusters } = await import('../../audit-collector/trail-clusters.ts')
+  const { createTrailIntakeStage } = await import('../../audit-collector/trail-intake.ts')
   const world = await openWorld(settings, log, health)
   const instance = settings.audit_collector.name ?? hostname()
   const defaults = { cluster: settings.cluster, instance, trail: trailClusters(clusters, settings.cluster) }
@@ -173,10 +178,12 @@ async function startTrailIntake({ settings, log, health }: Start): Promise<Runni
  * The agent's hands, where the settings say whose commands count. What the agent sees must not wait for registry and Kafka, so
  * this part comes up behind it.
  */
-function startAgentActions(start: Start): readonly Running[] {
+async function startAgentActions(start: Start): Promise<readonly Running[]> {
   const { settings, log, health } = start
   const { actions, node } = settings.node_agent
   if (actions.responder_key_file === undefined) return []
+  const { createAgentActionsStage } = await import('../../node-agent/actions/stage.ts')
+  const { readPublicKey } = await import('../../responder/approvals.ts')
   const key = readPublicKey(actions.responder_key_file)
   const stopping = new AbortController()
   const failure = Promise.withResolvers<never>()
@@ -221,13 +228,17 @@ function startAgentActions(start: Start): readonly Running[] {
 }
 
 async function startAgent(settings: Settings, edge: Omit<NodeAgentPorts, 'options' | 'stdin'>): Promise<Running> {
+  const { startNodeAgent } = await import('../../node-agent/main.ts')
   const options = settings.node_agent
   const { ended, ...agent } = await startNodeAgent({ ...edge, options, stdin: process.stdin })
   // Without a source there is nothing to end; with a file there is no end.
   return options.sources.some((source) => 'stdin' in source) ? { ...agent, ended } : agent
 }
 
-/** Starts a service. @returns its parts, to be stopped last first */
+/**
+ * Starts a service. What only one of them needs is loaded for that one: the agent runs on every node, where memory counts.
+ * @returns its parts, to be stopped last first
+ */
 export async function startService(name: ServiceName, start: Start): Promise<readonly Running[]> {
   const { settings, log, health } = start
   const edge = {
@@ -239,18 +250,22 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
     now_ms: Date.now
   }
   switch (name) {
-    case 'audit-collector':
+    case 'audit-collector': {
+      const { startAuditCollector } = await import('../../audit-collector/main.ts')
       return [
         await startAuditCollector({ ...edge, options: settings.audit_collector }),
         ...(await startTrailIntake(start))
       ]
+    }
     case 'node-agent':
-      return [await startAgent(settings, edge), ...startAgentActions(start)]
+      return [await startAgent(settings, edge), ...(await startAgentActions(start))]
     case 'inventory':
       return startInventory(await openWorld(settings, log, health))
     case 'enricher':
       return startEnricher(await openWorld(settings, log, health))
     case 'correlator': {
+      const { createCorrelatorStage } = await import('../../correlator/stage.ts')
+      const { loadRules } = await import('../rules.ts')
       const world = await openWorld(settings, log, health)
       const { windows, profiles } = await loadRules(
         { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
@@ -262,16 +277,24 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
     case 'indexer':
       return startIndexer(await openWorld(settings, log, health))
     case 'responder': {
+      const { startResponder } = await import('../../responder/main.ts')
+      const { createOpenSearchClient } = await import('../../platform/opensearch/client.ts')
+      const { createOpenSearch } = await import('../../platform/opensearch/search.ts')
       const world = await openWorld(settings, log, health)
       const publisher = createPublisher(world.kafka)
+      // Asked beside other work, which must not wait long for it.
+      const opensearch = { ...settings.opensearch, request_timeout_ms: WHO_CHANGED_TIMEOUT_MS }
+      const search = createOpenSearch(createOpenSearchClient(opensearch), opensearch, log)
       const parts = await startResponder({
         ...world,
+        search,
+        index_prefix: settings.opensearch.index_prefix,
         options: settings.responder,
-        cluster_id: settings.cluster.id,
+        cluster: settings.cluster,
         publisher,
         run: (stage) => run(stage, world)
       })
-      return [closing(() => publisher.close()), ...parts]
+      return [closing(() => publisher.close()), closing(() => search.close()), ...parts]
     }
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { SCHEMAS } from '../../../schemas/generated/schemas.ts'
 import { avroArbitrary } from '../../../test/support/avro-arbitrary.ts'
 import { compileWalk, walkAll } from './layout.ts'
-import { createLazyReader, fieldIndex, type LazyReader, plainOf } from './lazy-record.ts'
+import { createLazyReader, fieldIndex, type LazyReader, mapKey, plainOf, valueInMap } from './lazy-record.ts'
 import { typeOf } from './schema-types.ts'
 
 const NAMES = ['runtime-event', 'audit-event', 'enriched-event'] as const
@@ -107,5 +107,33 @@ describe('a lazy reader', () => {
     const named = { type: 'record', name: 'R', fields: [{ name: 'a() {} get b', type: 'string' }] }
     expect(createLazyReader(named)).toBeNull()
     expect(createLazyReader({ type: 'record', name: 'R', fields: [{ name: 'next', type: ['null', 'R'] }] })).toBeNull()
+  })
+})
+
+describe('a key of a map, read lazily', () => {
+  const reader = readerOf('runtime-event')
+  const type = typeOf('runtime-event')
+  const keys = fc.constantFrom('', 'a', 'fd.name', '__proto__', 'constructor', 'schlüssel', 'k'.repeat(200))
+  const entries = fc.uniqueArray(fc.tuple(keys, fc.string({ unit: 'grapheme', maxLength: 300 })), {
+    selector: ([key]) => key
+  })
+  const events = avroArbitrary(SCHEMAS['runtime-event'])
+
+  it('is what the decoded map has, whether the map was decoded before or not', () => {
+    fc.assert(
+      fc.property(events, entries, keys, fc.boolean(), (event, pairs, asked, before) => {
+        const map: Record<string, string> = {}
+        for (const [key, value] of pairs)
+          Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true })
+        const bytes = type.toBuffer({ ...(event as object), attributes: map })
+        const index = fieldIndex()
+        reader.note(bytes, 0, index)
+        const record = reader.record(bytes, index, 0, 0, bytes.length) as { readonly attributes: unknown }
+        if (before) expect(record.attributes).toEqual(map)
+        const expected = pairs.find(([key]) => key === asked)?.[1]
+        expect(valueInMap(record, 'attributes', mapKey(asked))).toBe(expected)
+        expect(valueInMap({ attributes: map }, 'attributes', mapKey(asked))).toBe(expected)
+      })
+    )
   })
 })

@@ -22,8 +22,21 @@ interface EventText {
   readonly blocks: (string | undefined)[]
 }
 
+/** A key of maps, with its bytes as they are in encoded ones. */
+export interface MapKey {
+  readonly text: string
+  readonly bytes: Buffer
+}
+
+export const mapKey = (text: string): MapKey => ({ text, bytes: Buffer.from(text) })
+
 /** Superclass of all lazy records: they have accessors where decoded ones have properties of their own. */
 export class LazyRecord {
+  /** The value of one key of a map, without decoding the others; undefined where there is none. */
+  inMap(_field: string, _key: MapKey): unknown {
+    return undefined
+  }
+
   /** The record with all of its fields decoded, as properties of their own. */
   toJSON(): unknown {
     return {}
@@ -35,6 +48,18 @@ export function plainOf<Value>(value: Value): Value {
   if (value instanceof LazyRecord) return value.toJSON() as Value
   if (Array.isArray(value) && value[0] instanceof LazyRecord) return value.map(plainOf) as Value
   return value
+}
+
+/** The value of a key of a map that is there; undefined where there is none. */
+const ownValue = (map: unknown, key: string): unknown =>
+  typeof map === 'object' && map !== null && Object.hasOwn(map, key) ? (map as Record<string, unknown>)[key] : undefined
+
+/** The value of a key of a map of a record, lazy or decoded; undefined where there is none. */
+export function valueInMap(record: unknown, field: string, key: MapKey): unknown {
+  if (record instanceof LazyRecord) return record.inMap(field, key)
+  return typeof record === 'object' && record !== null
+    ? ownValue((record as Record<string, unknown>)[field], key.text)
+    : undefined
 }
 
 export interface LazyReader {
@@ -191,6 +216,29 @@ function valueAt(event: EventText, from: number, type: TypeLayout): unknown {
   }
 }
 
+/** The value of a key of an encoded map of strings; undefined where there is none. Of equal keys the last counts. */
+function stringInMap(event: EventText, from: number, { bytes: wanted }: MapKey): string | undefined {
+  const { bytes } = event
+  let found: number | null = null
+  let at = from
+  for (let count = longAt(bytes, at); count > 0; count = longAt(bytes, at)) {
+    at = behind
+    for (; count > 0; count -= 1) {
+      const length = unsignedAt(bytes, at) >>> 1
+      const key = behind
+      at = key + length
+      if (length === wanted.length) {
+        let same = 0
+        while (same < length && bytes[key + same] === wanted[same]) same += 1
+        if (same === length) found = at
+      }
+      const skipped = unsignedAt(bytes, at) >>> 1
+      at = behind + skipped
+    }
+  }
+  return found === null ? undefined : stringAt(event, found)
+}
+
 /** Statements that move `p` behind a length or count, which is then in `n`. */
 const READ_LENGTH =
   'n = b[p]; if (n < 128) p++; else { n = unsignedAt(b, p); if (n < 0) return -1; p = behind() } if (n & 1) return -1; n >>>= 1;'
@@ -246,6 +294,7 @@ function classSource(record: RecordLayout, types: TypeLayout[], classes: string[
   const name = `Record${classes.length}`
   classes.push('')
   const caches: string[] = []
+  const maps: string[] = []
   const accessors = record.fields.map((field, number) => {
     const { place } = field
     const nullable = field.type.kind === 'nullable'
@@ -282,6 +331,10 @@ function classSource(record: RecordLayout, types: TypeLayout[], classes: string[
       }
       default:
         types.push(type)
+        if (type.kind === 'map' && type.values.kind === 'string') {
+          maps.push(`case '${field.name}': { if (this.#v${number} !== undefined) break; ${position}
+            ${nullable ? 'if (this.#event.bytes[p] === 0) return undefined;' : ''} return stringInMap(this.#event, ${at}, key) }`)
+        }
         return cached(`valueAt(this.#event, ${at}, types[${types.length - 1}])`)
     }
   })
@@ -290,6 +343,7 @@ function classSource(record: RecordLayout, types: TypeLayout[], classes: string[
     #event; #at; ${caches.join(' ')}
     constructor(event, at) { super(); this.#event = event; this.#at = at }
     ${accessors.join('\n')}
+    inMap(field, key) { switch (field) { ${maps.join('\n')} } return ownValue(this[field], key.text) }
     toJSON() { return { ${all} } }
   }`
   return name
@@ -310,8 +364,10 @@ const USED = {
   endOfNumber,
   grow,
   longAt,
+  ownValue,
   plainOf,
   stringAt,
+  stringInMap,
   unsignedAt,
   valueAt
 }

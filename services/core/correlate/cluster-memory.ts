@@ -7,7 +7,7 @@ import { annotateWith, applySessions } from '../sessions/apply-sessions.ts'
 import { restoreSessions, type SessionCounts } from '../sessions/reducer.ts'
 import { emptySessionState, type SessionIndex, type SessionState, sessionIndexOf } from '../sessions/state.ts'
 import { inTurn } from '../windows/in-turn.ts'
-import { advanceWindows, type WindowCounts, type WindowIndex, windowIndexOf } from '../windows/reducer.ts'
+import { advanceWindows, packParts, type WindowCounts, type WindowIndex, windowIndexOf } from '../windows/reducer.ts'
 import { createWindowsRestorer, type WindowsRestorer } from '../windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../windows/state.ts'
 import type { WindowRule } from '../windows/window-rule.ts'
@@ -106,6 +106,7 @@ export function advanceCluster(
   const given = [...ofSessions.again, ...inTurn(signals, [...told, ...standing(ofSessions.results)])]
   const withdrawn = [...gone, ...ofSessions.again.map(({ id }) => id), ...changedIds(ofSessions.results)]
   const stitched = correlate(stitching, given, now, settings, withdrawn, ofSessions.annotate)
+  packParts(windows, content.windows)
   const changes = [...windows.changes, ...profiles.changes, ...sessions.changes]
   for (const state of [windows, profiles, sessions]) state.changes.clear()
   return {

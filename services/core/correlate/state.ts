@@ -104,7 +104,15 @@ export function storedSignal(raw: Signal, cutKeys: readonly string[] = [], annot
   return { signal, raw, links: linksOf(signal), workload: owner?.id ?? '', cutKeys, group: null }
 }
 
-const BLANK = { signal: null, sealed: null, cut_keys: [], published: null, watermark: 0, document: null } as const
+const BLANK = {
+  signal: null,
+  sealed: null,
+  cut_keys: [],
+  published: null,
+  watermark: 0,
+  document: null,
+  packed: null
+} as const
 
 /** Notes that a signal has to be written (or, with `forget`, deleted) in the changelog. */
 export function noteSignal(state: ClusterState, stored: StoredSignal, forget = false): void {

@@ -6,7 +6,7 @@ import type { BodyPart } from './field-paths.ts'
 import type { FieldSource, FieldTable } from './field-reader.ts'
 import { type ElementScope, elementScope } from './list-element.ts'
 import { flattenTests, type ItemNode, itemsOf, type RuleNode, type ValueTest } from './rule-tree.ts'
-import { allOf, anyOf, type FieldTest } from './value-tests.ts'
+import { allOf, anyOf, anyOfOne, type FieldTest, isShort } from './value-tests.ts'
 
 export type Predicate = (view: EventView) => boolean
 
@@ -88,9 +88,17 @@ function compileItem(item: ItemNode, scope: FieldScope, table: FieldTable, probl
   const number = field === null ? null : (numbers.get(field) ?? -1)
   const values = number === null ? keywordValues : (view: EventView) => table.valuesOf(number, view)
   const matches = item.linking === 'all' ? allOf(item.tests, find, element) : anyOf(item.tests, find, element)
-  const test: Predicate = item.negated ? (view) => !matches(values(view), view) : (view) => matches(values(view), view)
-  const bodies = new Set(fields.flatMap(({ paths }) => paths.map(({ body }) => body)).filter((body) => body !== null))
   const one = number === null ? null : table.oneOf(number)
+  const matchesOne = item.linking === 'all' && item.tests.length > 1 ? null : anyOfOne(item.tests)
+  const holds: Predicate =
+    one === null || matchesOne === null
+      ? (view) => matches(values(view), view)
+      : (view) => {
+          const value = one(view)
+          return isShort(value) ? matchesOne(value) : matches(values(view), view)
+        }
+  const test: Predicate = item.negated ? (view) => !holds(view) : holds
+  const bodies = new Set(fields.flatMap(({ paths }) => paths.map(({ body }) => body)).filter((body) => body !== null))
   return { item, number, fields, values, one, test, bodies: [...bodies], elements: [...elements.values()] }
 }
 

@@ -1,5 +1,5 @@
 import type { EnrichedEvent } from '../../../schemas/generated/types.ts'
-import { plainOf } from '../avro/lazy-record.ts'
+import { mapKey, plainOf, valueInMap } from '../avro/lazy-record.ts'
 import { documentReader, type OneReader } from './document-reader.ts'
 import { bodyOf, type EventValue, type EventView, type FieldValues, factIn, meetLimit } from './event-view.ts'
 import type { FieldPath, JsonRoot, PathStep } from './field-paths.ts'
@@ -151,15 +151,13 @@ function elementReader(steps: readonly (string | number)[]): Reader {
   }
 }
 
-const ownValue = (map: unknown, key: string): EventValue =>
-  typeof map === 'object' && map !== null && Object.hasOwn(map, key)
-    ? (((map as Record<string, unknown>)[key] ?? undefined) as EventValue)
-    : undefined
-
 /** Reads a key of a map that properties lead to, such as an annotation of an audit event. */
-function keyReader(names: readonly string[], key: string): OneReader {
+function keyReader(names: readonly string[], text: string): OneReader {
   const [first, ...rest] = names
-  if (first === undefined) return ({ event }) => ownValue(event, key)
+  const key = mapKey(text)
+  const map = rest.pop()
+  if (first === undefined || map === undefined)
+    return ({ event }) => (valueInMap(event, first ?? '', key) ?? undefined) as EventValue
   const root = Object.hasOwn(ROOT_READERS, first) ? ROOT_READERS[first] : undefined
   const read = root ?? ((event: EnrichedEvent) => (event as unknown as Record<string, unknown>)[first])
   return ({ event }) => {
@@ -168,7 +166,7 @@ function keyReader(names: readonly string[], key: string): OneReader {
       if (value === null || value === undefined) return undefined
       value = (value as Record<string, unknown>)[name]
     }
-    return ownValue(value, key)
+    return (valueInMap(value, map, key) ?? undefined) as EventValue
   }
 }
 

@@ -9,7 +9,7 @@ import type { ItemNode, RuleNode } from './rule-tree.ts'
 /**
  * Fields that few different things are said about and that tell most rules apart. Whoever sends requests chooses some of their
  * values, so events are not told apart by value but by the answers that the rules' items give for it. With each field: how many
- * combinations of answers are told apart; all fields of a source together have to stay below 2^53.
+ * combinations of answers are told apart. In the order in which they are read.
  */
 const ROUTED: Readonly<Record<'audit' | 'runtime' | 'cloud', ReadonlyMap<string, number>>> = {
   audit: new Map([
@@ -19,6 +19,7 @@ const ROUTED: Readonly<Record<'audit' | 'runtime' | 'cloud', ReadonlyMap<string,
     ['actor.kind', 32],
     ['action', 64],
     ['outcome', 16],
+    ['audit.responseStatus.code', 32],
     // The gate of all rules about pod specs: true for writes to workloads, which is known without their bodies but for patches.
     ['facts.writes_pod_spec', 4]
   ]),
@@ -37,8 +38,8 @@ const ROUTED: Readonly<Record<'audit' | 'runtime' | 'cloud', ReadonlyMap<string,
 const CLASSES = 1_024
 /** Values whose answers are remembered, for each field; when there are more, all are forgotten. */
 const REMEMBERED_VALUES = 1_024
-/** Combinations of answers that have a route of their own; further ones are routed by class of event alone. */
-const ROUTES = 1_024
+/** Places in the tree of routes; events that would need more are told apart no further. */
+const JUNCTIONS = 8_192
 
 /** A rule with what is left of its detection on a route; true when nothing is. */
 export interface RoutedRule extends Candidate {
@@ -52,8 +53,13 @@ const UNTOLD = -1
 /** Longer values are not worth the memory. */
 const REMEMBERED_CHARACTERS = 128
 
+type Value = string | number | boolean | undefined
+
 interface Branches {
-  get(value: string | undefined, answers: () => string): number
+  /** The branch of a value that was met before; undefined for others. */
+  known(value: Value): number | undefined
+  /** Remembers a value by what is answered for it. */
+  learn(value: Value, answers: string): number
 }
 
 /**
@@ -61,19 +67,17 @@ interface Branches {
  * what events say.
  */
 function branches(byAnswers: Map<string, number>, most: number): Branches {
-  const byValue = new Map<string | undefined, number>()
+  const byValue = new Map<Value, number>()
   return {
-    get(value, answers) {
-      const known = byValue.get(value)
-      if (known !== undefined) return known
-      const said = answers()
-      let branch = byAnswers.get(said)
+    known: (value) => byValue.get(value),
+    learn(value, answers) {
+      let branch = byAnswers.get(answers)
       if (branch === undefined) {
         if (byAnswers.size >= most) return UNTOLD
         branch = byAnswers.size
-        byAnswers.set(said, branch)
+        byAnswers.set(answers, branch)
       }
-      if (value !== undefined && value.length > REMEMBERED_CHARACTERS) return branch
+      if (typeof value === 'string' && value.length > REMEMBERED_CHARACTERS) return branch
       if (byValue.size >= REMEMBERED_VALUES) byValue.clear()
       byValue.set(value, branch)
       return branch
@@ -99,7 +103,7 @@ function forkByClass(classes: readonly (readonly EventClass[])[]): Fork {
       found = branches(byAnswers, CLASSES)
       byCategory.set(category, found)
     }
-    last = found.get(action, () => bits(classes.map((wanted) => isOfClass(wanted, event))))
+    last = found.known(action) ?? found.learn(action, bits(classes.map((wanted) => isOfClass(wanted, event))))
     lastCategory = category
     lastAction = action
     return last
@@ -108,7 +112,8 @@ function forkByClass(classes: readonly (readonly EventClass[])[]): Fork {
 
 interface FieldFork {
   readonly branchOf: Fork
-  readonly most: number
+  /** What it answers. */
+  readonly items: ReadonlyMap<ItemNode, CompiledItem['test']>
 }
 
 function forkByField(items: readonly CompiledItem[], most: number): FieldFork {
@@ -123,13 +128,11 @@ function forkByField(items: readonly CompiledItem[], most: number): FieldFork {
   }
   const branchOf: Fork = (view) => {
     const value = read(view)
-    // These fields have one text, yes or no, or nothing; should one ever have something else, nothing is taken to be known.
-    if (typeof value !== 'string' && typeof value !== 'boolean' && value !== undefined) return UNTOLD
-    return remembered.get(typeof value === 'boolean' ? String(value) : value, () =>
-      bits(items.map(({ test }) => test(view)))
-    )
+    // These fields have one plain value or nothing; should one ever have something else, nothing is taken to be known.
+    if (value === null || typeof value === 'object') return UNTOLD
+    return remembered.known(value) ?? remembered.learn(value, bits(items.map(({ test }) => test(view))))
   }
-  return { branchOf, most }
+  return { branchOf, items: new Map(items.map(({ item, test }) => [item, test])) }
 }
 
 /** How many answers about the field of an item are told apart; 0 when routing may not rely on it: it reads more, or another one. */
@@ -145,17 +148,34 @@ export function isRoutedInAudit({ detection }: LoadedRule): boolean {
   return [...detection.items.values()].some((item) => routedAs(item, ROUTED.audit) > 0)
 }
 
-/** Forks by the routed fields that rules say something about, and the items that they answer. */
-function forksOf(rules: readonly LoadedRule[], routed: ReadonlyMap<string, number>) {
+/** Forks by the routed fields that rules say something about, in the order of fields. */
+function forksOf(rules: readonly LoadedRule[], routed: ReadonlyMap<string, number>): readonly FieldFork[] {
   const items = rules.flatMap(({ detection }) => [...detection.items.values()])
   const byNumber = Map.groupBy(
     items.filter((item) => routedAs(item, routed) > 0),
     ({ number }) => number
   )
-  const groups = [...byNumber.values()]
-  return {
-    forks: groups.map((group) => forkByField(group, Math.max(...group.map((item) => routedAs(item, routed))))),
-    answered: new Map(groups.flat().map(({ item, test }) => [item, test]))
+  const order = [...routed.keys()]
+  const placeOf = ([first]: readonly CompiledItem[]) => order.indexOf(first?.fields[0]?.paths[0]?.path ?? '')
+  return [...byNumber.values()]
+    .toSorted((one, other) => placeOf(one) - placeOf(other))
+    .map((group) => {
+      const [first] = group
+      return forkByField(group, first === undefined ? 0 : routedAs(first, routed))
+    })
+}
+
+/** Whether a tree has one of some items. */
+function asksFor(node: RuleNode | true, items: ReadonlyMap<ItemNode, unknown>): boolean {
+  if (node === true) return false
+  switch (node.kind) {
+    case 'item':
+      return items.has(node)
+    case 'not':
+    case 'named':
+      return asksFor(node.child, items)
+    default:
+      return node.children.some((child) => asksFor(child, items))
   }
 }
 
@@ -179,9 +199,26 @@ function treeKey(node: RuleNode | true, numbers: Map<ItemNode, number>): string 
 const always = () => true
 const unknown = () => undefined
 
+/** A rule on its way down the tree of routes. */
+interface Left {
+  readonly rule: LoadedRule
+  readonly left: RuleNode | true
+}
+
+/** What is left of rules for events that some fields are known of. */
+interface Junction<Route> {
+  readonly rules: readonly Left[]
+  /** The next field that one of the rules says something about. */
+  readonly fork: FieldFork | null
+  readonly branches: Map<number, Junction<Route>>
+  /** Where events go that are told apart no further. */
+  route: Route | null
+}
+
 /**
  * Sorts events by class, verb, resource and the other routed fields, and makes for each sort, when it is first met, what is left
- * of every rule that can still match: items about these fields are answered once for all events of the sort.
+ * of every rule that can still match: items about these fields are answered once for all events of the sort. A field is read only
+ * where a rule that is left says something about it.
  * @param places of all rules
  * @param make makes a route from the rules that are left; sorts that leave the same share one
  */
@@ -190,55 +227,72 @@ export function router<Route>(
   places: ReadonlyMap<LoadedRule, number>,
   make: (left: readonly RoutedRule[]) => Route
 ): (view: EventView) => Route {
-  // Numbers of branches mean something else for each source, and so have routes of their own.
-  const bySource = {
-    audit: { ...forksOf(rules, ROUTED.audit), routes: new Map<number, Route>() },
-    runtime: { ...forksOf(rules, ROUTED.runtime), routes: new Map<number, Route>() },
-    cloud: { ...forksOf(rules, ROUTED.cloud), routes: new Map<number, Route>() }
+  const forks = {
+    audit: forksOf(rules, ROUTED.audit),
+    runtime: forksOf(rules, ROUTED.runtime),
+    cloud: forksOf(rules, ROUTED.cloud)
   }
   const byClass = forkByClass([...new Map(rules.map(({ events }) => [JSON.stringify(events), events])).values()])
   const shared = new Map<string, Route>()
   const numbers = new Map<ItemNode, number>()
-  const rulesFor = (view: EventView, known: (item: ItemNode) => boolean | undefined): readonly RoutedRule[] =>
-    rules.flatMap((rule): readonly RoutedRule[] => {
-      if (!isOfClass(rule.events, view.event)) return []
-      const { detection } = rule
-      const left = simplify(detection.node, known)
-      if (left === false) return []
-      const test = left === true ? always : compileNode(left, detection.items)
-      return [{ rule, left, test, place: places.get(rule) ?? 0 }]
+  let junctions = 0
+  const routed = (left: readonly Left[]): readonly RoutedRule[] =>
+    left.map(({ rule, left: node }) => {
+      const test = node === true ? always : compileNode(node, rule.detection.items)
+      return { rule, left: node, test, place: places.get(rule) ?? 0 }
     })
-  const routeOf = (left: readonly RoutedRule[]): Route => {
-    const key = left.map((rule) => `${rule.place}:${treeKey(rule.left, numbers)}`).join(' ')
-    const route = shared.get(key) ?? make(left)
+  const routeOf = (left: readonly Left[]): Route => {
+    const found = routed(left)
+    const key = found.map((rule) => `${rule.place}:${treeKey(rule.left, numbers)}`).join(' ')
+    const route = shared.get(key) ?? make(found)
     shared.set(key, route)
     return route
   }
-
-  /** For what has no route of its own, by class of event. */
-  const general = new Map<number, Route>()
-  const generalRoute = (view: EventView, kind: number): Route => {
-    if (kind === UNTOLD) return make(rulesFor(view, unknown))
-    const route = general.get(kind) ?? routeOf(rulesFor(view, unknown))
-    general.set(kind, route)
-    return route
+  /** @param next forks that were not taken yet */
+  const junction = (left: readonly Left[], next: readonly FieldFork[]): Junction<Route> => {
+    junctions += 1
+    const fork = next.find(({ items }) => left.some((rule) => asksFor(rule.left, items))) ?? null
+    return { rules: left, fork, branches: new Map(), route: null }
   }
+  const branch = (view: EventView, { rules: left }: Junction<Route>, fork: FieldFork, all: readonly FieldFork[]) =>
+    junction(
+      left.flatMap((rule): readonly Left[] => {
+        if (!asksFor(rule.left, fork.items)) return [rule]
+        const node = rule.left === true || simplify(rule.left, (item) => fork.items.get(item)?.(view))
+        return node === false ? [] : [{ rule: rule.rule, left: node }]
+      }),
+      all.slice(all.indexOf(fork) + 1)
+    )
+
+  const wholeRules = ({ event }: EventView): readonly Left[] =>
+    rules.flatMap((rule) => {
+      if (!isOfClass(rule.events, event)) return []
+      const left = simplify(rule.detection.node, unknown)
+      return left === false ? [] : [{ rule, left }]
+    })
+  const roots = new Map<number, Junction<Route>>()
   return (view) => {
-    const kind = byClass(view)
-    if (kind === UNTOLD) return generalRoute(view, kind)
     const { runtime, cloud } = view.event
-    const { forks, answered, routes } = bySource[runtime !== null ? 'runtime' : cloud !== null ? 'cloud' : 'audit']
-    let key = kind
-    for (const { branchOf, most } of forks) {
-      const branch = branchOf(view)
-      if (branch === UNTOLD) return generalRoute(view, kind)
-      key = key * most + branch
+    const all = forks[runtime !== null ? 'runtime' : cloud !== null ? 'cloud' : 'audit']
+    const kind = byClass(view)
+    if (kind === UNTOLD) return make(routed(wholeRules(view)))
+    let at = roots.get(kind)
+    if (at === undefined) {
+      at = junction(wholeRules(view), all)
+      roots.set(kind, at)
     }
-    const known = routes.get(key)
-    if (known !== undefined) return known
-    if (routes.size >= ROUTES) return generalRoute(view, kind)
-    const route = routeOf(rulesFor(view, (item) => answered.get(item)?.(view)))
-    routes.set(key, route)
-    return route
+    while (at.fork !== null) {
+      const told = at.fork.branchOf(view)
+      if (told === UNTOLD) break
+      let next = at.branches.get(told)
+      if (next === undefined) {
+        if (junctions >= JUNCTIONS) break
+        next = branch(view, at, at.fork, all)
+        at.branches.set(told, next)
+      }
+      at = next
+    }
+    at.route ??= routeOf(at.rules)
+    return at.route
   }
 }

@@ -204,3 +204,45 @@ export function allOf(tests: readonly ValueTest[], other: OtherField, element: E
     return true
   }
 }
+
+/** Longer texts are put into lower case once for all rules that look at them, which takes a place to keep them in. */
+const LOWERED_CHARACTERS = 96
+
+/** A test of a field that has one value at most. */
+export type OneTest = (value: Exclude<EventValue, object> | null) => boolean
+
+function oneTextTest(tests: readonly Extract<ValueTest, { kind: 'text' }>[]): OneTest {
+  const exact = new Set(tests.map(exactText).filter((text) => text !== null))
+  const patterns = tests.filter((test) => exactText(test) === null).map(({ parts }) => compilePattern(parts, false))
+  return (value) => {
+    const text = textOfValue(value)?.toLowerCase()
+    if (text === undefined) return false
+    if (exact.has(text)) return true
+    for (const matches of patterns) if (matches(text)) return true
+    return false
+  }
+}
+
+/**
+ * The same as `anyOf` for a field with one value at most, without a list to keep it in: most items ask for a few short texts.
+ * @returns null for tests that are not of this sort
+ */
+export function anyOfOne(tests: readonly ValueTest[]): OneTest | null {
+  const texts: Extract<ValueTest, { kind: 'text' }>[] = []
+  const others: OneTest[] = []
+  for (const test of tests) {
+    if (test.kind === 'text' && !test.cased) texts.push(test)
+    else if (test.kind === 'null') others.push((value) => value === null || value === undefined)
+    else if (test.kind === 'exists') others.push((value) => (value !== undefined) === test.value)
+    else if (test.kind === 'number') others.push((value) => numberOf(value) === test.value)
+    else return null
+  }
+  if (texts.length > 0) others.push(oneTextTest(texts))
+  const [only] = others
+  if (only === undefined) return null
+  return others.length === 1 ? only : (value) => others.some((test) => test(value))
+}
+
+/** Whether a value is one that `anyOfOne` tests at no more cost than a list of values would take. */
+export const isShort = (value: EventValue): value is Exclude<EventValue, object> | null =>
+  value === null || (typeof value === 'string' ? value.length <= LOWERED_CHARACTERS : typeof value !== 'object')

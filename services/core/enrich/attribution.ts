@@ -50,7 +50,10 @@ export function lackOf({ container, pod }: RuntimeEvent): 'complete' | 'details'
 }
 
 /** The event with what its runtime knows of its container; what the sensor said itself stays. */
-export function attributed(event: RuntimeEvent, known: RuntimeContainer): RuntimeEvent {
+export function attributed<Event extends Pick<RuntimeEvent, 'container' | 'pod'>>(
+  event: Event,
+  known: RuntimeContainer
+): Event {
   const { container, pod } = event
   return {
     ...event,

@@ -4,23 +4,13 @@ import { podRecord } from '../../../test/support/search-samples.ts'
 import { containerDocuments } from '../export/ecs-container.ts'
 import { containerRecord, type RuntimeContainer } from './attribution.ts'
 import { containersIn, containersInDocuments, isListed } from './container-list.ts'
+import { emptyRecord } from './empty-record.ts'
 
 const cluster = { id: 'c1', name: 'prod' }
 const START = 1_700_000_000_000_000
 const pod = (name: string, id: string, more: Partial<InventoryRecord> = {}): InventoryRecord => ({
-  cluster,
-  kind: 'Pod',
-  uid: `uid-${name}`,
-  name,
+  ...emptyRecord(cluster, 'Pod', `uid-${name}`, name, 1),
   namespace: 'shop',
-  observed: 1,
-  deleted: false,
-  created: null,
-  labels: {},
-  owners: [],
-  addresses: [],
-  references: [],
-  attributes: {},
   pod: {
     node: 'node1',
     service_account: null,

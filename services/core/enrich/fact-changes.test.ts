@@ -1,24 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { InventoryRecord, Workload } from '../../../schemas/generated/types.ts'
+import { emptyRecord } from './empty-record.ts'
 import { factChanges } from './fact-changes.ts'
 import { factKey, type PodFacts } from './pod-facts.ts'
 
 const cluster = { id: 'c1', name: 'prod' }
 const record = (fields: Partial<InventoryRecord>): InventoryRecord => ({
-  cluster,
-  kind: 'Pod',
-  uid: 'p1',
-  name: 'web-7d9-x',
+  ...emptyRecord(cluster, 'Pod', 'p1', 'web-7d9-x', 1),
   namespace: 'shop',
-  observed: 1,
-  deleted: false,
-  created: null,
-  labels: {},
-  owners: [],
-  addresses: [],
-  references: [],
-  attributes: {},
   pod: {
     node: 'n1',
     service_account: 'web',

@@ -1,4 +1,5 @@
 import type { InventoryRecord } from '../../../schemas/generated/types.ts'
+import { emptyRecord } from './empty-record.ts'
 
 /** Parts of an image's name and id. */
 export interface ImageParts {
@@ -43,20 +44,8 @@ export function imagesOfPod({ cluster, pod, observed }: InventoryRecord): readon
       value === null ? [] : [[key, value] as const]
     )
     images.set(image_id, {
-      cluster,
-      kind: 'Image',
-      uid: image_id,
-      name: image_name ?? image_id,
-      namespace: null,
-      observed,
-      deleted: false,
-      created: null,
-      labels: {},
-      owners: [],
-      addresses: [],
-      references: [],
-      attributes: Object.fromEntries(attributes),
-      pod: null
+      ...emptyRecord(cluster, 'Image', image_id, image_name ?? image_id, observed),
+      attributes: Object.fromEntries(attributes)
     })
   }
   return [...images.values()]

@@ -10,6 +10,7 @@ import type {
 import { type Bodies, bodiesOf } from '../bodies.ts'
 import { parseTimestamp } from '../events/timestamp.ts'
 import { arrayAt, at, isObject, property, stringAt, stringMapAt } from '../json.ts'
+import { emptyRecord } from './empty-record.ts'
 import { attributesOf, referencesOf } from './inventory-objects.ts'
 import { containersOf } from './pod-spec.ts'
 import { workloadKindOfResource } from './workload-kinds.ts'
@@ -216,23 +217,4 @@ export function inventoryFromAudit(
     ]
   }
   return [isDelete ? { ...record, deleted: true } : record]
-}
-
-function emptyRecord(cluster: Cluster, kind: string, uid: string, name: string, observed: number): InventoryRecord {
-  return {
-    cluster,
-    kind,
-    uid,
-    name,
-    namespace: null,
-    observed,
-    deleted: false,
-    created: null,
-    labels: {},
-    owners: [],
-    addresses: [],
-    references: [],
-    attributes: {},
-    pod: null
-  }
 }

@@ -64,7 +64,8 @@ const COMPLETE: Enrichment = { status: 'complete', reason: null }
 const NOT_APPLICABLE: Enrichment = { status: 'not_applicable', reason: null }
 const NOTHING: Joined = { pod: null, container: null, workload: null, enrichment: NOT_APPLICABLE }
 
-function barePod(
+/** A pod of which no more is known than how it is called, and perhaps where it runs. */
+export function barePod(
   { uid, name, namespace }: { uid: string | null; name: string | null; namespace: string | null },
   node: string | null
 ): Pod {

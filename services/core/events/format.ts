@@ -9,6 +9,7 @@ import { eksEventsFrom, eksLogEventFrom, isLogEvent, isMarkedAsEks, isSubscripti
 import { describe, type EventError, eventError, isEventError } from './errors.ts'
 import { falcoEventFrom, isFalcoAlert } from './falco.ts'
 import { gkeEventFrom, isLogEntry } from './gke.ts'
+import { isRecordedRuntime, recordedRuntimeFrom } from './recorded-runtime.ts'
 import type { SourcedEvent } from './sourced-event.ts'
 import { isTetragonEvent, tetragonRecordFrom } from './tetragon.ts'
 import { microsFrom } from './timestamp.ts'
@@ -25,6 +26,7 @@ export type Format =
   | 'falco'
   | 'tracee'
   | 'cloudtrail'
+  | 'runtime'
 
 /** What the records of one input have in common. */
 export interface SourceDefaults {
@@ -64,6 +66,7 @@ const WRAPPERS = ['event', 'alert', '_source', 'log', 'message', 'record', 'deta
 function formatOf(json: JsonObject): Format | null {
   if (isAuditEvent(json)) return 'audit-event'
   if (isAuditEventList(json)) return 'audit-event-list'
+  if (isRecordedRuntime(json)) return 'runtime'
   if (isTetragonEvent(json)) return 'tetragon'
   if (isFalcoAlert(json)) return 'falco'
   if (isTraceeEvent(json)) return 'tracee'
@@ -115,6 +118,8 @@ function decodeAs(format: Format, json: JsonObject, arrival: number, instance: s
       return decodeEach(auditEventItems(json), 'item', (item) =>
         auditOf(auditEventFrom(item, arrival), 'kubernetes', null)
       )
+    case 'runtime':
+      return recordedRuntimeFrom(json, arrival)
     case 'tetragon':
       return tetragonRecordFrom(json, arrival)
     case 'falco':

@@ -4,7 +4,15 @@ import type { ProfileRule } from './profile-rule.ts'
 import type { Counted, Period, RateGroup } from './rate-group.ts'
 import type { NewEvent, ProfileState, ValueGroup } from './state.ts'
 
-const BLANK = { signal: null, sealed: null, cut_keys: [], published: null, watermark: 0, document: null } as const
+const BLANK = {
+  signal: null,
+  sealed: null,
+  cut_keys: [],
+  published: null,
+  watermark: 0,
+  document: null,
+  packed: null
+} as const
 
 const short = (text: string): string => hash('sha256', text, 'hex').slice(0, 32)
 

@@ -38,6 +38,8 @@ export interface LiveFacts {
   readonly workloads: readonly LiveWorkload[]
   /** Objects by their path: pods, nodes, and what the incident names. What is not in here is not there. */
   readonly objects: ReadonlyMap<string, JsonObject>
+  /** Pods of the nodes that the incident concerns, by node. */
+  readonly node_pods?: ReadonlyMap<string, readonly JsonObject[]>
   /** PodDisruptionBudgets of the namespaces concerned. */
   readonly disruption_budgets: readonly JsonObject[]
 }

@@ -1,6 +1,7 @@
 import type { ApiRequest } from '../../../schemas/generated/types.ts'
 import { parseJson, property, stringAt } from '../json.ts'
 import { apiPathOf } from './permissions.ts'
+import { isEviction } from './requests.ts'
 
 /** Where Weir never acts, and why. Settings and playbooks can add to this, nothing can take away from it. */
 export const PROTECTED_NAMESPACES: ReadonlyArray<{ readonly namespace: string; readonly reason: string }> = [
@@ -50,8 +51,9 @@ export function objectProtection(object: unknown): string | null {
 }
 
 /** Whether a request changes what it says only as long as that is what was looked at. */
-function isGuarded({ method, body }: ApiRequest): boolean {
+function isGuarded({ method, path, body }: ApiRequest): boolean {
   const parsed = parseJson(body)
+  if (isEviction({ method, path })) return stringAt(parsed, 'deleteOptions', 'preconditions', 'uid') !== null
   // An object of this name that is there already is not replaced.
   if (method === 'POST') return true
   if (method === 'DELETE') {

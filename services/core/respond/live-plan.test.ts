@@ -25,6 +25,7 @@ interface World {
   readonly pod?: JsonObject
   readonly objects?: ReadonlyMap<string, JsonObject>
   readonly budgets?: readonly JsonObject[]
+  readonly node_pods?: readonly JsonObject[]
 }
 
 /** A cluster with pod x/web-1 of a workload x/web. */
@@ -53,6 +54,7 @@ function factsOf(world: World): PlanFacts {
       }
     ],
     objects: new Map([['/api/v1/namespaces/x/pods/web-1', podObject], ...(world.objects ?? [])]),
+    node_pods: new Map([['n1', world.node_pods ?? []]]),
     disruption_budgets: world.budgets ?? []
   }
   const known = {
@@ -326,6 +328,93 @@ describe('a plan made with the cluster at hand', () => {
     expect(texts({})).toContain('{"op":"add","path":"/spec/unschedulable","value":true}')
     expect(texts({})).toContain('{"op":"test","path":"/spec/taints","value":[{"key":"a"}]}')
     expect(texts({ 'node-role.kubernetes.io/control-plane': '' })).toBe('')
+  })
+
+  describe('that drains a node', () => {
+    const incident = buildIncident(HEADER, [
+      signalOf({
+        id: 's',
+        minute: 0,
+        source: 'runtime',
+        entities: [entityOf('node', 'n1')],
+        ancestry: [entityOf('process', 'p', 'actor', 'nc')]
+      })
+    ])
+    const node = (spec: JsonObject = {}) => new Map([['/api/v1/nodes/n1', { metadata: { uid: 'n' }, spec }]])
+    const ofKind = (kind: string | null) =>
+      kind === null ? {} : { ownerReferences: [{ kind, name: 'o', uid: 'o', controller: true }] }
+    const podOn = (name: string, kind: string | null, more: JsonObject = {}, namespace = 'x'): JsonObject => ({
+      metadata: { uid: `uid-${name}`, name, namespace, ...ofKind(kind) },
+      spec: {},
+      status: { phase: 'Running' },
+      ...more
+    })
+    const drain = (node_pods: readonly JsonObject[], objects = node()) => planOf({ objects, node_pods }, incident)
+
+    it('cordons it, and evicts each pod that is made again elsewhere, only while it is the one looked at', () => {
+      const { steps } = drain([podOn('a', 'ReplicaSet'), podOn('b', 'StatefulSet')])
+      expect(textsOf(steps, 'drain_node')).toEqual([
+        expect.stringContaining('PATCH /api/v1/nodes/n1'),
+        expect.stringMatching(/POST \/api\/v1\/namespaces\/x\/pods\/a\/eviction .*"uid":"uid-a"/),
+        expect.stringMatching(/POST \/api\/v1\/namespaces\/x\/pods\/b\/eviction .*"uid":"uid-b"/)
+      ])
+      const [, step] = steps.filter(({ name }) => name === 'drain_node')
+      expect(step?.permissions).toEqual([
+        { namespace: 'x', api_group: '', resource: 'pods/eviction', name: 'a', verb: 'create' }
+      ])
+      for (const request of step?.requests ?? []) {
+        expect(refusalOf(request, PROTECTION)).toBeNull()
+        expect(refusalOf({ ...request, body: '{}' }, PROTECTION)).toContain('UID')
+      }
+    })
+
+    it.each<[string, JsonObject, string | null]>([
+      ['of a DaemonSet', podOn('p', 'DaemonSet'), 'DaemonSet would make it again'],
+      ['that is static', podOn('p', 'Node'), 'static pod'],
+      ['that nothing makes again', podOn('p', null), 'nothing makes it again'],
+      ['of the control plane', podOn('p', 'ReplicaSet', {}, 'kube-system'), 'is protected'],
+      ['of Weir', podOn('p', 'ReplicaSet', {}, 'weir'), 'is protected'],
+      [
+        'that the node lives by',
+        podOn('p', 'ReplicaSet', { spec: { priorityClassName: 'system-node-critical' } }),
+        'priority class'
+      ],
+      ['that has ended', podOn('p', 'Job', { status: { phase: 'Succeeded' } }), null]
+    ])('lets a pod stay %s', (_name, pod, note) => {
+      const { steps, notes } = drain([pod])
+      expect(textsOf(steps, 'drain_node').filter((text) => text.includes('eviction'))).toEqual([])
+      expect(notes.filter((one) => one.includes('stays on node')).length).toBe(note === null ? 0 : 1)
+      if (note !== null) expect(notes.join('\n')).toContain(note)
+    })
+
+    it('evicts as many as the playbook allows, and says how many more there are', () => {
+      const { steps, notes } = drain(Array.from({ length: 13 }, (_, number) => podOn(`p${number}`, 'ReplicaSet')))
+      expect(textsOf(steps, 'drain_node').filter((text) => text.includes('eviction')).length).toBe(10)
+      expect(notes).toContain('3 more pods of node n1 are left to people: the playbook stops at 10')
+    })
+
+    it('leaves a cordon alone that somebody else has put up', () => {
+      const { steps } = drain([], node({ unschedulable: true }))
+      expect(textsOf(steps, 'drain_node')).toEqual([])
+    })
+  })
+
+  it('rotates a service account by deleting the one looked at and making it again without its tokens', () => {
+    const incident = buildIncident(HEADER, [
+      signalOf({ id: 's', minute: 0, source: 'audit', entities: [entityOf('service_account', 'x/robot', 'actor')] })
+    ])
+    const account = {
+      metadata: { uid: 'sa', name: 'robot', namespace: 'x', resourceVersion: '7', labels: { a: 'b' } },
+      secrets: [{ name: 'robot-token' }],
+      imagePullSecrets: [{ name: 'pull' }]
+    }
+    const { steps } = planOf({ objects: new Map([['/api/v1/namespaces/x/serviceaccounts/robot', account]]) }, incident)
+    expect(textsOf(steps, 'rotate_service_account')).toEqual([
+      'kube-apiserver DELETE /api/v1/namespaces/x/serviceaccounts/robot {"apiVersion":"v1","kind":"DeleteOptions","preconditions":{"uid":"sa"}}',
+      'kube-apiserver POST /api/v1/namespaces/x/serviceaccounts {"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"robot","namespace":"x","labels":{"a":"b"}},"imagePullSecrets":[{"name":"pull"}]}'
+    ])
+    const { notes } = planOf({}, incident)
+    expect(notes).toContain('service account x/robot is not rotated: it was not found in the cluster')
   })
 
   it('is another plan when anything that is sent changes, and the same with other words', () => {

@@ -7,6 +7,7 @@ import { annotateEvidence } from './actions/annotate-evidence.ts'
 import { collectEvidence } from './actions/collect-evidence.ts'
 import { containWorkload } from './actions/contain-workload.ts'
 import { deletePod } from './actions/delete-pod.ts'
+import { drainNode } from './actions/drain-node.ts'
 import { cordonNode, taintNode } from './actions/isolate-node.ts'
 import { killProcessTree } from './actions/kill-process-tree.ts'
 import { notify } from './actions/notify.ts'
@@ -19,6 +20,7 @@ import {
   removeWebhook
 } from './actions/remove-objects.ts'
 import { revokeServiceAccount } from './actions/revoke-service-account.ts'
+import { rotateServiceAccount } from './actions/rotate-service-account.ts'
 import { freezeContainer, killContainer } from './actions/stop-container.ts'
 import type { PlanFacts } from './facts.ts'
 import { objectProtection, protectionOf } from './guard-rails.ts'
@@ -40,12 +42,14 @@ export const ACTIONS: Readonly<Record<ActionName, ActionDeclaration>> = {
   contain_workload: containWorkload,
   delete_pod: deletePod,
   revoke_service_account: revokeServiceAccount,
+  rotate_service_account: rotateServiceAccount,
   delete_role_binding: deleteRoleBinding,
   delete_token_secret: deleteTokenSecret,
   deny_certificate_request: denyCertificateRequest,
   remove_webhook: removeWebhook,
   cordon_node: cordonNode,
-  taint_node: taintNode
+  taint_node: taintNode,
+  drain_node: drainNode
 }
 
 const MAX_NOTES = 50

@@ -16,12 +16,14 @@ export const ACTION_NAMES = [
   'contain_workload',
   'delete_pod',
   'revoke_service_account',
+  'rotate_service_account',
   'delete_role_binding',
   'delete_token_secret',
   'deny_certificate_request',
   'remove_webhook',
   'cordon_node',
-  'taint_node'
+  'taint_node',
+  'drain_node'
 ] as const
 export type ActionName = (typeof ACTION_NAMES)[number]
 

@@ -1,5 +1,6 @@
 import type { ApiRequest } from '../../../schemas/generated/types.ts'
 import { at, isObject, type JsonObject, parseJson, property, stringAt } from '../json.ts'
+import { isEviction } from './requests.ts'
 
 /**
  * How a change stands to the cluster: `so` when it is as the change would make it, `open` when the change is still to be
@@ -62,6 +63,11 @@ export function standingOf(request: ApiRequest, object: JsonObject | null): Stan
   const body = parseJson(request.body)
   switch (request.method) {
     case 'POST':
+      if (isEviction(request)) {
+        const uid = stringAt(body, 'deleteOptions', 'preconditions', 'uid')
+        const isThere = object !== null && stringAt(object, 'metadata', 'uid') === uid
+        return isThere && stringAt(object, 'metadata', 'deletionTimestamp') === null ? 'open' : 'so'
+      }
       return object === null ? 'open' : 'so'
     case 'DELETE': {
       if (object === null) return 'so'
@@ -81,6 +87,7 @@ export function standingOf(request: ApiRequest, object: JsonObject | null): Stan
 export function objectPathOf({ method, path, body }: ApiRequest): string {
   const [way = ''] = path.split('?')
   if (method !== 'POST') return way
+  if (isEviction({ method, path: way })) return way.slice(0, -'/eviction'.length)
   const name = stringAt(parseJson(body), 'metadata', 'name')
   return name === null ? way : `${way}/${encodeURIComponent(name)}`
 }

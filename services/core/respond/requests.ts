@@ -50,6 +50,21 @@ export function remove(path: string, uid: string | null, grace_seconds?: number)
   return { to: API_SERVER, method: 'DELETE', path, body: JSON.stringify(options), content_type: JSON_BODY }
 }
 
+/** Has a pod leave, as long as it is this one, and its PodDisruptionBudgets allow it: the API server answers 429 while they do not. */
+export function evict(namespace: string, name: string, uid: string): ApiRequest {
+  return create(corePath(namespace, 'pods', name, 'eviction'), {
+    apiVersion: 'policy/v1',
+    kind: 'Eviction',
+    metadata: { name, namespace },
+    deleteOptions: { preconditions: { uid } }
+  })
+}
+
+/** Whether a request is an eviction, which is a POST about a pod that is there. */
+export function isEviction({ method, path }: Pick<ApiRequest, 'method' | 'path'>): boolean {
+  return method === 'POST' && path.endsWith('/eviction')
+}
+
 /** A request to the agent of a node. */
 export function toAgent(node: string, path: string, body: unknown): ApiRequest {
   return { to: `node-agent/${node}`, method: 'POST', path, body: JSON.stringify(body), content_type: JSON_BODY }

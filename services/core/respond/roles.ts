@@ -36,7 +36,7 @@ export function seedOf(slot: Slot, action: ActionName): string {
 /** What the responder may always do: look at what it plans from. */
 const READS: readonly PolicyRule[] = [
   { apiGroups: [''], resources: ['pods', 'nodes', 'replicationcontrollers'], verbs: ['get', 'list'] },
-  { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] },
+  { apiGroups: [''], resources: ['namespaces', 'serviceaccounts'], verbs: ['get'] },
   {
     apiGroups: ['apps'],
     resources: ['deployments', 'daemonsets', 'statefulsets', 'replicasets'],

@@ -117,7 +117,15 @@ export function emptyPod(pod: string): PodSessions {
   }
 }
 
-const BLANK = { signal: null, sealed: null, cut_keys: [], published: null, watermark: 0, document: null } as const
+const BLANK = {
+  signal: null,
+  sealed: null,
+  cut_keys: [],
+  published: null,
+  watermark: 0,
+  document: null,
+  packed: null
+} as const
 const shortOf = (text: string): string => hash('sha256', text, 'hex').slice(0, 32)
 
 /** Notes that a signal has to be written (or, without one, deleted) in the changelog. */

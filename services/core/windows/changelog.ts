@@ -4,7 +4,8 @@ import type { GroupValues, Told } from './group-store.ts'
 import type { WindowState } from './state.ts'
 import type { WindowRule } from './window-rule.ts'
 
-const BLANK = { signal: null, sealed: null, cut_keys: [], published: null, watermark: 0, document: null } as const
+const NOTHING = { signal: null, sealed: null, cut_keys: [], published: null, watermark: 0 } as const
+const BLANK = { ...NOTHING, document: null, packed: null } as const
 
 /** What the changelog says of a group. */
 export interface StoredGroup {
@@ -16,26 +17,18 @@ export interface StoredGroup {
 
 const groupName = (rule_id: string, values: GroupValues): string => `${rule_id}/${JSON.stringify(values)}`
 
-/** Notes that a part has to be written (or, without one, deleted) in the changelog. */
+/** Key of a block of parts within the cluster, by its number. */
+export const BLOCK_KEY = 'parts/'
+
+/** Notes that a part with an entry of its own has to be written (or, without one, deleted) in the changelog. */
 export function notePart({ changes, cluster_id }: WindowState, id: string, signal: Signal | null): void {
   const key = `part/${id}`
-  if (signal === null) {
-    changes.set(key, null)
-    return
-  }
-  // Written out, since it is done for every signal and a spread takes several times as long.
-  const entry: CorrelatorState = {
-    key,
-    cluster_id,
-    kind: 'part',
-    signal,
-    sealed: null,
-    cut_keys: BLANK.cut_keys,
-    published: null,
-    document: null,
-    watermark: 0
-  }
-  changes.set(key, entry)
+  changes.set(key, signal === null ? null : { ...BLANK, key, cluster_id, kind: 'part', signal })
+}
+
+/** What the changelog has to hold of a block of parts; null for nothing. */
+export function blockEntry(cluster_id: string, key: string, packed: Buffer): CorrelatorState {
+  return { ...BLANK, key, cluster_id, kind: 'part', packed }
 }
 
 /**

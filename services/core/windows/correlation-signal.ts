@@ -82,7 +82,7 @@ function filledSteps({ investigation }: WindowRule, values: ReadonlyMap<string, 
 /**
  * The signal of a window.
  * @param group names and values of group-by
- * @param parts the signals it is made of, by time; at least one
+ * @param parts the signals of its events, in the same order; at least one
  */
 export function windowSignal(
   rule: WindowRule,
@@ -91,7 +91,7 @@ export function windowSignal(
   window: Window,
   parts: readonly Signal[]
 ): Signal {
-  const trigger = parts.find((part) => part.id === window.trigger.id) ?? parts.at(-1)
+  const trigger = parts[window.items.indexOf(window.trigger)] ?? parts.at(-1)
   if (trigger === undefined) throw new RangeError('a window is made of signals, and there are none')
   const values = new Map<string, string>(group.map(([name, texts]) => [name, texts.join(', ')]))
   values.set('count', String(window.items.length))
@@ -126,7 +126,7 @@ export function windowSignal(
     investigation: rule.investigation.length > 0 ? filledSteps(rule, values) : trigger.investigation,
     role: rule.role,
     sources,
-    parts: window.items.slice(0, MAX_PARTS).map((item) => item.id),
+    parts: parts.slice(0, MAX_PARTS).map((part) => part.id),
     count: window.items.length,
     correlation_fields: Object.fromEntries(group),
     verdict: null

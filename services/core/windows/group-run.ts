@@ -3,7 +3,7 @@ import { minuteOf, note } from './agenda.ts'
 import { noteGroup, notePart } from './changelog.ts'
 import { windowId, windowSignal } from './correlation-signal.ts'
 import { type Window, windowsOf } from './evaluate.ts'
-import type { GroupValues, Told } from './group-store.ts'
+import { belongsToNone, type GroupValues, type Told } from './group-store.ts'
 import { type Item, leastItems } from './meters.ts'
 import type { WindowIndex, WindowResult } from './reducer.ts'
 import type { WindowState } from './state.ts'
@@ -20,7 +20,7 @@ export interface Run {
   readonly state: WindowState
   readonly index: WindowIndex
   /** Groups to be looked at, by rule. */
-  readonly touched: Map<WindowRule, Set<number>>
+  readonly touched: Map<WindowRule, number[]>
   readonly results: Map<string, WindowResult>
   /** Events let go because a group had too many. */
   dropped: number
@@ -31,18 +31,17 @@ export function newRun(state: WindowState, index: WindowIndex): Run {
 }
 
 export function touch({ state, touched }: Run, group: number): void {
-  const rule = state.groups.ruleOf(group)
-  const groups = touched.get(rule)
-  if (groups === undefined) touched.set(rule, new Set([group]))
-  else groups.add(group)
+  const { groups } = state
+  if (!groups.mark(group)) return
+  const rule = groups.ruleOf(group)
+  const marked = touched.get(rule)
+  if (marked === undefined) touched.set(rule, [group])
+  else marked.push(group)
 }
 
 /** How long after its time a signal of a rule can matter, microseconds. */
-export function memoryOf(index: WindowIndex, rule_id: string): number {
-  let longest = 0
-  for (const { rule, part } of index.uses.get(rule_id) ?? [])
-    longest = Math.max(longest, horizonOf(rule, part) + rule.wait_us)
-  return longest
+export function memoryOf({ memories }: WindowIndex, rule_id: string): number {
+  return memories.get(rule_id) ?? 0
 }
 
 function countedValues(names: readonly string[], fields: Signal['correlation_fields']): readonly string[] {
@@ -52,78 +51,95 @@ function countedValues(names: readonly string[], fields: Signal['correlation_fie
   return values.length === 0 || values.some((texts) => texts.length === 0) ? [] : [JSON.stringify(values)]
 }
 
-/** The values of group-by of a signal; one without a value for one of the fields belongs to no group. */
-function valuesOf({ rule, part }: Use, fields: Signal['correlation_fields']): GroupValues | null {
-  const values: (readonly string[])[] = []
-  for (const name of rule.fields[part]?.group ?? []) {
-    const texts = Object.hasOwn(fields, name) ? fields[name] : undefined
-    if (texts === undefined || texts.length === 0) return null
-    values.push(texts)
-  }
-  return values
-}
+const NO_VALUES: readonly string[] = []
 
 /** The events of a group as windows see them. */
 function itemsOf({ parts, groups }: WindowState, group: number): readonly Item[] {
-  const rule = groups.ruleOf(group)
-  return groups.entries(group).map(({ slot, part }) => {
-    const names = rule.fields[part]?.counted ?? []
-    return {
-      id: parts.idOf(slot),
-      time: parts.timeOf(slot),
-      part,
-      values: names.length === 0 ? [] : countedValues(names, parts.fieldsOf(slot))
-    }
+  const { fields } = groups.ruleOf(group)
+  const items: Item[] = []
+  groups.each(group, (slot, part) => {
+    const names = fields[part]?.counted ?? NO_VALUES
+    const values = names.length === 0 ? NO_VALUES : countedValues(names, parts.fieldsOf(slot))
+    items.push({ slot, time: parts.timeOf(slot), part, values })
+    return false
   })
+  return items
 }
 
 const textsOf = (values: GroupValues): readonly string[] => values.map((texts) => JSON.stringify(texts))
 const namedValues = ({ correlation }: WindowRule, values: GroupValues) =>
   correlation.group_by.map((name, place) => [name, values[place] ?? []] as const)
 
+/** Whether what is told of a group begins with this event. */
+function isFirstOfTold({ groups, parts, cluster_id }: WindowState, group: number, slot: number): boolean {
+  const told = groups.toldOf(group)
+  if (told.size === 0) return false
+  const texts = textsOf(groups.valuesOf(group))
+  return told.has(windowId(groups.ruleOf(group), cluster_id, texts, parts.idOf(slot)))
+}
+
+/** The first of a group's events whose value comes again later; -1 when there is none. */
+function firstRepeated(state: WindowState, group: number, part: number): number {
+  const own = itemsOf(state, group).filter((item) => item.part === part)
+  const latest = new Map(own.map((item) => [item.values.join('\0'), item]))
+  const isRepeated = (item: Item) => latest.get(item.values.join('\0')) !== item
+  return own.find((item) => isRepeated(item) && !isFirstOfTold(state, group, item.slot))?.slot ?? -1
+}
+
 /** A full group lets go of what says least: a value that comes again later, else the oldest; never what is told of begins with. */
 function shrink(run: Run, group: number, part: number): void {
-  const { groups, parts, cluster_id } = run.state
+  const { state } = run
+  const { groups } = state
   if (groups.count(group) <= MAX_ITEMS_PER_PART) return
-  const own = itemsOf(run.state, group).filter((item) => item.part === part)
-  if (own.length <= MAX_ITEMS_PER_PART) return
-  const rule = groups.ruleOf(group)
-  const told = groups.toldOf(group)
-  const texts = textsOf(groups.valuesOf(group))
-  const latest = new Map(own.map((item) => [item.values.join('\0'), item]))
-  const candidates = own.filter((item) => !told.has(windowId(rule, cluster_id, texts, item.id)))
-  const repeated =
-    rule.correlation.type === 'value_count'
-      ? candidates.find((item) => latest.get(item.values.join('\0')) !== item)
-      : undefined
-  const gone = repeated ?? candidates[0]
-  if (gone !== undefined) groups.take(group, { slot: parts.slotOf(gone.id), part })
+  let count = 0
+  let oldest = -1
+  groups.each(group, (slot, its) => {
+    if (its !== part) return false
+    count += 1
+    if (oldest < 0 && !isFirstOfTold(state, group, slot)) oldest = slot
+    return false
+  })
+  if (count <= MAX_ITEMS_PER_PART) return
+  const repeated = groups.ruleOf(group).correlation.type === 'value_count' ? firstRepeated(state, group, part) : -1
+  const gone = repeated >= 0 ? repeated : oldest
+  if (gone >= 0) groups.take(group, gone, part)
   run.dropped += 1
 }
 
 /** Puts a part into the group it belongs to. @param slot of the part */
-export function insert(run: Run, use: Use, slot: number, fields: Signal['correlation_fields']): void {
+export function insert(run: Run, { rule, part }: Use, slot: number, fields: Signal['correlation_fields']): void {
+  if (belongsToNone(rule, part, fields)) return
   const { groups } = run.state
-  const values = valuesOf(use, fields)
-  if (values === null) return
-  const known = groups.find(use.rule, values)
-  const group = known < 0 ? groups.add(use.rule, values) : known
-  if (!groups.insert(group, { slot, part: use.part })) return
-  shrink(run, group, use.part)
+  const known = groups.find(rule, part, fields)
+  const group = known < 0 ? groups.add() : known
+  groups.insert(group, slot, part)
+  shrink(run, group, part)
   touch(run, group)
 }
 
-function remove(run: Run, use: Use, slot: number): void {
+function remove(run: Run, { rule, part }: Use, slot: number): void {
   const { groups, parts } = run.state
-  const values = valuesOf(use, parts.fieldsOf(slot))
-  const group = values === null ? -1 : groups.find(use.rule, values)
-  if (group >= 0 && groups.take(group, { slot, part: use.part })) touch(run, group)
+  const fields = parts.fieldsOf(slot)
+  if (belongsToNone(rule, part, fields)) return
+  const group = groups.find(rule, part, fields)
+  if (group >= 0 && groups.take(group, slot, part)) touch(run, group)
 }
 
-/** Remembers a signal. @param memory_us how long after its time it can matter @returns its slot */
-export function takePart({ parts, partAgenda }: WindowState, signal: Signal, memory_us: number): number {
-  const slot = parts.add(signal)
-  note(partAgenda, minuteOf(signal.time + memory_us), slot)
+/**
+ * Remembers a signal.
+ * @param memory_us how long after its time it can matter
+ * @param isSingle whether it has an entry of its own in the changelog
+ * @returns its slot
+ */
+export function takePart(
+  { parts, partAgenda }: WindowState,
+  signal: Signal,
+  memory_us: number,
+  isSingle: boolean
+): number {
+  const minute = minuteOf(signal.time + memory_us)
+  const slot = parts.add(signal, minute, isSingle)
+  note(partAgenda, minute, slot)
   return slot
 }
 
@@ -146,16 +162,13 @@ function tell(run: Run, change: WindowResult['change'], signal: Signal): void {
     notePart(state, signal.id, null)
     return
   }
-  const slot = takePart(state, signal, memoryOf(index, signal.rule.id))
+  const slot = takePart(state, signal, memoryOf(index, signal.rule.id), true)
   notePart(state, signal.id, signal)
   for (const use of uses) insert(run, use, slot, signal.correlation_fields)
 }
 
 function signalFor({ state }: Run, rule: WindowRule, values: GroupValues, id: string, window: Window): Signal {
-  const parts = window.items.flatMap((item) => {
-    const slot = state.parts.slotOf(item.id)
-    return slot < 0 ? [] : [state.parts.signalOf(slot)]
-  })
+  const parts = window.items.map(({ slot }) => state.parts.signalOf(slot))
   return windowSignal(rule, id, namedValues(rule, values), window, parts)
 }
 
@@ -167,8 +180,8 @@ function toTell(window: Window): Window {
   return window.isClosed ? window : { ...window, ...window.early }
 }
 
-function isWorthTelling(told: Told, { trigger, items }: Window): boolean {
-  return told.trigger !== trigger.id || items.length !== told.size
+function isWorthTelling({ parts }: WindowState, told: Told, { trigger, items }: Window): boolean {
+  return items.length !== told.size || told.trigger !== parts.idOf(trigger.slot)
 }
 
 /** What is published of a window that is no more: enough to find and hide what was published before. */
@@ -176,7 +189,7 @@ function withdrawnSignal(run: Run, rule: WindowRule, values: GroupValues, told: 
   const slot = run.state.parts.slotOf(told.trigger)
   if (slot < 0) return null
   const part = run.state.parts.signalOf(slot)
-  const item: Item = { id: told.trigger, time: part.time, part: 0, values: [] }
+  const item: Item = { slot, time: part.time, part: 0, values: [] }
   const early = { items: [item], value: told.size }
   const window: Window = { first: item, trigger: item, until: part.time, ...early, early, isClosed: true }
   return { ...windowSignal(rule, told.id, namedValues(rule, values), window, [part]), role: 'withdrawn' }
@@ -184,7 +197,7 @@ function withdrawnSignal(run: Run, rule: WindowRule, values: GroupValues, told: 
 
 /** Tells what is new of a group's windows. @returns whether anything is to be noted of it */
 function tellWindows(run: Run, group: number, values: GroupValues, windows: readonly Window[]): boolean {
-  const { groups, cluster_id } = run.state
+  const { groups, parts, cluster_id } = run.state
   const rule = groups.ruleOf(group)
   const texts = textsOf(values)
   const before = groups.toldOf(group)
@@ -192,12 +205,12 @@ function tellWindows(run: Run, group: number, values: GroupValues, windows: read
   const seen = new Set<string>()
   let isChanged = false
   for (const window of windows.map(toTell)) {
-    const id = windowId(rule, cluster_id, texts, window.first.id)
+    const id = windowId(rule, cluster_id, texts, parts.idOf(window.first.slot))
     seen.add(id)
     let now = before.get(id)
-    if (now === undefined || isWorthTelling(now, window)) {
+    if (now === undefined || isWorthTelling(run.state, now, window)) {
       tell(run, now === undefined ? 'new' : 'updated', signalFor(run, rule, values, id, window))
-      now = { id, size: window.items.length, trigger: window.trigger.id }
+      now = { id, size: window.items.length, trigger: parts.idOf(window.trigger.slot) }
       isChanged = true
     }
     if (window.isClosed) isChanged = true
@@ -214,38 +227,48 @@ function tellWindows(run: Run, group: number, values: GroupValues, windows: read
 }
 
 /** When a group is to be looked at next if nothing comes: at the end of its earliest window. */
-function nextDue({ groups }: WindowState, group: number, closed_before: number): number | null {
+function nextDue({ groups, parts }: WindowState, group: number, closed_before: number): number {
   const rule = groups.ruleOf(group)
+  // Earlier events have been let go of.
+  if (rule.mode !== 'absence') return parts.timeOf(groups.earliest(group)) + rule.timespan_us
   let due = Number.POSITIVE_INFINITY
-  const spans = rule.mode === 'absence' ? [0, 1, 2, 3] : [1]
-  groups.each(group, (time, part) => {
-    for (const span of spans) {
-      const at = time + span * rule.timespan_us
-      if (at >= closed_before && at < due && (span <= 2 || part > 0)) due = at
+  groups.each(group, (slot, part) => {
+    for (let span = 0; span <= (part > 0 ? 3 : 2); span += 1) {
+      const at = parts.timeOf(slot) + span * rule.timespan_us
+      if (at >= closed_before && at < due) due = at
     }
+    return false
   })
-  return due === Number.POSITIVE_INFINITY ? null : due
+  return due
 }
 
+/** @param group with at least one event, of which none is done with */
 export function schedule(state: WindowState, group: number): void {
   const { groups, groupAgenda } = state
   const { wait_us } = groups.ruleOf(group)
   const due = nextDue(state, group, state.closed_before - wait_us)
-  const minute = due === null ? -1 : minuteOf(due + wait_us)
+  const minute = due === Number.POSITIVE_INFINITY ? -1 : minuteOf(due + wait_us)
   if (minute === groups.dueOf(group)) return
   groups.setDue(group, minute)
   if (minute >= 0) note(groupAgenda, minute, group)
 }
 
-/** Looks at a group: tells of its windows, and lets go of what does not matter any more. */
-function evaluate(run: Run, group: number): void {
+/** Lets go of what does not matter any more. */
+export function letGo({ groups, closed_before }: WindowState, group: number): void {
+  const rule = groups.ruleOf(group)
+  if (rule.mode === 'absence') groups.keep(group, (time, part) => matters(rule, part, time, closed_before))
+  else groups.keepFrom(group, closed_before - horizonOf(rule, 0) - rule.wait_us)
+}
+
+/** Looks at a group: tells of its windows, and lets go of what does not matter any more. @param least see `leastItems` */
+function evaluate(run: Run, group: number, rule: WindowRule, least: number): void {
   const { state } = run
   const { groups } = state
-  const rule = groups.ruleOf(group)
+  groups.unmark(group)
   let isChanged = false
   let values: GroupValues | null = null
   // Most groups have too few events for anything to hold.
-  const mayHold = rule.mode !== 'sliding' || groups.count(group) >= leastItems(rule) || groups.toldOf(group).size > 0
+  const mayHold = rule.mode !== 'sliding' || groups.count(group) >= least || groups.toldOf(group).size > 0
   if (mayHold) {
     const before = groups.settledOf(group)
     values = groups.valuesOf(group)
@@ -253,11 +276,11 @@ function evaluate(run: Run, group: number): void {
     isChanged = settled !== before
     if (windows.length > 0 || groups.toldOf(group).size > 0)
       isChanged = tellWindows(run, group, values, windows) || isChanged
-    groups.settle(group, settled)
+    if (isChanged) groups.settle(group, settled)
   }
   const hadEntry = Number.isFinite(groups.settledOf(group))
   if (isChanged || hadEntry) values ??= groups.valuesOf(group)
-  groups.keep(group, (time, part) => matters(rule, part, time, state.closed_before))
+  letGo(state, group)
   if (groups.count(group) === 0) {
     if (values !== null && (isChanged || hadEntry)) noteGroup(state, rule, values, null)
     groups.remove(group)
@@ -272,9 +295,10 @@ function evaluate(run: Run, group: number): void {
 /** Evaluates groups until nothing is left to be looked at; those of rules that others refer to come first. */
 export function settle(run: Run): void {
   for (const rule of run.index.rules) {
-    const groups = run.touched.get(rule)
-    if (groups === undefined) continue
+    const marked = run.touched.get(rule)
+    if (marked === undefined) continue
     run.touched.delete(rule)
-    for (const group of groups) if (run.state.groups.has(group)) evaluate(run, group)
+    const least = leastItems(rule)
+    for (const group of marked) if (run.state.groups.has(group)) evaluate(run, group, rule, least)
   }
 }

@@ -1,3 +1,4 @@
+import { createNodes, NONE } from './group-nodes.ts'
 import type { PartStore } from './part-store.ts'
 import { createSlotIndex, grown, hashTexts } from './slot-index.ts'
 import type { WindowRule } from './window-rule.ts'
@@ -11,46 +12,53 @@ export interface Told {
   readonly trigger: string
 }
 
-/** One event of a group: which part it is, and the slot of its signal. */
-export interface Entry {
-  readonly slot: number
-  readonly part: number
-}
-
 export type GroupValues = readonly (readonly string[])[]
 
+/** Fields of a signal, by the names that rules use. */
+type Fields = Readonly<Record<string, readonly string[]>>
+
 /**
- * The events of groups that can still matter, in arrays of numbers: some 50 bytes for a group of one event. The values a group is
+ * The events of groups that can still matter, in arrays of numbers: some 70 bytes for a group of one event. The values a group is
  * known by are those of its events' signals, so they are not kept beside.
  */
 export interface GroupStore {
   readonly size: number
-  /** @returns -1 when there is none */
-  find(rule: WindowRule, values: GroupValues): number
-  /** A group without events: it has to get one at once. */
-  add(rule: WindowRule, values: GroupValues): number
+  /** The group of a rule in which a signal counts as a part. @returns -1 when there is none */
+  find(rule: WindowRule, part: number, fields: Fields): number
+  /** The same by the values of group-by. */
+  findByValues(rule: WindowRule, values: GroupValues): number
+  /** A group without events, right after it was not found: it has to get one at once. */
+  add(): number
   remove(group: number): void
   has(group: number): boolean
   ruleOf(group: number): WindowRule
   valuesOf(group: number): GroupValues
   count(group: number): number
-  /** @returns whether it was not there yet */
-  insert(group: number, entry: Entry): boolean
+  /** @param slot of an event that is not in the group */
+  insert(group: number, slot: number, part: number): void
   /** @returns whether it was there */
-  take(group: number, entry: Entry): boolean
-  /** In order of time, then part, then id. */
-  entries(group: number): readonly Entry[]
+  take(group: number, slot: number, part: number): boolean
+  /** In order of time, then part, then id. @param visit says with true that it has seen enough */
+  each(group: number, visit: (slot: number, part: number) => boolean | undefined): void
+  /** Slot of the earliest event. */
+  earliest(group: number): number
+  /** Lets go of events of before a time. */
+  keepFrom(group: number, time: number): void
   /** Lets go of events by time and part. */
   keep(group: number, isKept: (time: number, part: number) => boolean): void
-  each(group: number, visit: (time: number, part: number) => void): void
   settledOf(group: number): number
   settle(group: number, time: number): void
   /** Open windows, by id. */
   toldOf(group: number): ReadonlyMap<string, Told>
   tell(group: number, told: ReadonlyMap<string, Told>): void
+  /** Whether anything was told of it or is done with. */
+  isNoted(group: number): boolean
   /** Minute at which it is to be looked at; -1 for none. */
   dueOf(group: number): number
   setDue(group: number, minute: number): void
+  /** Marks it as to be looked at. @returns whether it was not yet */
+  mark(group: number): boolean
+  unmark(group: number): void
   /** Puts it last in the order of change. */
   touch(group: number): void
   /** The one longest unchanged, -1 when there is none. */
@@ -58,273 +66,303 @@ export interface GroupStore {
   all(): Iterable<number>
 }
 
-const NONE = -1
-const NOTHING_TOLD: ReadonlyMap<string, Told> = new Map()
+/** Per group: number of the rule, hash, first and last event, their number, minute when it is due, marks, neighbours in the order of change. */
+const RULE = 0
+const HASH = 1
+const FIRST = 2
+const LAST = 3
+const COUNT = 4
+const DUE = 5
+const MARKS = 6
+const EARLIER = 7
+const LATER = 8
+const STRIDE = 9
 
-function isSameValues(some: GroupValues, others: GroupValues): boolean {
-  return (
-    some.length === others.length &&
-    some.every((texts, place) => {
-      const other = others[place]
-      return other?.length === texts.length && texts.every((text, at) => text === other[at])
-    })
-  )
+const MARKED = 1
+/** It has windows that were told of, or is settled up to some time. */
+const NOTED = 2
+
+const NOTHING_TOLD: ReadonlyMap<string, Told> = new Map()
+const NO_NAMES: readonly string[] = []
+
+/** Values of a field; null when it has none. */
+function valuesIn(fields: Fields, name: string): readonly string[] | null {
+  const texts = Object.hasOwn(fields, name) ? fields[name] : undefined
+  return texts === undefined || texts.length === 0 ? null : texts
 }
 
-/** Events of all groups: per node its part, the slot of its signal and the node after it. */
-function createNodes() {
-  let slots = new Int32Array(0)
-  let next = new Int32Array(0)
-  let parts = new Uint16Array(0)
-  let length = 0
-  let free = NONE
-  return {
-    slotOf: (node: number) => slots[node] ?? NONE,
-    partOf: (node: number) => parts[node] ?? 0,
-    nextOf: (node: number) => next[node] ?? NONE,
-    link(node: number, after: number): void {
-      next[node] = after
-    },
-    add(slot: number, part: number, after: number): number {
-      let node = free
-      if (node === NONE) {
-        node = length
-        length += 1
-        slots = grown(slots, length, (size) => new Int32Array(size))
-        next = grown(next, length, (size) => new Int32Array(size))
-        parts = grown(parts, length, (size) => new Uint16Array(size))
-      } else free = next[node] ?? NONE
-      slots[node] = slot
-      parts[node] = part
-      next[node] = after
-      return node
-    },
-    release(node: number): void {
-      next[node] = free
-      free = node
-    }
-  }
+const namesOf = (rule: WindowRule, part: number): readonly string[] => rule.fields[part]?.group ?? NO_NAMES
+
+/** The values of group-by of a signal; one without a value for one of the fields belongs to no group. */
+export function belongsToNone(rule: WindowRule, part: number, fields: Fields): boolean {
+  for (const name of namesOf(rule, part)) if (valuesIn(fields, name) === null) return true
+  return false
 }
 
 /** @param parts where the signals of events are */
 export function createGroupStore(parts: PartStore): GroupStore {
   const rules: WindowRule[] = []
-  const numbers = new Map<WindowRule, number>()
+  const ruleNumbers = new Map<WindowRule, number>()
   const index = createSlotIndex()
   const nodes = createNodes()
   const told = new Map<number, ReadonlyMap<string, Told>>()
-  /** Keys of groups with several events, or none, or of which something was told. Others take theirs from their event. */
-  const keys = new Map<number, GroupValues>()
+  const settled = new Map<number, number>()
+  /** Values of groups that have lost their last event and were not looked at since. */
+  const ofEmpty = new Map<number, GroupValues>()
   const free: number[] = []
-  let ruleNumbers = new Int32Array(0)
-  let hashes = new Int32Array(0)
-  /** The latest event first, since nearly all events come in order. */
-  let heads = new Int32Array(0)
-  let counts = new Int32Array(0)
-  let due = new Int32Array(0)
-  let earlier = new Int32Array(0)
-  let later = new Int32Array(0)
-  let settled = new Float64Array(0)
+  let numbers = new Int32Array(0)
   let length = 0
   let size = 0
   let first = NONE
   let last = NONE
-  const int32 = (longer: number) => new Int32Array(longer)
 
-  function room(): number {
-    const reused = free.pop()
-    if (reused !== undefined) return reused
-    length += 1
-    ruleNumbers = grown(ruleNumbers, length, int32)
-    hashes = grown(hashes, length, int32)
-    heads = grown(heads, length, int32)
-    counts = grown(counts, length, int32)
-    due = grown(due, length, int32)
-    earlier = grown(earlier, length, int32)
-    later = grown(later, length, int32)
-    settled = grown(settled, length, (longer) => new Float64Array(longer))
-    return length - 1
+  const get = (group: number, what: number) => numbers[group * STRIDE + what] ?? NONE
+  function set(group: number, what: number, value: number): void {
+    numbers[group * STRIDE + what] = value
   }
 
+  let latestRule: WindowRule | null = null
+  let latestNumber = NONE
   function numberOf(rule: WindowRule): number {
-    const known = numbers.get(rule)
-    if (known !== undefined) return known
-    numbers.set(rule, rules.length)
-    return rules.push(rule) - 1
+    if (rule === latestRule) return latestNumber
+    const known = ruleNumbers.get(rule)
+    const number = known ?? rules.push(rule) - 1
+    if (known === undefined) ruleNumbers.set(rule, number)
+    latestRule = rule
+    latestNumber = number
+    return number
   }
 
   function ruleOf(group: number): WindowRule {
-    const rule = rules[ruleNumbers[group] ?? NONE]
+    const rule = rules[get(group, RULE)]
     if (rule === undefined) throw new RangeError(`there is no group ${group}`)
     return rule
   }
 
   /** Values of group-by as the signal of the latest event has them. */
-  function valuesOfHead(group: number): GroupValues {
-    const head = heads[group] ?? NONE
-    const names = ruleOf(group).fields[nodes.partOf(head)]?.group ?? []
-    const fields = parts.fieldsOf(nodes.slotOf(head))
-    return names.map((name) => fields[name] ?? [])
+  function valuesOf(group: number): GroupValues {
+    const node = get(group, LAST)
+    if (node === NONE) return ofEmpty.get(group) ?? []
+    const fields = parts.fieldsOf(nodes.slotOf(node))
+    return namesOf(ruleOf(group), nodes.partOf(node)).map((name) => fields[name] ?? [])
   }
 
-  const valuesOf = (group: number) => keys.get(group) ?? valuesOfHead(group)
+  /** What is looked for; kept here, so that looking for it makes no function anew. */
+  let wantedNumber = NONE
+  let wantedHash = 0
+  let wantedNames = NO_NAMES
+  let wantedFields: Fields = {}
+  let wantedValues: GroupValues = []
 
-  function keepKey(group: number): void {
-    if (!keys.has(group)) keys.set(group, valuesOfHead(group))
+  function isWanted(group: number): boolean {
+    if (get(group, RULE) !== wantedNumber) return false
+    const node = get(group, LAST)
+    if (node === NONE) return isWantedByValues(group)
+    const slot = nodes.slotOf(node)
+    const own = namesOf(ruleOf(group), nodes.partOf(node))
+    for (let place = 0; place < own.length; place += 1) {
+      const texts = wantedFields[wantedNames[place] ?? '']
+      if (texts === undefined || !parts.valuesAre(slot, own[place] ?? '', texts)) return false
+    }
+    return true
+  }
+
+  function isWantedByValues(group: number): boolean {
+    if (get(group, RULE) !== wantedNumber) return false
+    const own = valuesOf(group)
+    return own.every((texts, place) => {
+      const others = wantedValues[place] ?? wantedFields[wantedNames[place] ?? ''] ?? []
+      return texts.length === others.length && texts.every((text, at) => text === others[at])
+    })
   }
 
   function unlink(group: number): void {
-    const [before, after] = [earlier[group] ?? NONE, later[group] ?? NONE]
+    const before = get(group, EARLIER)
+    const after = get(group, LATER)
     if (before === NONE) first = after
-    else later[before] = after
+    else set(before, LATER, after)
     if (after === NONE) last = before
-    else earlier[after] = before
+    else set(after, EARLIER, before)
   }
 
   function append(group: number): void {
-    earlier[group] = last
-    later[group] = NONE
+    set(group, EARLIER, last)
+    set(group, LATER, NONE)
     if (last === NONE) first = group
-    else later[last] = group
+    else set(last, LATER, group)
     last = group
   }
 
-  /** Whether the event of a node comes after an entry. */
-  function isLater(node: number, { slot, part }: Entry): boolean {
-    const [other, otherPart] = [nodes.slotOf(node), nodes.partOf(node)]
-    const difference = parts.timeOf(other) - parts.timeOf(slot) || otherPart - part
+  /** Whether the event of a node comes after another. */
+  function isLater(node: number, slot: number, part: number): boolean {
+    const other = nodes.slotOf(node)
+    const difference = parts.timeOf(other) - parts.timeOf(slot) || nodes.partOf(node) - part
     return difference > 0 || (difference === 0 && other !== slot && parts.idOf(other) > parts.idOf(slot))
   }
 
-  /** The last node that is later than the entry, or NONE, and the one after it. */
-  function placeOf(group: number, entry: Entry): { before: number; at: number } {
-    let before = NONE
-    let at = heads[group] ?? NONE
-    while (at !== NONE && isLater(at, entry)) {
-      before = at
-      at = nodes.nextOf(at)
-    }
-    return { before, at }
+  /** The last node that does not come after an event, or NONE. Nearly all events come in order, so it is the last as a rule. */
+  function placeOf(group: number, slot: number, part: number): number {
+    let node = get(group, LAST)
+    while (node !== NONE && isLater(node, slot, part)) node = nodes.before(node)
+    return node
   }
 
-  const isSame = (node: number, { slot, part }: Entry) =>
-    node !== NONE && nodes.slotOf(node) === slot && nodes.partOf(node) === part
+  function cut(group: number, node: number): void {
+    const before = nodes.before(node)
+    const after = nodes.after(node)
+    if (before === NONE) set(group, FIRST, after)
+    if (after === NONE) set(group, LAST, before)
+    nodes.link(before, after)
+    nodes.release(node)
+    set(group, COUNT, get(group, COUNT) - 1)
+  }
+
+  function noteMarks(group: number): void {
+    const isNoted = told.has(group) || settled.has(group)
+    set(group, MARKS, isNoted ? get(group, MARKS) | NOTED : get(group, MARKS) & ~NOTED)
+  }
+
+  const isNoted = (group: number) => (get(group, MARKS) & NOTED) !== 0
 
   return {
     get size() {
       return size
     },
 
-    find(rule, values) {
-      const number = numberOf(rule)
-      return index.find(
-        hashTexts(values, number),
-        (group) => ruleNumbers[group] === number && isSameValues(valuesOf(group), values)
-      )
+    find(rule, part, fields) {
+      wantedNumber = numberOf(rule)
+      wantedNames = namesOf(rule, part)
+      wantedFields = fields
+      wantedValues = []
+      let hash = wantedNumber
+      for (const name of wantedNames) hash = hashTexts(fields[name] ?? [], hash)
+      wantedHash = hash
+      return index.find(hash, isWanted)
     },
 
-    add(rule, values) {
-      const group = room()
-      const number = numberOf(rule)
-      ruleNumbers[group] = number
-      heads[group] = NONE
-      counts[group] = 0
-      due[group] = NONE
-      settled[group] = Number.NEGATIVE_INFINITY
-      hashes[group] = hashTexts(values, number)
-      index.add(hashes[group] ?? 0, group)
+    findByValues(rule, values) {
+      wantedNumber = numberOf(rule)
+      wantedNames = NO_NAMES
+      wantedValues = values
+      let hash = wantedNumber
+      for (const texts of values) hash = hashTexts(texts, hash)
+      return index.find(hash, isWantedByValues)
+    },
+
+    add() {
+      let group = free.pop()
+      if (group === undefined) {
+        group = length
+        length += 1
+        numbers = grown(numbers, length * STRIDE, (longer) => new Int32Array(longer))
+      }
+      set(group, RULE, wantedNumber)
+      set(group, HASH, wantedHash)
+      set(group, FIRST, NONE)
+      set(group, LAST, NONE)
+      set(group, COUNT, 0)
+      set(group, DUE, NONE)
+      set(group, MARKS, 0)
+      index.add(wantedHash, group)
       append(group)
       size += 1
       return group
     },
 
     remove(group) {
-      for (let node = heads[group] ?? NONE; node !== NONE; ) {
-        const after = nodes.nextOf(node)
+      for (let node = get(group, FIRST); node !== NONE; ) {
+        const after = nodes.after(node)
         nodes.release(node)
         node = after
       }
-      index.remove(hashes[group] ?? 0, group)
+      index.remove(get(group, HASH), group)
       unlink(group)
-      told.delete(group)
-      keys.delete(group)
-      ruleNumbers[group] = NONE
-      heads[group] = NONE
-      due[group] = NONE
+      if (isNoted(group)) {
+        told.delete(group)
+        settled.delete(group)
+      }
+      if (ofEmpty.size > 0) ofEmpty.delete(group)
+      set(group, RULE, NONE)
+      set(group, FIRST, NONE)
+      set(group, LAST, NONE)
+      set(group, DUE, NONE)
       free.push(group)
       size -= 1
     },
 
-    has: (group) => (ruleNumbers[group] ?? NONE) !== NONE,
+    has: (group) => get(group, RULE) !== NONE,
     ruleOf,
     valuesOf,
-    count: (group) => counts[group] ?? 0,
+    count: (group) => get(group, COUNT),
 
-    insert(group, entry) {
-      const { before, at } = placeOf(group, entry)
-      if (isSame(at, entry)) return false
-      const node = nodes.add(entry.slot, entry.part, at)
-      if (before === NONE) heads[group] = node
-      else nodes.link(before, node)
-      const count = (counts[group] ?? 0) + 1
-      counts[group] = count
-      if (count > 1) keepKey(group)
+    insert(group, slot, part) {
+      const before = placeOf(group, slot, part)
+      const after = before === NONE ? get(group, FIRST) : nodes.after(before)
+      const node = nodes.add(slot, part)
+      nodes.link(before, node)
+      nodes.link(node, after)
+      if (before === NONE) set(group, FIRST, node)
+      if (after === NONE) set(group, LAST, node)
+      set(group, COUNT, get(group, COUNT) + 1)
+      if (ofEmpty.size > 0) ofEmpty.delete(group)
+    },
+
+    take(group, slot, part) {
+      const node = placeOf(group, slot, part)
+      if (node === NONE || nodes.slotOf(node) !== slot || nodes.partOf(node) !== part) return false
+      if (get(group, COUNT) === 1) ofEmpty.set(group, valuesOf(group))
+      cut(group, node)
       return true
     },
 
-    take(group, entry) {
-      const { before, at } = placeOf(group, entry)
-      if (!isSame(at, entry)) return false
-      keepKey(group)
-      if (before === NONE) heads[group] = nodes.nextOf(at)
-      else nodes.link(before, nodes.nextOf(at))
-      nodes.release(at)
-      counts[group] = (counts[group] ?? 0) - 1
-      return true
+    each(group, visit) {
+      for (let node = get(group, FIRST); node !== NONE; node = nodes.after(node))
+        if (visit(nodes.slotOf(node), nodes.partOf(node)) === true) return
     },
 
-    entries(group) {
-      const all: Entry[] = []
-      for (let node = heads[group] ?? NONE; node !== NONE; node = nodes.nextOf(node))
-        all.push({ slot: nodes.slotOf(node), part: nodes.partOf(node) })
-      return all.reverse()
+    earliest: (group) => nodes.slotOf(get(group, FIRST)),
+
+    keepFrom(group, time) {
+      for (let node = get(group, FIRST); node !== NONE; node = get(group, FIRST)) {
+        if (parts.timeOf(nodes.slotOf(node)) >= time) break
+        cut(group, node)
+      }
     },
 
     keep(group, isKept) {
-      let before = NONE
-      for (let node = heads[group] ?? NONE; node !== NONE; ) {
-        const after = nodes.nextOf(node)
-        if (isKept(parts.timeOf(nodes.slotOf(node)), nodes.partOf(node))) before = node
-        else {
-          if (before === NONE) heads[group] = after
-          else nodes.link(before, after)
-          nodes.release(node)
-          counts[group] = (counts[group] ?? 0) - 1
-        }
+      for (let node = get(group, FIRST); node !== NONE; ) {
+        const after = nodes.after(node)
+        if (!isKept(parts.timeOf(nodes.slotOf(node)), nodes.partOf(node))) cut(group, node)
         node = after
       }
     },
 
-    each(group, visit) {
-      for (let node = heads[group] ?? NONE; node !== NONE; node = nodes.nextOf(node))
-        visit(parts.timeOf(nodes.slotOf(node)), nodes.partOf(node))
-    },
-
-    settledOf: (group) => settled[group] ?? Number.NEGATIVE_INFINITY,
+    settledOf: (group) =>
+      isNoted(group) ? (settled.get(group) ?? Number.NEGATIVE_INFINITY) : Number.NEGATIVE_INFINITY,
     settle(group, time) {
-      settled[group] = time
+      if (Number.isFinite(time)) settled.set(group, time)
+      else settled.delete(group)
+      noteMarks(group)
     },
-    toldOf: (group) => told.get(group) ?? NOTHING_TOLD,
+    toldOf: (group) => (isNoted(group) ? (told.get(group) ?? NOTHING_TOLD) : NOTHING_TOLD),
     tell(group, windows) {
       if (windows.size === 0) told.delete(group)
-      else {
-        keepKey(group)
-        told.set(group, windows)
-      }
+      else told.set(group, windows)
+      noteMarks(group)
     },
-    dueOf: (group) => due[group] ?? NONE,
+    isNoted,
+    dueOf: (group) => get(group, DUE),
     setDue(group, minute) {
-      due[group] = minute
+      set(group, DUE, minute)
+    },
+    mark(group) {
+      const marks = get(group, MARKS)
+      if ((marks & MARKED) !== 0) return false
+      set(group, MARKS, marks | MARKED)
+      return true
+    },
+    unmark(group) {
+      set(group, MARKS, get(group, MARKS) & ~MARKED)
     },
     touch(group) {
       if (last === group) return
@@ -333,7 +371,7 @@ export function createGroupStore(parts: PartStore): GroupStore {
     },
     oldest: () => first,
     *all() {
-      for (let group = first; group !== NONE; group = later[group] ?? NONE) yield group
+      for (let group = first; group !== NONE; group = get(group, LATER)) yield group
     }
   }
 }

@@ -4,8 +4,8 @@ import type { WindowRule } from './window-rule.ts'
 
 /** One event of a group, as windows see it. */
 export interface Item {
-  /** Id of the signal (or of the result of a correlation) it stands for. */
-  readonly id: string
+  /** Slot of the signal (or of the result of a correlation) it stands for. */
+  readonly slot: number
   /** Microseconds since the epoch. */
   readonly time: number
   /** Index of its rule among the parts. */

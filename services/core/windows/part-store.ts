@@ -1,316 +1,243 @@
-import type { Entity, Signal } from '../../../schemas/generated/types.ts'
-import { firstText, packText, unpackText } from './packed-text.ts'
+import type { Signal } from '../../../schemas/generated/types.ts'
+import { type Block, eachRecord, readBlock } from './part-block.ts'
+import { createPartBlocks } from './part-blocks.ts'
+import * as record from './part-record.ts'
+import { createTemplates, type Template } from './part-template.ts'
 import { createSlotIndex, grown, hashText } from './slot-index.ts'
 
 /**
- * Signals that count towards open windows, each in a slot. The youngest are kept as they are. Of the others, what windows need is one
- * packed text, some 200 bytes instead of the 2 KB of an object: what signals of a rule share is kept once, titles, evidence and
- * deduplication keys are left out; the changelog has them.
+ * Signals that count towards open windows, each in a slot. Those of the batch that is under way are kept as they are; when it is packed,
+ * what windows need of them goes as bytes into blocks, which are at the same time what the changelog holds.
  */
 export interface PartStore {
   readonly size: number
   /** @returns -1 when there is none with this id */
   slotOf(id: string): number
-  /** @param signal whose id is not in the store */
-  add(signal: Signal): number
+  /**
+   * @param signal whose id is not in the store
+   * @param minute when it is to be looked at whether it can go
+   * @param isSingle whether it has an entry of its own in the changelog, since it may be replaced; others share blocks
+   */
+  add(signal: Signal, minute: number, isSingle: boolean): number
   /** The slot may be used again. */
   remove(slot: number): void
   has(slot: number): boolean
+  isSingle(slot: number): boolean
+  /** The minute that was given with it; -1 when the slot is empty. */
+  minuteOf(slot: number): number
   idOf(slot: number): string
   /** Microseconds since the epoch. */
   timeOf(slot: number): number
   ruleOf(slot: number): string
   fieldsOf(slot: number): Signal['correlation_fields']
+  /** Whether the values of a field are these; one that it does not have has none. */
+  valuesAre(slot: number, name: string, texts: readonly string[]): boolean
   /** The signal; title, evidence and deduplication key may be missing. */
   signalOf(slot: number): Signal
+  /**
+   * Packs what was added since it was last called, and blocks that have become small.
+   * @param classOf what signals of a rule are in a block with: those that are given up at the same time after theirs
+   */
+  pack(classOf: (rule_id: string) => number): void
+  /**
+   * Takes in blocks of the changelog, in the order in which they were written.
+   * @param minuteFor when a signal of a rule and time is to be looked at; null leaves it out
+   * @param taken is given each slot
+   * @throws RangeError or SyntaxError when what was stored is no block
+   */
+  restore(
+    blocks: Iterable<readonly [number, Uint8Array]>,
+    classOf: (rule_id: string) => number,
+    minuteFor: (rule_id: string, time: number) => number | null,
+    taken: (slot: number) => void
+  ): void
 }
 
-const MOST_TURNS = 2 ** 31 - 1
-/** Most windows are over before they hold so many signals; then nothing is ever packed. */
-const MOST_YOUNG = 10_000
+/** Per slot: hash of the id, block and place of the record in it, minute of expiry. */
+const HASH = 0
+const BLOCK = 1
+const AT = 2
+const MINUTE = 3
+const STRIDE = 4
 
-type Shape = readonly (readonly [Entity['type'], Entity['role']])[]
+/** Instead of a block's number: not packed yet, with or without an entry of its own. */
+const FRESH = -1
+const FRESH_SINGLE = -2
+const EMPTY = -3
 
-/** What many signals share. */
-interface Template {
-  readonly common: Omit<
-    Signal,
-    'id' | 'time' | 'event_id' | 'entities' | 'ancestry' | 'correlation_fields' | 'title' | 'evidence' | 'dedup_key'
-  >
-  readonly fields: readonly string[]
-  readonly entities: Shape
-  readonly ancestry: Shape
-}
-
-/** Id, and the name where it is another. */
-type PackedEntity = string | readonly [string, string]
-/** A value is the number of an entity where it is the entity's id. */
-type PackedValue = string | number
-type Packed = readonly [
-  string,
-  string,
-  readonly (readonly PackedValue[])[],
-  readonly PackedEntity[],
-  readonly PackedEntity[]
-]
-
-const shapeOf = (entities: readonly Entity[]): Shape => entities.map(({ type, role }) => [type, role])
-const packedEntity = ({ id, name }: Entity): PackedEntity => (id === name ? id : [id, name])
-
-function entitiesOf(shape: Shape, packed: readonly PackedEntity[]): readonly Entity[] {
-  return shape.map(([type, role], place) => {
-    const one = packed[place] ?? ''
-    const [id, name] = typeof one === 'string' ? [one, one] : one
-    return { type, id, name, role }
-  })
-}
-
-function templateOf(signal: Signal): Template {
-  const { cluster, source, rule, severity, action, outcome, tactics, techniques, playbook } = signal
-  return {
-    common: {
-      ...{ cluster, source, rule, severity, action, outcome, tactics, techniques, playbook },
-      ...{
-        investigation: [],
-        role: signal.role,
-        sources: signal.sources,
-        parts: [],
-        count: signal.count,
-        verdict: null
-      }
-    },
-    fields: Object.keys(signal.correlation_fields),
-    entities: shapeOf(signal.entities),
-    ancestry: shapeOf(signal.ancestry)
-  }
-}
-
-const sameTexts = (some: readonly string[], others: readonly string[]) =>
-  some.length === others.length && some.every((text, place) => text === others[place])
-
-const sameShape = (shape: Shape, entities: readonly Entity[]) =>
-  shape.length === entities.length &&
-  shape.every(([type, role], place) => entities[place]?.type === type && entities[place]?.role === role)
-
-/** Whether a signal is told by the template and what is packed of it. */
-function fits({ common, fields, entities, ancestry }: Template, signal: Signal): boolean {
-  const { rule, cluster } = signal
-  return (
-    common.action === signal.action &&
-    common.outcome === signal.outcome &&
-    common.severity === signal.severity &&
-    common.source === signal.source &&
-    common.role === signal.role &&
-    common.count === signal.count &&
-    common.playbook === signal.playbook &&
-    common.cluster.id === cluster.id &&
-    common.cluster.name === cluster.name &&
-    common.rule.code === rule.code &&
-    common.rule.title === rule.title &&
-    common.rule.level === rule.level &&
-    sameShape(entities, signal.entities) &&
-    sameShape(ancestry, signal.ancestry) &&
-    sameTexts(fields, Object.keys(signal.correlation_fields)) &&
-    sameTexts(common.tactics, signal.tactics) &&
-    sameTexts(common.techniques, signal.techniques) &&
-    sameTexts(common.sources, signal.sources)
-  )
-}
-
-/** Templates tried before a signal gets one of its own: of most rules there are a few. */
-const TRIED = 8
-
-/** Templates with how many signals use them. */
-function createTemplates() {
-  /** Numbers by rule, the latest last. */
-  const ofRule = new Map<string, number[]>()
-  const templates: ({ readonly template: Template; uses: number } | undefined)[] = []
-  const free: number[] = []
-  return {
-    get: (number: number): Template => {
-      const found = templates[number]
-      if (found === undefined) throw new RangeError(`there is no template ${number}`)
-      return found.template
-    },
-    use(signal: Signal): number {
-      const known = ofRule.get(signal.rule.id) ?? []
-      for (const number of known.slice(-TRIED)) {
-        const entry = templates[number]
-        if (entry === undefined || !fits(entry.template, signal)) continue
-        entry.uses += 1
-        return number
-      }
-      const number = free.pop() ?? templates.length
-      templates[number] = { template: templateOf(signal), uses: 1 }
-      known.push(number)
-      ofRule.set(signal.rule.id, known)
-      return number
-    },
-    release(number: number): void {
-      const entry = templates[number]
-      if (entry === undefined) return
-      entry.uses -= 1
-      if (entry.uses > 0) return
-      const { id } = entry.template.common.rule
-      const left = (ofRule.get(id) ?? []).filter((other) => other !== number)
-      if (left.length > 0) ofRule.set(id, left)
-      else ofRule.delete(id)
-      templates[number] = undefined
-      free.push(number)
-    }
-  }
-}
-
-/** How packed text of a signal with this id begins. */
-const headOf = (id: string) => packText(`[${JSON.stringify(id)},`)
-
-function pack(signal: Signal): string {
-  const { id, event_id, entities, ancestry, correlation_fields } = signal
-  const numberOf = (text: string) => {
-    const place = entities.findIndex((entity) => entity.id === text)
-    return place < 0 ? text : place
-  }
-  const values = Object.values(correlation_fields).map((texts) => texts.map(numberOf))
-  const packed: Packed = [id, event_id, values, entities.map(packedEntity), ancestry.map(packedEntity)]
-  return packText(JSON.stringify(packed))
-}
-
-/** @param most_young signals kept as they are */
-export function createPartStore(most_young = MOST_YOUNG): PartStore {
+/** @param changed is given what the changelog has to hold under the number of a block; null for nothing */
+export function createPartStore(changed: (number: number, bytes: Buffer | null) => void = () => {}): PartStore {
   const index = createSlotIndex()
   const templates = createTemplates()
-  /** Young as they are, old packed. */
-  const contents: (Signal | string | undefined)[] = []
+  /** Of signals that are not packed yet. */
+  const signals: (Signal | undefined)[] = []
+  /** Slots of these, in the order in which they came; some may have been given up since. */
+  let fresh: number[] = []
   const free: number[] = []
-  /** Young ones in the order in which they came; those that were given up since stand there, too. */
-  let queue: { readonly slot: number; readonly turn: number }[] = []
-  /** How many of the queue's first have been dealt with. */
-  let passed = 0
-  let young = 0
-  let turn = 0
+  let numbers = new Int32Array(0)
   let times = new Float64Array(0)
-  /** Of packed ones the template, of young ones their turn in the queue. */
-  let labels = new Int32Array(0)
+  let length = 0
   let size = 0
 
-  function contentOf(slot: number): Signal | string {
-    const content = contents[slot]
-    if (content === undefined) throw new RangeError(`there is no part in slot ${slot}`)
-    return content
-  }
-  const unpack = (text: string) => JSON.parse(unpackText(text)) as Packed
-  const template = (slot: number) => templates.get(labels[slot] ?? -1)
+  const blocks = createPartBlocks(changed, (slot, block, at) => {
+    numbers[slot * STRIDE + BLOCK] = block
+    numbers[slot * STRIDE + AT] = at
+    signals[slot] = undefined
+  })
 
-  function find(id: string): number {
-    let head: string | null = null
-    return index.find(hashText(id, 0), (slot) => {
-      const content = contentOf(slot)
-      if (typeof content !== 'string') return content.id === id
-      head ??= headOf(id)
-      return content.startsWith(head)
+  const blockOf = (slot: number) => numbers[slot * STRIDE + BLOCK] ?? EMPTY
+  const atOf = (slot: number) => numbers[slot * STRIDE + AT] ?? 0
+  const bytesOf = (slot: number) => blocks.get(blockOf(slot)).bytes
+
+  function templateOf(slot: number): Template {
+    const { bytes, templates: own } = blocks.get(blockOf(slot))
+    const template = own[record.templateNumberOf(bytes, atOf(slot))]
+    if (template === undefined) throw new RangeError('a packed signal names a template that its block does not have')
+    return template
+  }
+
+  let wanted = ''
+  function isWanted(slot: number): boolean {
+    const signal = signals[slot]
+    if (signal !== undefined) return signal.id === wanted
+    return record.hasId(bytesOf(slot), atOf(slot), templateOf(slot), wanted)
+  }
+
+  function find(id: string, hash: number): number {
+    wanted = id
+    return index.find(hash, isWanted)
+  }
+
+  function room(): number {
+    const reused = free.pop()
+    if (reused !== undefined) return reused
+    const slot = length
+    length += 1
+    numbers = grown(numbers, length * STRIDE, (longer) => new Int32Array(longer))
+    times = grown(times, length, (longer) => new Float64Array(longer))
+    signals.push(undefined)
+    return slot
+  }
+
+  function occupy(hash: number, time: number, minute: number, block: number, at: number): number {
+    const slot = room()
+    const first = slot * STRIDE
+    numbers[first + HASH] = hash
+    numbers[first + BLOCK] = block
+    numbers[first + AT] = at
+    numbers[first + MINUTE] = minute
+    times[slot] = time
+    index.add(hash, slot)
+    size += 1
+    return slot
+  }
+
+  /** The hash of the id that was last looked for: what is not there is added next. */
+  let lastId = ''
+  let lastHash = hashText(lastId, 0)
+  function hashOf(id: string): number {
+    if (id === lastId) return lastHash
+    lastId = id
+    lastHash = hashText(id, 0)
+    return lastHash
+  }
+
+  function restoreBlock(
+    number: number,
+    block: Block,
+    classOf: (rule_id: string) => number,
+    minuteFor: (rule_id: string, time: number) => number | null
+  ): readonly number[] {
+    const taken: number[] = []
+    const { bytes } = block
+    const [first] = block.templates
+    blocks.restore(number, block, first === undefined ? 0 : classOf(first.common.rule.id))
+    eachRecord(block, (at, place) => {
+      const template = block.templates[record.templateNumberOf(bytes, at)]
+      if (template === undefined) throw new RangeError('a packed signal names a template that its block does not have')
+      const time = record.timeOf(bytes, at)
+      const minute = minuteFor(template.common.rule.id, time)
+      if (minute === null) return
+      const id = record.idOf(bytes, at, template)
+      const hash = hashText(id, 0)
+      if (find(id, hash) >= 0) return
+      const slot = occupy(hash, time, minute, number, at)
+      block.slots[place] = slot
+      taken.push(slot)
     })
-  }
-
-  const isYoung = ({ slot, turn: its }: { readonly slot: number; readonly turn: number }) =>
-    typeof contents[slot] === 'object' && labels[slot] === its
-
-  function packOldest(): void {
-    while (young > most_young) {
-      const entry = queue[passed]
-      if (entry === undefined) break
-      passed += 1
-      const content = contents[entry.slot]
-      if (!isYoung(entry) || typeof content !== 'object') continue
-      contents[entry.slot] = pack(content)
-      labels[entry.slot] = templates.use(content)
-      young -= 1
-    }
-  }
-
-  /** Keeps the queue of the length of what is young, about. */
-  function tidy(): void {
-    if (queue.length < 4 * (young + 16)) return
-    queue = queue.slice(passed).filter(isYoung)
-    passed = 0
-  }
-
-  function fields(slot: number, [, , values, entities]: Packed): Signal['correlation_fields'] {
-    const idOf = (place: number) => {
-      const entity = entities[place] ?? ''
-      return typeof entity === 'string' ? entity : entity[0]
-    }
-    return Object.fromEntries(
-      template(slot).fields.map((name, place) => [
-        name,
-        (values[place] ?? []).map((value) => (typeof value === 'number' ? idOf(value) : value))
-      ])
-    )
-  }
-
-  function idOf(slot: number): string {
-    const content = contentOf(slot)
-    return typeof content === 'string' ? firstText(content) : content.id
+    for (let left = block.slots.length - taken.length; left > 0; left -= 1) blocks.giveUp(number)
+    return taken
   }
 
   return {
     get size() {
       return size
     },
-    slotOf: find,
+    slotOf: (id) => find(id, hashOf(id)),
 
-    add(signal) {
-      const slot = free.pop() ?? contents.length
-      times = grown(times, slot + 1, (length) => new Float64Array(length))
-      contents[slot] = signal
-      times[slot] = signal.time
-      index.add(hashText(signal.id, 0), slot)
-      size += 1
-      turn = (turn + 1) % MOST_TURNS
-      labels = grown(labels, slot + 1, (length) => new Int32Array(length))
-      labels[slot] = turn
-      queue.push({ slot, turn })
-      young += 1
-      packOldest()
-      tidy()
+    add(signal, minute, isSingle) {
+      const slot = occupy(hashOf(signal.id), signal.time, minute, isSingle ? FRESH_SINGLE : FRESH, 0)
+      signals[slot] = signal
+      fresh.push(slot)
       return slot
     },
 
     remove(slot) {
-      index.remove(hashText(idOf(slot), 0), slot)
-      if (typeof contentOf(slot) === 'string') templates.release(labels[slot] ?? -1)
-      else young -= 1
-      contents[slot] = undefined
+      const first = slot * STRIDE
+      index.remove(numbers[first + HASH] ?? 0, slot)
+      const block = numbers[first + BLOCK] ?? EMPTY
+      if (block >= 0) blocks.giveUp(block)
+      numbers[first + BLOCK] = EMPTY
+      signals[slot] = undefined
       free.push(slot)
       size -= 1
     },
 
-    has: (slot) => contents[slot] !== undefined,
-    idOf,
+    has: (slot) => blockOf(slot) !== EMPTY,
+    isSingle: (slot) => blockOf(slot) === FRESH_SINGLE || (blockOf(slot) >= 0 && blocks.isLoose(blockOf(slot))),
+    minuteOf: (slot) => (blockOf(slot) === EMPTY ? -1 : (numbers[slot * STRIDE + MINUTE] ?? -1)),
+    idOf: (slot) => signals[slot]?.id ?? record.idOf(bytesOf(slot), atOf(slot), templateOf(slot)),
     timeOf: (slot) => times[slot] ?? 0,
-
-    ruleOf(slot) {
-      const content = contentOf(slot)
-      return typeof content === 'string' ? template(slot).common.rule.id : content.rule.id
-    },
+    ruleOf: (slot) => (signals[slot] ?? templateOf(slot).common).rule.id,
 
     fieldsOf(slot) {
-      const content = contentOf(slot)
-      return typeof content === 'string' ? fields(slot, unpack(content)) : content.correlation_fields
+      const signal = signals[slot]
+      if (signal !== undefined) return signal.correlation_fields
+      const template = templateOf(slot)
+      const [bytes, at] = [bytesOf(slot), atOf(slot)]
+      return Object.fromEntries(template.fields.map((name) => [name, record.valuesOf(bytes, at, template, name)]))
     },
 
-    signalOf(slot) {
-      const content = contentOf(slot)
-      if (typeof content !== 'string') return content
-      const unpacked = unpack(content)
-      const [id, event_id, , entities, ancestry] = unpacked
-      const { common, entities: shape, ancestry: ancestors } = template(slot)
-      return {
-        ...common,
-        ...{ id, event_id, time: times[slot] ?? 0, title: common.rule.title, dedup_key: '', evidence: {} },
-        entities: entitiesOf(shape, entities),
-        ancestry: entitiesOf(ancestors, ancestry),
-        correlation_fields: fields(slot, unpacked)
+    valuesAre(slot, name, texts) {
+      const signal = signals[slot]
+      if (signal === undefined) return record.valuesAre(bytesOf(slot), atOf(slot), templateOf(slot), name, texts)
+      const own = Object.hasOwn(signal.correlation_fields, name) ? signal.correlation_fields[name] : undefined
+      if (own === undefined) return texts.length === 0
+      if (own.length !== texts.length) return false
+      for (let at = 0; at < own.length; at += 1) if (own[at] !== texts[at]) return false
+      return true
+    },
+
+    signalOf: (slot) => signals[slot] ?? record.signalOf(bytesOf(slot), atOf(slot), templateOf(slot)),
+
+    pack(classOf) {
+      for (const slot of fresh) {
+        const signal = signals[slot]
+        // A slot that was given up and used again stands there twice.
+        if (signal === undefined) continue
+        const isLoose = blockOf(slot) === FRESH_SINGLE
+        const place = { class: classOf(signal.rule.id), isLoose }
+        blocks.add(place, signal, templates.for(signal), slot)
+        signals[slot] = undefined
       }
+      fresh = []
+      blocks.settle((block, at, slot) => blockOf(slot) === block && atOf(slot) === at)
+    },
+
+    restore(stored, classOf, minuteFor, taken) {
+      const known = new Map<string, Template>()
+      for (const [number, bytes] of stored)
+        for (const slot of restoreBlock(number, readBlock(bytes, known), classOf, minuteFor)) taken(slot)
     }
   }
 }

@@ -1,14 +1,20 @@
 import type { Signal } from '../../../schemas/generated/types.ts'
-import { isDue, minuteOf, note, takeDue, wholeMinutes } from './agenda.ts'
+import { isDue, takeDue, wholeMinutes } from './agenda.ts'
 import { noteGroup, notePart } from './changelog.ts'
 import { insert, memoryOf, newRun, type Run, settle, takePart, touch, type Use } from './group-run.ts'
 import type { WindowState } from './state.ts'
-import type { WindowRule } from './window-rule.ts'
+import { horizonOf, type WindowRule } from './window-rule.ts'
 
 export interface WindowIndex {
   readonly rules: readonly WindowRule[]
   /** By id of the rule or correlation that is referred to. */
   readonly uses: ReadonlyMap<string, readonly Use[]>
+  /** How long after its time a signal of such a rule can matter, microseconds. */
+  readonly memories: ReadonlyMap<string, number>
+}
+
+function longestOf(uses: readonly Use[]): number {
+  return uses.reduce((longest, { rule, part }) => Math.max(longest, horizonOf(rule, part) + rule.wait_us), 0)
 }
 
 export function windowIndexOf(rules: readonly WindowRule[]): WindowIndex {
@@ -18,7 +24,8 @@ export function windowIndexOf(rules: readonly WindowRule[]): WindowIndex {
     if (rule.mode === 'session') continue
     for (const [part, id] of rule.parts.entries()) uses.set(id, [...(uses.get(id) ?? []), { rule, part }])
   }
-  return { rules, uses }
+  const memories = new Map([...uses].map(([id, own]) => [id, longestOf(own)]))
+  return { rules, uses, memories }
 }
 
 /** Something that is told: a new result, one with more events, or one that late events showed not to hold. */
@@ -63,17 +70,13 @@ function touchDue(run: Run): void {
   }
 }
 
-function expireParts(state: WindowState, index: WindowIndex): void {
+function expireParts(state: WindowState): void {
   const { parts, partAgenda, closed_before } = state
-  for (const [, slots] of takeDue(partAgenda, closed_before)) {
+  for (const [minute, slots] of takeDue(partAgenda, closed_before)) {
     for (const slot of slots) {
-      if (!parts.has(slot)) continue
-      const end = parts.timeOf(slot) + memoryOf(index, parts.ruleOf(slot))
-      if (end >= closed_before) {
-        note(partAgenda, minuteOf(end), slot)
-        continue
-      }
-      notePart(state, parts.idOf(slot), null)
+      // The slot may have been given up, or be another part's by now.
+      if (parts.minuteOf(slot) !== minute) continue
+      if (parts.isSingle(slot)) notePart(state, parts.idOf(slot), null)
       parts.remove(slot)
     }
   }
@@ -83,7 +86,7 @@ function evictGroups(state: WindowState, { max_groups }: WindowLimits): number {
   const { groups } = state
   let evicted = 0
   for (let group = groups.oldest(); groups.size > max_groups; group = groups.oldest()) {
-    noteGroup(state, groups.ruleOf(group), groups.valuesOf(group), null)
+    if (groups.isNoted(group)) noteGroup(state, groups.ruleOf(group), groups.valuesOf(group), null)
     groups.remove(group)
     evicted += 1
   }
@@ -120,8 +123,7 @@ export function advanceWindows(
       late += 1
       continue
     }
-    const slot = takePart(state, signal, memory_us)
-    notePart(state, signal.id, signal)
+    const slot = takePart(state, signal, memory_us, false)
     for (const use of uses) insert(run, use, slot, signal.correlation_fields)
     taken += 1
   }
@@ -130,7 +132,15 @@ export function advanceWindows(
     touchDue(run)
     settle(run)
   } while (isDue(state.groupAgenda, state.closed_before) && state.groups.size > 0)
-  expireParts(state, index)
+  expireParts(state)
   const evicted = evictGroups(state, limits)
   return { results: [...run.results.values()], counts: { taken, duplicates, late, dropped: run.dropped, evicted } }
+}
+
+/**
+ * Packs the signals of the batches since the last call, which makes them small, and completes `state.changes` with them. To be called
+ * before the changes are written; who writes none calls it to save memory.
+ */
+export function packParts({ parts }: WindowState, index: WindowIndex): void {
+  parts.pack((rule_id) => memoryOf(index, rule_id))
 }

@@ -1,11 +1,11 @@
-import type { CorrelatorState } from '../../../schemas/generated/types.ts'
-import { wholeMinutes } from './agenda.ts'
-import { notePart, type StoredGroup } from './changelog.ts'
-import { dropPart, insert, memoryOf, newRun, schedule, takePart } from './group-run.ts'
+import type { CorrelatorState, Signal } from '../../../schemas/generated/types.ts'
+import { minuteOf, note, wholeMinutes } from './agenda.ts'
+import { BLOCK_KEY, notePart, type StoredGroup } from './changelog.ts'
+import { dropPart, insert, letGo, memoryOf, newRun, schedule, takePart } from './group-run.ts'
 import type { GroupValues } from './group-store.ts'
-import type { WindowIndex } from './reducer.ts'
+import { packParts, type WindowIndex } from './reducer.ts'
 import { emptyWindowState, type WindowState } from './state.ts'
-import { matters, type WindowRule } from './window-rule.ts'
+import type { WindowRule } from './window-rule.ts'
 
 /** Builds the state of a cluster's windows out of its changelog as it is read, so that no entry has to be kept. */
 export interface WindowsRestorer {
@@ -21,23 +21,70 @@ export interface WindowsRestorer {
 }
 
 const PART = 'part/'
+/** So many parts with entries of their own are packed together. */
+const PACKED_TOGETHER = 1_000
 
-export function createWindowsRestorer(cluster_id: string, index: WindowIndex, most_young?: number): WindowsRestorer {
-  const state = emptyWindowState(cluster_id, most_young)
-  const { groups, parts, changes } = state
+export function createWindowsRestorer(cluster_id: string, index: WindowIndex): WindowsRestorer {
+  const state = emptyWindowState(cluster_id)
+  const { groups, parts, partAgenda, changes } = state
   const run = newRun(state, index)
   const documents = new Map<string, string>()
+  /** By key, in the order of writing. They stay as they are until all has been read, since most of a changelog may be outdated. */
+  const blocks = new Map<string, Uint8Array>()
+  let unpacked = 0
 
   function forgetPart(id: string): void {
     const slot = parts.slotOf(id)
     if (slot >= 0) dropPart(run, slot)
   }
 
+  function count(slot: number, rule_id: string): void {
+    const fields = parts.fieldsOf(slot)
+    for (const use of index.uses.get(rule_id) ?? []) insert(run, use, slot, fields)
+  }
+
+  function takeSingle(signal: Signal): void {
+    forgetPart(signal.id)
+    if (!index.uses.has(signal.rule.id)) {
+      notePart(state, signal.id, null)
+      return
+    }
+    count(takePart(state, signal, memoryOf(index, signal.rule.id), true), signal.rule.id)
+    unpacked += 1
+    if (unpacked < PACKED_TOGETHER) return
+    packParts(state, index)
+    unpacked = 0
+  }
+
+  function restoreBlocks(): void {
+    const minuteFor = (rule_id: string, time: number) => {
+      const end = time + memoryOf(index, rule_id)
+      return index.uses.has(rule_id) && end >= state.closed_before ? minuteOf(end) : null
+    }
+    function* stored() {
+      for (const [key, bytes] of blocks) {
+        yield [Number(key.slice(BLOCK_KEY.length)), bytes] as const
+        // Each is copied as it is taken in: both need not be in memory for all.
+        blocks.delete(key)
+      }
+    }
+    parts.restore(
+      stored(),
+      (rule_id) => memoryOf(index, rule_id),
+      minuteFor,
+      (slot) => {
+        note(partAgenda, parts.minuteOf(slot), slot)
+        count(slot, parts.ruleOf(slot))
+      }
+    )
+  }
+
   function restoreGroup(rules: ReadonlyMap<string, WindowRule>, key: string, document: string): void {
     const stored = JSON.parse(document) as StoredGroup
     const cut = stored.group.indexOf('/[')
     const rule = rules.get(stored.group.slice(0, cut))
-    const group = rule === undefined ? -1 : groups.find(rule, JSON.parse(stored.group.slice(cut + 1)) as GroupValues)
+    const values = JSON.parse(stored.group.slice(cut + 1)) as GroupValues
+    const group = rule === undefined ? -1 : groups.findByValues(rule, values)
     if (group < 0) {
       changes.set(key, null)
       return
@@ -47,31 +94,34 @@ export function createWindowsRestorer(cluster_id: string, index: WindowIndex, mo
   }
 
   return {
-    take({ kind, key, signal, document }) {
+    take({ kind, key, signal, document, packed }) {
       if (kind === 'window' && document !== null) documents.set(key, document)
-      if (kind !== 'part' || signal === null) return
-      forgetPart(signal.id)
-      const uses = index.uses.get(signal.rule.id)
-      if (uses === undefined) return notePart(state, signal.id, null)
-      const slot = takePart(state, signal, memoryOf(index, signal.rule.id))
-      for (const use of uses) insert(run, use, slot, signal.correlation_fields)
+      if (kind !== 'part') return
+      if (signal !== null) takeSingle(signal)
+      if (packed === null) return
+      // Taken out first, so that it stands behind those that were written before it.
+      blocks.delete(key)
+      blocks.set(key, packed)
     },
 
     forget(key) {
       documents.delete(key)
+      blocks.delete(key)
       changes.delete(key)
       if (key.startsWith(PART)) forgetPart(key.slice(PART.length))
     },
 
     finish(closed_before) {
       state.closed_before = wholeMinutes(closed_before)
+      restoreBlocks()
+      packParts(state, index)
+      const rules = new Map(index.rules.map((rule) => [rule.id, rule]))
       for (const group of [...groups.all()]) {
-        const rule = groups.ruleOf(group)
+        groups.unmark(group)
         // A part may be remembered for one rule and be done with in another.
-        groups.keep(group, (time, part) => matters(rule, part, time, state.closed_before))
+        letGo(state, group)
         if (groups.count(group) === 0) groups.remove(group)
       }
-      const rules = new Map(index.rules.map((rule) => [rule.id, rule]))
       for (const [key, document] of documents) restoreGroup(rules, key, document)
       for (const group of groups.all()) schedule(state, group)
       return state

@@ -6,14 +6,11 @@ export function hashText(text: string, seed: number): number {
   return Math.imul(hash, 0x2c1b3c6d)
 }
 
-/** A number for lists of texts. */
-export function hashTexts(lists: readonly (readonly string[])[], seed: number): number {
+/** A number for a list of texts. */
+export function hashTexts(texts: readonly string[], seed: number): number {
   let hash = seed
-  for (const list of lists) {
-    for (const text of list) hash = hashText(text, hash)
-    hash = Math.imul(hash ^ list.length, 0x01000193)
-  }
-  return hash
+  for (const text of texts) hash = hashText(text, hash)
+  return Math.imul(hash ^ texts.length, 0x01000193)
 }
 
 /** Numbers of slots by the hashes of what is in them, eight bytes an entry at a load of a half to three quarters. */
@@ -28,34 +25,38 @@ export interface SlotIndex {
 const EMPTY = -1
 const SMALLEST = 16
 
-/** Open addressing with linear probing; what is taken out closes its gap, so there are no graves. */
+/**
+ * Open addressing with linear probing; what is taken out closes its gap, so there are no graves. Slot and hash of an entry lie side by
+ * side, so that looking at an entry is one access to memory.
+ */
 export function createSlotIndex(): SlotIndex {
   let mask = SMALLEST - 1
-  let slots = new Int32Array(SMALLEST).fill(EMPTY)
-  let hashes = new Int32Array(SMALLEST)
+  let entries = new Int32Array(2 * SMALLEST).fill(EMPTY)
   let size = 0
 
   function place(hash: number, slot: number): void {
     let at = hash & mask
-    while (slots[at] !== EMPTY) at = (at + 1) & mask
-    slots[at] = slot
-    hashes[at] = hash
+    while (entries[2 * at] !== EMPTY) at = (at + 1) & mask
+    entries[2 * at] = slot
+    entries[2 * at + 1] = hash
   }
 
   function resize(capacity: number): void {
-    const [oldSlots, oldHashes] = [slots, hashes]
+    const old = entries
     mask = capacity - 1
-    slots = new Int32Array(capacity).fill(EMPTY)
-    hashes = new Int32Array(capacity)
-    for (const [at, slot] of oldSlots.entries()) if (slot !== EMPTY) place(oldHashes[at] ?? 0, slot)
+    entries = new Int32Array(2 * capacity).fill(EMPTY)
+    for (let at = 0; at < old.length; at += 2) {
+      const slot = old[at] ?? EMPTY
+      if (slot !== EMPTY) place(old[at + 1] ?? 0, slot)
+    }
   }
 
   return {
     find(hash, holds) {
       for (let at = hash & mask; ; at = (at + 1) & mask) {
-        const slot = slots[at] ?? EMPTY
+        const slot = entries[2 * at] ?? EMPTY
         if (slot === EMPTY) return -1
-        if (hashes[at] === hash && holds(slot)) return slot
+        if (entries[2 * at + 1] === hash && holds(slot)) return slot
       }
     },
 
@@ -67,27 +68,27 @@ export function createSlotIndex(): SlotIndex {
 
     remove(hash, slot) {
       let gap = hash & mask
-      while (slots[gap] !== slot) {
-        if (slots[gap] === EMPTY) throw new RangeError(`slot ${slot} is not in the index`)
+      while (entries[2 * gap] !== slot) {
+        if (entries[2 * gap] === EMPTY) throw new RangeError(`slot ${slot} is not in the index`)
         gap = (gap + 1) & mask
       }
       size -= 1
-      for (let at = (gap + 1) & mask; slots[at] !== EMPTY; at = (at + 1) & mask) {
-        const home = (hashes[at] ?? 0) & mask
+      for (let at = (gap + 1) & mask; entries[2 * at] !== EMPTY; at = (at + 1) & mask) {
+        const home = (entries[2 * at + 1] ?? 0) & mask
         // An entry moves up when its home does not lie between the gap and itself.
         if (((at - home) & mask) < ((at - gap) & mask)) continue
-        slots[gap] = slots[at] ?? EMPTY
-        hashes[gap] = hashes[at] ?? 0
+        entries[2 * gap] = entries[2 * at] ?? EMPTY
+        entries[2 * gap + 1] = entries[2 * at + 1] ?? 0
         gap = at
       }
-      slots[gap] = EMPTY
+      entries[2 * gap] = EMPTY
       if (mask >= SMALLEST && size < (mask + 1) * 0.2) resize((mask + 1) / 2)
     }
   }
 }
 
-/** A typed array as long as needed, a fifth longer when it has to grow. */
-export function grown<Numbers extends Int32Array | Float64Array | Uint16Array | Uint8Array>(
+/** An array of numbers as long as needed, a fifth longer when it has to grow. */
+export function grown<Numbers extends Int32Array | Float64Array>(
   numbers: Numbers,
   length: number,
   make: (length: number) => Numbers

@@ -1,5 +1,6 @@
 import type { CorrelatorState } from '../../../schemas/generated/types.ts'
 import { type Agenda, emptyAgenda } from './agenda.ts'
+import { BLOCK_KEY, blockEntry } from './changelog.ts'
 import { createGroupStore, type GroupStore } from './group-store.ts'
 import { createPartStore, type PartStore } from './part-store.ts'
 
@@ -17,9 +18,12 @@ export interface WindowState {
   readonly changes: Map<string, CorrelatorState | null>
 }
 
-/** @param most_young see `createPartStore` */
-export function emptyWindowState(cluster_id: string, most_young?: number): WindowState {
-  const parts = createPartStore(most_young)
+export function emptyWindowState(cluster_id: string): WindowState {
+  const changes = new Map<string, CorrelatorState | null>()
+  const parts = createPartStore((number, bytes) => {
+    const key = `${BLOCK_KEY}${number}`
+    changes.set(key, bytes === null ? null : blockEntry(cluster_id, key, bytes))
+  })
   return {
     cluster_id,
     parts,
@@ -27,6 +31,6 @@ export function emptyWindowState(cluster_id: string, most_young?: number): Windo
     groupAgenda: emptyAgenda(),
     partAgenda: emptyAgenda(),
     closed_before: Number.NEGATIVE_INFINITY,
-    changes: new Map()
+    changes
   }
 }

@@ -50,14 +50,6 @@ function requireTracing(): void {
   }
 }
 
-/** An event as the agent's own sensors spool it; the process is defined on the line before. */
-function linesOf({ process, ...event }: RuntimeEvent): Buffer[] {
-  return [
-    Buffer.from(JSON.stringify({ define: 1, process })),
-    Buffer.from(JSON.stringify({ ...event, process: process === null ? null : 1 }))
-  ]
-}
-
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, 'close')
@@ -122,7 +114,7 @@ export async function startBpftrace(ports: BpftracePorts): Promise<Running> {
   })
 
   async function flush(): Promise<void> {
-    for (const event of events.splice(0)) for (const line of linesOf(event)) await writer.write(line)
+    for (const event of events.splice(0)) await writer.write(Buffer.from(JSON.stringify(event)))
   }
   const reading = read(child, { take, flush, lost: (count) => loss(writer, count, now_ms), ready: attached.resolve })
   reading.catch(fail)

@@ -27,6 +27,11 @@ export interface HoldPorts {
 /** Decides what becomes of events whose container the sensor knew by its id alone. */
 export interface Hold {
   /**
+   * For events that were not taken one by one: their container, null when it is not known now.
+   * @param events how many they are
+   */
+  known(id: string, events: number): RuntimeContainer | null
+  /**
    * @param since since when the event has been waiting, milliseconds; null when it is new
    * @param may_wait false when there is nowhere to wait
    * @returns the event as it may leave, or since when it waits
@@ -55,6 +60,13 @@ export function createHold({ options, find, state, now_ms }: HoldPorts): Hold {
   }
 
   return {
+    known: (id, events) => {
+      const container = find(id)
+      if (container === null) return null
+      attributions.inc({ result: 'known' }, events)
+      givenUp.delete(id)
+      return container
+    },
     take: (event, since, may_wait) => {
       const id = event.container?.id ?? ''
       if (since !== null) change(id, -1)

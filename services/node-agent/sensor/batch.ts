@@ -1,95 +1,272 @@
-import type { Process, RuntimeEvent } from '../../../schemas/generated/types.ts'
-import { isObject } from '../../core/json.ts'
+import type { Network, RuntimeCategory, RuntimeEvent } from '../../../schemas/generated/types.ts'
+import { typeOf } from '../../core/avro/schema-types.ts'
+import { createAvroWriter } from './avro-writer.ts'
 import type { ObservedEvent } from './observer.ts'
-import { type KnownProcess, processText } from './process-table.ts'
+import { type KnownProcess, type ProcessBytes, processBytes } from './process-table.ts'
 
 /**
- * Events on their way to the spool, as lines of JSON. A process is written once, as `{"define": N, "process": …}`, before the events
- * that are its; these have the number in place of the process, and their own exit code. Each batch can be read by itself.
+ * Events on their way to the spool. Each is in two pieces of its Avro encoding, as a RuntimeEvent: what comes before its process, and
+ * what comes behind its pod. The process, in two pieces around its exit code, is written once, before the first event that is its. What
+ * is between these pieces is put in where the message is made, which needs no event to be decoded for that.
+ *
+ * A frame is a byte for what it is, then numbers of 32 bits, little-endian: PROCESS, lengths of both pieces; or EVENT, number of its process
+ * (from 1 on, in the order of frames), exit code, lengths of both pieces. The pieces follow.
  */
 export interface OpenBatch {
   add(event: ObservedEvent): void
   /** Bytes so far. */
   size(): number
   count(): number
+  /** Pod of its events. */
+  readonly pod_uid: string | null
   /** The bytes; the batch is not to be used after that. */
-  bytes(): Uint8Array<ArrayBuffer>
+  bytes(): Buffer<ArrayBuffer>
 }
 
+const PROCESS = 1
+const EVENT = 2
+const EVENT_WITH_EXIT_CODE = 3
+const PROCESS_HEAD_BYTES = 9
+const EVENT_HEAD_BYTES = 17
 const FIRST_BYTES = 16 * 1024
-/** Memory of batches that are done, for the next; more of it than is in use at once is let go. */
-const spare: Buffer<ArrayBuffer>[] = []
+/** Memory of batches that are done, for the next. */
+const spare: ReturnType<typeof createAvroWriter>[] = []
 const SPARE_MAX = 4
-const SPARE_BYTES_MAX = 1024 * 1024
-/** UTF-8 takes at most so many bytes for each UTF-16 code unit. */
-const UTF8_BYTES = 3
-const LINE_FEED = 10
 
-export function openBatch(): OpenBatch {
-  const defined = new Map<KnownProcess, { readonly text: string; readonly number: number }>()
-  // Texts become bytes at once: strings that wait would be copied about by the garbage collector.
-  let buffer = spare.pop() ?? Buffer.from(new ArrayBuffer(FIRST_BYTES))
-  let size = 0
+/** As the schema has them: the number of a symbol is what is written. */
+const CATEGORIES: Readonly<Record<RuntimeCategory, number>> = {
+  process: 0,
+  network: 1,
+  file: 2,
+  privilege: 3,
+  alert: 4,
+  sensor: 5
+}
+
+type Writer = ReturnType<typeof createAvroWriter>
+
+function writeNetwork(writer: Writer, network: Network | null): void {
+  if (network === null) {
+    writer.byte(0)
+    return
+  }
+  const { direction, transport, source_ip, source_port, destination_ip, destination_port, domain } = network
+  writer.byte(2)
+  writer.maybeString(direction)
+  writer.maybeString(transport)
+  writer.maybeString(source_ip)
+  writer.maybeLong(source_port)
+  writer.maybeString(destination_ip)
+  writer.maybeLong(destination_port)
+  writer.maybeString(domain)
+}
+
+/** network, file, alert and attributes. */
+function writeTail(writer: Writer, { network, file, attributes, cgroup }: ObservedEvent): void {
+  writeNetwork(writer, network)
+  if (file === null) writer.byte(0)
+  else {
+    writer.byte(2)
+    writer.string(file.path)
+    writer.maybeString(file.target_path)
+    writer.maybeString(file.mode)
+  }
+  writer.byte(0)
+  let count = 1
+  for (const _ in attributes) count += 1
+  writer.long(count)
+  for (const name in attributes) {
+    writer.string(name)
+    writer.string(attributes[name] ?? '')
+  }
+  writer.string('cgroup_id')
+  writer.string(String(cgroup))
+  writer.byte(0)
+}
+
+export function openBatch(pod_uid: string | null): OpenBatch {
+  const defined = new Map<KnownProcess, { readonly bytes: ProcessBytes; readonly number: number }>()
+  const writer = spare.pop() ?? createAvroWriter(FIRST_BYTES)
   let count = 0
   let numbers = 0
 
-  function push(line: string): void {
-    const room = line.length * UTF8_BYTES + 1
-    if (size + room > buffer.length) {
-      const larger = Buffer.from(new ArrayBuffer(Math.max(2 * buffer.length, size + room)))
-      buffer.copy(larger, 0, 0, size)
-      buffer = larger
-    }
-    size += buffer.write(line, size)
-    buffer[size] = LINE_FEED
-    size += 1
-  }
-
   function numberOf(process: KnownProcess): number {
-    const text = processText(process)
+    const bytes = processBytes(process)
     const known = defined.get(process)
-    // Kept texts are the same string, so that this compares no characters.
-    if (known !== undefined && known.text === text) return known.number
+    if (known !== undefined && known.bytes === bytes) return known.number
     numbers += 1
-    defined.set(process, { text, number: numbers })
-    push(`{"define":${numbers},"process":${text}}`)
+    defined.set(process, { bytes, number: numbers })
+    const at = writer.size()
+    writer.raw(NO_PROCESS_HEAD)
+    writer.setU32(at + 1, bytes.before.length)
+    writer.setU32(at + 5, bytes.behind.length)
+    writer.raw(bytes.before)
+    writer.raw(bytes.behind)
     return numbers
   }
 
   return {
-    add({ process, exit_code, open_json }) {
+    pod_uid,
+    add(event) {
+      const { id, time, category, action, process, exit_code } = event
       const number = numberOf(process)
       count += 1
-      push(`${open_json},"process":${number}${exit_code === null ? '' : `,"exit_code":${exit_code}`}}`)
+      const at = writer.size()
+      writer.raw(exit_code === null ? NO_EVENT_HEAD : NO_EXIT_HEAD)
+      writer.setU32(at + 1, number)
+      if (exit_code !== null) writer.setU32(at + 5, exit_code)
+      writer.string(id)
+      writer.long(time)
+      writer.long(CATEGORIES[category])
+      writer.string(action)
+      const middle = writer.size()
+      writeTail(writer, event)
+      writer.setU32(at + 9, middle - at - EVENT_HEAD_BYTES)
+      writer.setU32(at + 13, writer.size() - middle)
     },
-    size: () => size,
+    size: writer.size,
     count: () => count,
     bytes() {
-      const bytes = new Uint8Array(buffer.buffer.slice(0, size))
-      if (spare.length < SPARE_MAX && buffer.length <= SPARE_BYTES_MAX) spare.push(buffer)
+      const bytes = writer.take()
+      if (spare.length < SPARE_MAX) spare.push(writer)
       return bytes
     }
   }
 }
 
+const headOf = (what: number, bytes: number) => Uint8Array.from({ length: bytes }, (_, at) => (at === 0 ? what : 0))
+const NO_PROCESS_HEAD = headOf(PROCESS, PROCESS_HEAD_BYTES)
+const NO_EVENT_HEAD = headOf(EVENT, EVENT_HEAD_BYTES)
+const NO_EXIT_HEAD = headOf(EVENT_WITH_EXIT_CODE, EVENT_HEAD_BYTES)
+
+/** Where the pieces of an event are, in the bytes of its batch. */
+export interface EventPieces {
+  /** id, time, category and action. */
+  head: number
+  /** From the process on, up to its exit code; then what is behind that. */
+  before: number
+  behind: number
+  behind_end: number
+  exit_code: number | null
+  /** From network on. */
+  tail: number
+  end: number
+}
+
 /**
- * Reads the lines of a batch back.
- * @param lines parsed JSON, in order
- * @returns the events
+ * Goes through a batch.
+ * @param each told of every event, in order, with an object that is used again for the next
+ * @throws RangeError when the bytes are no batch
  */
-export function* eventsOf(lines: Iterable<unknown>): Generator<RuntimeEvent, void> {
-  const processes = new Map<unknown, Process>()
-  for (const line of lines) {
-    if (!isObject(line)) continue
-    if (line['define'] !== undefined) {
-      processes.set(line['define'], line['process'] as Process)
-    } else {
-      const { exit_code, process: number, ...event } = line
-      const process = number === null ? null : (processes.get(number) ?? null)
-      yield {
-        ...event,
-        process: process !== null && typeof exit_code === 'number' ? { ...process, exit_code } : process
-      } as RuntimeEvent
-    }
+export function eachEvent(bytes: Buffer, each: (pieces: EventPieces) => void): void {
+  const processes: Array<readonly [before: number, behind: number, end: number]> = []
+  const pieces: EventPieces = { head: 0, before: 0, behind: 0, behind_end: 0, exit_code: null, tail: 0, end: 0 }
+  let at = 0
+  while (at < bytes.length) {
+    const what = bytes[at]
+    if (what === PROCESS) {
+      const before = at + PROCESS_HEAD_BYTES
+      const behind = before + bytes.readUInt32LE(at + 1)
+      at = behind + bytes.readUInt32LE(at + 5)
+      processes.push([before, behind, at])
+    } else if (what === EVENT || what === EVENT_WITH_EXIT_CODE) {
+      const process = processes[bytes.readUInt32LE(at + 1) - 1]
+      if (process === undefined) throw new RangeError('an event of a process that the batch does not have')
+      ;[pieces.before, pieces.behind, pieces.behind_end] = process
+      pieces.exit_code = what === EVENT ? null : bytes.readUInt32LE(at + 5)
+      pieces.head = at + EVENT_HEAD_BYTES
+      pieces.tail = pieces.head + bytes.readUInt32LE(at + 9)
+      at = pieces.tail + bytes.readUInt32LE(at + 13)
+      pieces.end = at
+      each(pieces)
+    } else throw new RangeError(`a frame of kind ${what}`)
+    if (at > bytes.length) throw new RangeError('a frame that goes beyond the batch')
   }
+}
+
+/** How many events a batch has. @throws RangeError when the bytes are no batch */
+export function countEvents(bytes: Buffer): number {
+  let count = 0
+  eachEvent(bytes, () => {
+    count += 1
+  })
+  return count
+}
+
+/** Room that an event needs beside its pieces and its container: the exit code. */
+const EXIT_CODE_BYTES = 6
+
+/** How many bytes `writeEvent` takes at most. */
+export function eventBytes({ head, before, behind_end, tail, end }: EventPieces, container: Uint8Array): number {
+  return tail - head + (behind_end - before) + EXIT_CODE_BYTES + container.length + (end - tail)
+}
+
+/**
+ * Puts an event together.
+ * @param container encoding of container and pod
+ * @returns where in `target` it ends
+ */
+export function writeEvent(
+  bytes: Buffer,
+  pieces: EventPieces,
+  container: Uint8Array,
+  target: Buffer,
+  from: number
+): number {
+  const { head, before, behind, behind_end, exit_code, tail, end } = pieces
+  let at = from + bytes.copy(target, from, head, tail)
+  at += bytes.copy(target, at, before, behind)
+  if (exit_code === null) {
+    target[at] = 0
+    at += 1
+  } else {
+    target[at] = 2
+    at += 1
+    let rest = exit_code * 2
+    for (; rest >= 0x80; rest >>>= 7) {
+      target[at] = (rest & 0x7f) | 0x80
+      at += 1
+    }
+    target[at] = rest
+    at += 1
+  }
+  at += bytes.copy(target, at, behind, behind_end)
+  target.set(container, at)
+  at += container.length
+  return at + bytes.copy(target, at, tail, end)
+}
+
+/**
+ * Container and pod of events that are known by their ids alone, as they are written into an event.
+ * @param container id, null for the host
+ */
+export function bareContainer(container: string | null, pod_uid: string | null): Uint8Array {
+  const writer = createAvroWriter(256)
+  if (container === null) writer.byte(0)
+  else {
+    writer.byte(2)
+    writer.string(container)
+    for (let field = 0; field < 4; field += 1) writer.byte(0)
+  }
+  if (pod_uid === null) writer.byte(0)
+  else {
+    writer.byte(2)
+    writer.maybeString(pod_uid)
+    writer.byte(0)
+    writer.byte(0)
+  }
+  return writer.take()
+}
+
+/** The events of a batch, decoded. */
+export function eventsOf(bytes: Buffer, container: string | null, pod_uid: string | null): RuntimeEvent[] {
+  const type = typeOf('runtime-event')
+  const between = bareContainer(container, pod_uid)
+  const events: RuntimeEvent[] = []
+  eachEvent(bytes, (pieces) => {
+    const whole = Buffer.alloc(eventBytes(pieces, between))
+    const end = writeEvent(bytes, pieces, between, whole, 0)
+    events.push(type.fromBuffer(whole.subarray(0, end)) as RuntimeEvent)
+  })
+  return events
 }

@@ -24,7 +24,8 @@ export interface ReaderSettings {
 /** Events of one container, or of the host, as batch.ts writes them. */
 export interface EventBatch {
   readonly container: string | null
-  readonly lines: Uint8Array<ArrayBuffer>
+  readonly pod_uid: string | null
+  readonly bytes: Uint8Array<ArrayBuffer>
   readonly count: number
 }
 

@@ -35,10 +35,9 @@ const proc = (pid: number, parts: Partial<ProcProcess> = {}): ProcProcess => ({
 
 /** The event as it comes out of the spool. */
 function readBack(event: ObservedEvent): RuntimeEvent {
-  const batch = openBatch()
+  const batch = openBatch(event.pod_uid)
   batch.add(event)
-  const lines = Buffer.from(batch.bytes()).toString().trimEnd().split('\n')
-  const [found] = eventsOf(lines.map((line): unknown => JSON.parse(line)))
+  const [found] = eventsOf(batch.bytes(), event.container, event.pod_uid)
   if (found === undefined) throw new Error('no event')
   return found
 }
@@ -272,6 +271,30 @@ describe('containers', () => {
     expect(exec(10, ['/bin/app'], inside(30n))?.process?.entry).toBe('entrypoint')
     fork(2, 11, { kind: 'fork' })
     expect(exec(11, ['/bin/sh'], inside(31n))?.process?.entry).toBe('exec')
+  })
+
+  it('are made by the runtime, which is told from what it runs', () => {
+    const { fork, exec, tell } = withContainer()
+    const mount = (pid: number) => tell({ kind: 'mount', pid, cgroup: 9, texts: ['/', '', ''] })?.process?.entry
+    fork(2, 10, { kind: 'fork' })
+    // It is moved into the container's group after it has begun.
+    exec(10, ['runc', 'init'], { own: 10n })
+    expect(mount(10)).toBe('runtime')
+    fork(10, 11, { kind: 'fork', cgroup: 9, own: 1n | (1n << 32n) })
+    expect(mount(11)).toBe('runtime')
+    expect(exec(11, ['/bin/app'], inside(1n))?.process?.entry).toBe('entrypoint')
+    expect(mount(11)).toBe('entrypoint')
+    fork(2, 20, { kind: 'fork' })
+    expect(exec(20, ['runc', 'init'], inside(12n))?.process?.entry).toBe('runtime')
+    expect(exec(20, ['/bin/sh'], inside(12n))?.process?.entry).toBe('exec')
+  })
+
+  it('do not take for the runtime what calls itself so inside', () => {
+    const { fork, exec } = withContainer()
+    fork(2, 10, { kind: 'fork' })
+    exec(10, ['/bin/app'], inside(1n))
+    fork(10, 11, { kind: 'fork', cgroup: 9, own: 7n | (1n << 32n) })
+    expect(exec(11, ['runc', 'init'], inside(7n))?.process?.entry).toBe('entrypoint')
   })
 
   it('that ran before are known by /proc', () => {

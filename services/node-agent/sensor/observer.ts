@@ -1,4 +1,3 @@
-import type { File } from '../../../schemas/generated/types.ts'
 import { NOTE_PREFIX } from '../../core/events/notes.ts'
 import { type CgroupOwner, cgroupOwner } from './cgroups.ts'
 import { type EventKind, FLAGS } from './layout.ts'
@@ -31,14 +30,19 @@ export interface ObserverPorts {
 }
 
 /** One event, with what it is attributed by. */
-export interface ObservedEvent {
+export interface ObservedEvent extends Meaning {
   /** Id of the container; null for the host. */
   readonly container: string | null
+  readonly pod_uid: string | null
   readonly process: KnownProcess
   /** Exit code, on exit events of processes that were not killed. */
   readonly exit_code: number | null
-  /** The runtime event as JSON text, without its process and the brace at its end: many events are of the same process. */
-  readonly open_json: string
+  readonly id: string
+  /** Microseconds since the epoch. */
+  readonly time: number
+  readonly action: EventKind
+  /** Number of the control group it was done in. */
+  readonly cgroup: number
 }
 
 export interface Observer {
@@ -65,7 +69,7 @@ export function createObserver(ports: ObserverPorts): Observer {
   const owners = new Map<number, CgroupOwner>()
   /** Containers in which something has run, the latest last. */
   const started = new Set<string>()
-  const idPrefix = JSON.stringify(`bpf-${node}-${boot}-${run}-`).slice(1, -1)
+  const idPrefix = `bpf-${node}-${boot}-${run}-`
   let offset_us = 0
   let count = 0
 
@@ -128,9 +132,9 @@ export function createObserver(ports: ObserverPorts): Observer {
       container: null,
       pod_uid: null,
       ended_ms: null,
-      text: null,
+      bytes: null,
       ancestors: null,
-      own_text: null,
+      as_ancestor: null,
       depth: parent === null ? 0 : parent.depth + 1,
       last_change: null
     }
@@ -184,25 +188,30 @@ export function createObserver(ports: ObserverPorts): Observer {
         process.container = owner.container
         process.pod_uid = owner.pod_uid
         if (owner.container === null) process.entry = 'host'
-        else if (process.entry === 'host') process.entry = null
-        process.text = null
+        // What comes from outside is the runtime's own, until it runs what the container is to run.
+        else if (process.entry === 'host') process.entry = isRuntimeInit(process.args) ? 'runtime' : null
+        process.bytes = null
       }
       process.cgroup = record.cgroup
     }
     if (process.user_id !== record.uid) {
       process.user_id = record.uid
-      process.text = null
+      process.bytes = null
     }
   }
 
   /**
    * How the tree of a process came into its container: what its parent's did, if that is in there too; else it is the container's
-   * own, or was put in from outside.
+   * own, or was put in from outside. What the runtime itself does in there comes before both.
    */
   function entryOf(process: KnownProcess, own_pid: number, level: number, runs: boolean): Entry | null {
     const { container, parent } = process
     if (container === null) return 'host'
-    if (parent !== null && parent.container === container && parent.entry !== null) return parent.entry
+    if (parent !== null && parent.container === container && parent.entry !== null) {
+      if (parent.entry !== 'runtime') return parent.entry
+      if (!runs) return 'runtime'
+    }
+    if (!runs && parent?.container === null && isRuntimeInit(process.args)) return 'runtime'
     if (level > 0 && own_pid === 1) return 'entrypoint'
     if (!runs) return null
     return started.has(container) ? 'exec' : 'entrypoint'
@@ -278,23 +287,29 @@ export function createObserver(ports: ObserverPorts): Observer {
     return process
   }
 
-  function eventText(
+  function eventOf(
     record: KernelRecord,
-    kind: EventKind,
+    action: EventKind,
     process: KnownProcess,
-    meaning: Meaning,
+    { category, network, file, attributes }: Meaning,
     exit_code: number | null
   ): ObservedEvent {
     count += 1
-    const { category, network, file, attributes } = meaning
     const { container, pod_uid } = process
-    const time = Math.round(record.time_ns / 1000) + offset_us
-    // By hand, as this is done for every event; what comes from outside is left to JSON.stringify.
-    const open_json =
-      `{"id":"${idPrefix}${count}","time":${time},"category":"${category}","action":"${kind}","alert":null,"network":` +
-      `${network === null ? 'null' : JSON.stringify(network)},"file":${file === null ? 'null' : fileText(file)},` +
-      `"attributes":${attributesText(attributes, kind === 'fork' ? process.cgroup : record.cgroup)},"container":${containerText(container)},"pod":${podText(pod_uid)}`
-    return { container, process, exit_code, open_json }
+    return {
+      container,
+      pod_uid,
+      process,
+      exit_code,
+      id: idPrefix + count,
+      time: Math.round(record.time_ns / 1000) + offset_us,
+      action,
+      cgroup: action === 'fork' ? process.cgroup : record.cgroup,
+      category,
+      network,
+      file,
+      attributes
+    }
   }
 
   /** The C library changes users and groups of all threads one by one, as the kernel knows them for threads only: one change. */
@@ -329,11 +344,11 @@ export function createObserver(ports: ObserverPorts): Observer {
       }
       if (kind === 'exec') {
         const meaning = nothingElse(kind)
-        return eventText(record, kind, onExec(record, meaning.attributes), meaning, null)
+        return eventOf(record, kind, onExec(record, meaning.attributes), meaning, null)
       }
       if (kind === 'fork') {
         const child = onFork(record)
-        return child === null ? null : eventText(record, kind, child, nothingElse(kind), null)
+        return child === null ? null : eventOf(record, kind, child, nothingElse(kind), null)
       }
       const process = processOf(record)
       refresh(process, record)
@@ -342,36 +357,18 @@ export function createObserver(ports: ObserverPorts): Observer {
         const status = lowOf(record, 0)
         const signal = status & 0x7f
         if (signal !== 0) meaning.attributes['signal'] = String(signal)
-        const event = eventText(record, kind, process, meaning, signal === 0 ? (status >>> 8) & 0xff : null)
+        const event = eventOf(record, kind, process, meaning, signal === 0 ? (status >>> 8) & 0xff : null)
         table.end(process, now_ms())
         return event
       }
       const meaning = isRepeated(record, process) ? null : meaningOf(record, kind)
       if (meaning === null) return null
-      return eventText(record, kind, process, meaning, null)
+      return eventOf(record, kind, process, meaning, null)
     },
     sweep: () => table.sweep(now_ms()),
     processes: table.size
   }
 }
-
-const textOrNull = (text: string | null): string => (text === null ? 'null' : JSON.stringify(text))
-
-function fileText({ path, target_path, mode }: File): string {
-  return `{"path":${JSON.stringify(path)},"target_path":${textOrNull(target_path)},"mode":${textOrNull(mode)}}`
-}
-
-/** Most events have no attributes but the control group. */
-function attributesText(attributes: Readonly<Record<string, string>>, cgroup: number): string {
-  for (const _ in attributes) return `${JSON.stringify(attributes).slice(0, -1)},"cgroup_id":"${cgroup}"}`
-  return `{"cgroup_id":"${cgroup}"}`
-}
-
-/** Ids of containers and pods are hexadecimal digits and dashes. */
-const containerText = (id: string | null): string =>
-  id === null ? 'null' : `{"id":"${id}","name":null,"image_name":null,"image_id":null,"privileged":null}`
-const podText = (uid: string | null): string =>
-  uid === null ? 'null' : `{"uid":"${uid}","name":null,"namespace":null}`
 
 const NO_LOGIN = 0xffffffff
 /** Ids of processes have at most 22 bits, and no sign in the event model. */

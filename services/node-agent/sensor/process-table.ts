@@ -1,7 +1,13 @@
-import type { Ancestor } from '../../../schemas/generated/types.ts'
+import { createAvroWriter } from './avro-writer.ts'
 
 /** How a process tree came into its container; see `entry` of Process in the event model. */
-export type Entry = 'entrypoint' | 'exec' | 'host'
+export type Entry = 'entrypoint' | 'exec' | 'host' | 'runtime'
+
+/** Avro encoding of a process, from the branch of its union on, in two pieces: the exit code is between them. */
+export interface ProcessBytes {
+  readonly before: Uint8Array
+  readonly behind: Uint8Array
+}
 
 /** What is known of a process. */
 export interface KnownProcess {
@@ -27,11 +33,12 @@ export interface KnownProcess {
   pod_uid: string | null
   /** When it ended, milliseconds of the reader's clock; null while it runs. */
   ended_ms: number | null
-  /** JSON text of the process with its ancestors; null when something has changed. */
-  text: string | null
-  /** JSON texts of its ancestors, the parent first; null when not made yet. */
-  ancestors: readonly string[] | null
-  own_text: string | null
+  /** Its encoding, with its ancestors; null when something has changed. */
+  bytes: ProcessBytes | null
+  /** Its ancestors, encoded, the parent first; null when not made yet. */
+  ancestors: readonly Uint8Array[] | null
+  /** Its encoding as an ancestor of others. */
+  as_ancestor: Uint8Array | null
   depth: number
   /** Last change of user or group, by what and when: see the observer. */
   last_change: { readonly what: string; readonly tid: number; readonly time_ns: number } | null
@@ -83,7 +90,7 @@ export function createProcessTable(most: number): ProcessTable {
     end(process, now_ms) {
       process.ended_ms = now_ms
       // It will hardly be told of again.
-      process.text = null
+      process.bytes = null
       ended.push(process)
     },
     sweep(now_ms) {
@@ -113,32 +120,33 @@ function cutAncestry(process: KnownProcess): void {
   process.depth = ANCESTORS_MAX
 }
 
-/** To be called after a change of anything in the process that its text shows. */
+/** To be called after a change of anything in the process that its encoding shows. */
 export function changed(process: KnownProcess): void {
-  process.text = null
-  process.own_text = null
+  process.bytes = null
+  process.as_ancestor = null
 }
 
-function asAncestor(process: KnownProcess): string {
-  if (process.own_text === null) {
+const writer = createAvroWriter(4096)
+
+function asAncestor(process: KnownProcess): Uint8Array {
+  if (process.as_ancestor === null) {
     const { entity_id, pid, name, executable, command_line } = process
-    const ancestor: Ancestor = {
-      entity_id,
-      pid,
-      name,
-      executable,
-      command_line:
-        command_line !== null && command_line.length > ANCESTOR_TEXT_MAX
-          ? command_line.slice(0, ANCESTOR_TEXT_MAX).toWellFormed()
-          : command_line
-    }
-    process.own_text = JSON.stringify(ancestor)
+    writer.maybeString(entity_id)
+    writer.maybeLong(pid)
+    writer.maybeString(name)
+    writer.maybeString(executable)
+    writer.maybeString(
+      command_line !== null && command_line.length > ANCESTOR_TEXT_MAX
+        ? command_line.slice(0, ANCESTOR_TEXT_MAX).toWellFormed()
+        : command_line
+    )
+    process.as_ancestor = writer.take()
   }
-  return process.own_text
+  return process.as_ancestor
 }
 
 /** Made once: what the parents became after that, by an exec of their own, is another's story. */
-function ancestorsOf(process: KnownProcess): readonly string[] {
+function ancestorsOf(process: KnownProcess): readonly Uint8Array[] {
   if (process.ancestors === null) {
     const { parent } = process
     process.ancestors = parent === null ? [] : [asAncestor(parent), ...ancestorsOf(parent).slice(0, ANCESTORS_MAX - 1)]
@@ -146,30 +154,36 @@ function ancestorsOf(process: KnownProcess): readonly string[] {
   return process.ancestors
 }
 
+function writeArray<Item>(items: readonly Item[], write: (item: Item) => void): void {
+  if (items.length > 0) writer.long(items.length)
+  for (const item of items) write(item)
+  writer.byte(0)
+}
+
 /**
- * JSON text of a process as the event model has it, with its ancestors and without an exit code. Most events of a process say the
- * same of it, so the text is kept; the same text is the same string.
+ * Avro encoding of a process as the event model has it, with its ancestors. Most events of a process say the same of it, so it is kept;
+ * the same encoding is the same object.
  */
-export function processText(process: KnownProcess): string {
-  if (process.text !== null) return process.text
-  const { entity_id, pid, name, executable, args, command_line, working_directory, user_id, start_time } = process
-  const { interactive, in_image, entry, socket_stdio } = process
-  const own = JSON.stringify({
-    entity_id,
-    pid,
-    name,
-    executable,
-    args,
-    command_line,
-    working_directory,
-    user_id,
-    start_time,
-    interactive,
-    in_image,
-    entry,
-    socket_stdio,
-    exit_code: null
-  })
-  process.text = `${own.slice(0, -1)},"ancestors":[${ancestorsOf(process).join(',')}]}`
-  return process.text
+export function processBytes(process: KnownProcess): ProcessBytes {
+  if (process.bytes !== null) return process.bytes
+  // First, since they use the same memory.
+  const ancestors = ancestorsOf(process)
+  writer.byte(2)
+  writer.string(process.entity_id)
+  writer.maybeLong(process.pid)
+  writer.maybeString(process.name)
+  writer.maybeString(process.executable)
+  writeArray(process.args, writer.string)
+  writer.maybeString(process.command_line)
+  writer.maybeString(process.working_directory)
+  writer.maybeLong(process.user_id)
+  writer.maybeLong(process.start_time)
+  writer.maybeBoolean(process.interactive)
+  writer.maybeBoolean(process.in_image)
+  writer.maybeString(process.entry)
+  writer.maybeBoolean(process.socket_stdio)
+  const before = writer.take()
+  writeArray(ancestors, writer.raw)
+  process.bytes = { before, behind: writer.take() }
+  return process.bytes
 }

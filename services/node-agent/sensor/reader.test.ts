@@ -66,15 +66,7 @@ async function reading(setting: {
   reader.hear({ type: 'stop' })
   await reader.run()
   const batches = told.flatMap((message) => (message.type === 'events' ? message.batches : []))
-  const events = batches.flatMap(({ lines }) => [
-    ...eventsOf(
-      Buffer.from(lines)
-        .toString()
-        .trimEnd()
-        .split('\n')
-        .map((line): unknown => JSON.parse(line))
-    )
-  ])
+  const events = batches.flatMap(({ bytes, container, pod_uid }) => eventsOf(Buffer.from(bytes), container, pod_uid))
   const losses: Loss[] = told.flatMap((message) => (message.type === 'lost' ? message.losses : []))
   return { events, batches, losses, processes, others }
 }

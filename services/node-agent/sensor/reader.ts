@@ -13,7 +13,7 @@ import { isShed } from './shedding.ts'
 const TURN_RECORDS = 4000
 /** Events are handed over when they are so many bytes, or after so long. */
 const BATCH_BYTES = 256 * 1024
-const BATCH_MS = 50
+const BATCH_MS = 100
 const HOUSEKEEPING_MS = 1000
 
 export interface ReaderPorts {
@@ -42,7 +42,7 @@ export function createReader(ports: ReaderPorts): Reader {
   const lost = new Map<string, Loss>()
   const told = new Map<Kind, number>()
   const open = new Map<string | null, OpenBatch>()
-  let firstLine_ms = 0
+  let firstEvent_ms = 0
   let pending = 0
   let stopped = false
 
@@ -56,15 +56,17 @@ export function createReader(ports: ReaderPorts): Reader {
     const batches: EventBatch[] = []
     let bytes = 0
     for (const [container, batch] of open) {
-      const lines = batch.bytes()
-      bytes += lines.length
-      batches.push({ container, lines, count: batch.count() })
+      const { pod_uid } = batch
+      const count = batch.count()
+      const packed = batch.bytes()
+      bytes += packed.length
+      batches.push({ container, pod_uid, bytes: packed, count })
     }
     open.clear()
     pending += bytes
     tell(
       { type: 'events', batches, bytes },
-      batches.map(({ lines }) => lines.buffer)
+      batches.map((batch) => batch.bytes.buffer)
     )
   }
 
@@ -76,10 +78,14 @@ export function createReader(ports: ReaderPorts): Reader {
     }
     const event = observer.observe(record)
     if (event === null || !wanted.has(kind)) return
-    if (open.size === 0) firstLine_ms = now_ms()
+    if (open.size === 0) firstEvent_ms = now_ms()
     let batch = open.get(event.container)
+    if (batch !== undefined && batch.pod_uid !== event.pod_uid) {
+      flush()
+      batch = undefined
+    }
     if (batch === undefined) {
-      batch = openBatch()
+      batch = openBatch(event.pod_uid)
       open.set(event.container, batch)
     }
     batch.add(event)
@@ -158,7 +164,7 @@ export function createReader(ports: ReaderPorts): Reader {
       while (!stopped) {
         const count = drain()
         const now = now_ms()
-        if (open.size > 0 && now - firstLine_ms >= BATCH_MS) flush()
+        if (open.size > 0 && now - firstEvent_ms >= BATCH_MS) flush()
         if (now - house_ms >= HOUSEKEEPING_MS) {
           house_ms = now
           keepHouse()

@@ -113,8 +113,9 @@ export async function startBuiltinSensor(ports: BuiltinPorts): Promise<Running> 
   }
 
   const received = () => now_ms() * 1000
-  const recordOf = ({ lines }: Pick<EventBatch, 'lines'>): Buffer =>
-    encodeRecord({ received: received(), from: BUILTIN, form: 'events', boot_id: settings.boot_id }, Buffer.from(lines))
+  const { boot_id } = settings
+  const recordOf = ({ container, pod_uid, bytes }: EventBatch): Buffer =>
+    encodeRecord({ received: received(), from: BUILTIN, form: 'packed', boot_id, container, pod_uid }, bytes)
 
   function onLost(losses: readonly Loss[]): void {
     for (const { kind, reason, count } of losses) {
@@ -150,7 +151,8 @@ export async function startBuiltinSensor(ports: BuiltinPorts): Promise<Running> 
       alert: null,
       attributes
     }
-    store([recordOf({ lines: Buffer.from(JSON.stringify(event)) })], 0)
+    const line = Buffer.from(JSON.stringify(event))
+    store([encodeRecord({ received: received(), from: BUILTIN, form: 'events', boot_id }, line)], 0)
   }
 
   worker.on('message', (message: FromReader) => {

@@ -15,16 +15,33 @@ export const RUNTIME_TOPIC = 'weir.runtime.v1'
 export const CLOUD_TOPIC = 'weir.cloud.v1'
 
 /** Bounds of a batch: enough that a message costs little per event, small enough that it is no burden by itself. */
-const BATCH_MAX_EVENTS = 500
-const BATCH_MAX_BYTES = 512 * 1024
+export const BATCH_MAX_EVENTS = 500
+export const BATCH_MAX_BYTES = 512 * 1024
 /** Events of one batch arrived within this time, since a batch has one time of arrival. */
-const RECEIVED_SPAN_US = 1_000_000
+export const RECEIVED_SPAN_US = 1_000_000
 /** Of what is too large for a dead letter, so much is kept. */
 const DEAD_LETTER_MAX_BYTES = 512 * 1024
 /** Nodes whose numbering is remembered; of more, those that have been silent the longest begin at 1 again. */
 const SEQUENCES_MAX = 1000
+
+/**
+ * Gives out sequence numbers.
+ * @param next the next number by node and sensor, the longest silent first; changed
+ * @param name `cluster/node/sensor`
+ * @returns the first of `count` numbers that follow each other
+ */
+export function takeSequence(next: Map<string, number>, name: string, count: number): number {
+  const number = next.get(name) ?? 1
+  next.delete(name)
+  next.set(name, number + count)
+  for (const oldest of next.keys()) {
+    if (next.size <= SEQUENCES_MAX) break
+    next.delete(oldest)
+  }
+  return number
+}
 /** Room for key, headers and schema id beside a batch. */
-const MESSAGE_OVERHEAD_BYTES = 1024
+export const MESSAGE_OVERHEAD_BYTES = 1024
 
 export interface BatchContext {
   readonly codec: Pick<Codec, 'encode'>
@@ -137,14 +154,7 @@ function runtimeEncoder(
   const numberOf = (item: Taken): number => {
     const known = numbered.get(item)
     if (known !== undefined) return known
-    const name = `${key}/${sensor}`
-    const number = next.get(name) ?? 1
-    next.delete(name)
-    next.set(name, number + 1)
-    for (const oldest of next.keys()) {
-      if (next.size <= SEQUENCES_MAX) break
-      next.delete(oldest)
-    }
+    const number = takeSequence(next, `${key}/${sensor}`, 1)
     numbered.set(item, number)
     return number
   }

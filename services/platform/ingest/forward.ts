@@ -23,6 +23,8 @@ export interface Delivery {
   readonly note?: string
   /** Records to put into the spool again: what is in them has to wait. */
   readonly later?: readonly Buffer[]
+  /** Told when the messages have been acknowledged, and their memory may be used again. */
+  readonly done?: () => void
 }
 
 export interface ForwardOptions {
@@ -114,8 +116,9 @@ export function forward(options: ForwardOptions): Running {
       const last = records.at(-1)
       if (last === undefined) continue
       busySince = Date.now()
-      const { messages, note, later = [] } = await buildFor(records)
+      const { messages, note, later = [], done } = await buildFor(records)
       if (messages.length > 0 && !(await publishUntilDone(messages))) return
+      done?.()
       try {
         await spool.commit(last.next, note)
       } catch (error) {

@@ -9,18 +9,21 @@ export interface RecordHeader {
   /**
    * What the bytes are. `lines`: JSON values, one a line. `json`: one JSON value in any format that is read. `audit`: the body of
    * an API server's request. `drop`: a note that something was lost, see `drops.ts` of the node agent. `events`: runtime events of the
-   * node agent's own sensor as JSON, one a line. `held`: events that wait, see `containers/held.ts` of the node agent.
+   * node agent's own sensor as JSON, one a line. `packed`: its events as `sensor/batch.ts` packs them. `held`: events that wait, see `containers/held.ts` of the node agent.
    */
-  readonly form: 'lines' | 'json' | 'audit' | 'drop' | 'events' | 'held'
-  /** With `events`: boot of the kernel they are of. */
+  readonly form: 'lines' | 'json' | 'audit' | 'drop' | 'events' | 'packed' | 'held'
+  /** With `events` and `packed`: boot of the kernel they are of. */
   readonly boot_id?: string
+  /** With `packed`: id of the container that all are of, null for the host, and UID of its pod. */
+  readonly container?: string | null
+  readonly pod_uid?: string | null
 }
 
 /**
  * A record as it is spooled: the header as one line of JSON, then the bytes as they arrived. Spools hold input in its own format,
  * so that what was spooled by one version can be read by the next.
  */
-export function encodeRecord(header: RecordHeader, body: Buffer): Buffer {
+export function encodeRecord(header: RecordHeader, body: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), body])
 }
 
@@ -38,7 +41,7 @@ function isHeader(value: unknown): value is RecordHeader {
   return (
     Number.isSafeInteger(received) &&
     typeof from === 'string' &&
-    ['lines', 'json', 'audit', 'drop', 'events', 'held'].includes(String(form)) &&
+    ['lines', 'json', 'audit', 'drop', 'events', 'packed', 'held'].includes(String(form)) &&
     (boot_id === undefined || typeof boot_id === 'string')
   )
 }

@@ -2,6 +2,7 @@
  * Mends of kafkajs 2.2.4 (its last release), to be imported before it.
  */
 import { createRequire } from 'node:module'
+import { type RecordParts, withRecordBytes } from './record-batch.ts'
 
 interface FetchedMessage {
   readonly offset: string
@@ -58,6 +59,60 @@ function replaceModule(path: string, user: string, exports: unknown): void {
   entry.exports = exports
 }
 
+/** What kafkajs writes requests with. */
+interface Encoder {
+  writeInt8(value: number): Encoder
+  writeInt16(value: number): Encoder
+  writeInt32(value: number): Encoder
+  writeUInt32(value: number): Encoder
+  writeInt64(value: unknown): Encoder
+  writeBuffer(bytes: Buffer): Encoder
+  writeBytes(bytes: Buffer): Encoder
+  writeEncoder(encoder: Encoder): Encoder
+  readonly buffer: Buffer
+}
+
+interface RecordBatchParts {
+  readonly compression?: number
+  readonly firstTimestamp: unknown
+  readonly maxTimestamp: unknown
+  readonly lastOffsetDelta: number
+  readonly transactional: boolean
+  readonly producerId: unknown
+  readonly producerEpoch: number
+  readonly firstSequence: number
+  readonly records: readonly RecordParts[]
+}
+
+const MAGIC = 2
+const CODEC_BITS = 0x07
+const TRANSACTIONAL = 0x10
+
+/** The record batch of a produce request, as kafkajs itself would write it: see record-batch.ts for why it does not. */
+export async function recordBatch(parts: RecordBatchParts): Promise<Encoder> {
+  const NewEncoder = require('kafkajs/src/protocol/encoder') as new () => Encoder
+  const crc32C = require('kafkajs/src/protocol/recordBatch/crc32C') as (bytes: Buffer) => number
+  const { lookupCodec } = require('kafkajs/src/protocol/message/compression') as {
+    lookupCodec(codec: number): { compress(encoder: { readonly buffer: Buffer }): Promise<Buffer> }
+  }
+  const codec = (parts.compression ?? 0) & CODEC_BITS
+  const body = new NewEncoder()
+    .writeInt16(codec | (parts.transactional ? TRANSACTIONAL : 0))
+    .writeInt32(parts.lastOffsetDelta)
+    .writeInt64(parts.firstTimestamp)
+    .writeInt64(parts.maxTimestamp)
+    .writeInt64(parts.producerId)
+    .writeInt16(parts.producerEpoch)
+    .writeInt32(parts.firstSequence)
+    .writeInt32(parts.records.length)
+  await withRecordBytes(parts.records, async (bytes) => {
+    body.writeBuffer(codec === 0 ? bytes : await lookupCodec(codec).compress({ buffer: bytes }))
+  })
+  // No leader's epoch, which brokers write, and no first offset, which they give.
+  const batch = new NewEncoder().writeInt32(0).writeInt8(MAGIC).writeUInt32(crc32C(body.buffer)).writeEncoder(body)
+  return new NewEncoder().writeInt64(0).writeBytes(batch.buffer)
+}
+
 /**
  * Node warns of a negative timeout that kafkajs computes in `network/requestQueue`; it is harmless there. Other warnings,
  * and this one from elsewhere, stay.
@@ -72,5 +127,8 @@ function filterWarning(): void {
   }
 }
 
+const PRODUCE = 'kafkajs/src/protocol/requests/produce/v3/request'
+replaceModule('kafkajs/src/protocol/recordBatch/record/v0', PRODUCE, (parts: RecordParts) => parts)
+replaceModule('kafkajs/src/protocol/recordBatch/v0', PRODUCE, { RecordBatch: recordBatch, MAGIC_BYTE: MAGIC })
 replaceModule('kafkajs/src/consumer/filterAbortedMessages', 'kafkajs/src/consumer/batch', withoutAborted)
 filterWarning()

@@ -1,10 +1,9 @@
 import type { Admin, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import { messageOf, WeirError } from '../../core/errors.ts'
-import { DLQ_CODE_HEADER, toDeadLetter } from '../dead-letter.ts'
 import type { Health } from '../health.ts'
 import type { Running } from '../lifecycle.ts'
 import type { Logger } from '../log.ts'
-import { batchSeconds, consumerFailures, deadLetters, messagesIn, rebalances } from '../metrics.ts'
+import { batchSeconds, consumerFailures, messagesIn, rebalances } from '../metrics.ts'
 import type { Batch, HandleContext, OutgoingMessage, Stage } from '../stage.ts'
 import { createAssignment, type Owned } from './assignment.ts'
 import { type KafkaClient, protocolTypeOf, retryOf } from './client.ts'
@@ -12,8 +11,8 @@ import { committedOffsets } from './committed-offsets.ts'
 import { KAFKA_ERRORS } from './errors.ts'
 import { kafkajs } from './kafkajs.ts'
 import { piecesOf, toMessage } from './message.ts'
-import { oversizeOf } from './outgoing.ts'
 import { createSender, type Sender } from './sender.ts'
+import { createSettling } from './settling.ts'
 
 /** What a running stage needs beside Kafka. */
 export interface StageDependencies {
@@ -34,8 +33,6 @@ export interface RunningStage extends Running {
   partitions(): readonly string[]
 }
 
-/** After this many failed transactions in a row, trying again does not help. */
-const MAX_TRANSACTION_FAILURES = 5
 const WATCH_INTERVAL_MS = 5_000
 /** After so long without an answer of a broker, a stage is not ready. */
 const READY_SILENCE_MS = 20_000
@@ -44,10 +41,6 @@ const ABORT_GRACE_MS = 5_000
 
 /** Errors that say we are no longer a member of the group's present generation. */
 const LOST_MEMBERSHIP = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID'])
-
-/** Makes kafkajs join the group again. */
-const rejoin = (message: string) =>
-  Object.assign(new kafkajs.KafkaJSProtocolError(message), { type: 'REBALANCE_IN_PROGRESS', retriable: false })
 
 /** @returns whether the promise was settled in time; rejects when it does */
 async function within(promise: Promise<unknown>, limit_ms: number): Promise<boolean> {
@@ -86,8 +79,6 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
   let failed: WeirError | null = null
   let stopping: Promise<void> | null = null
   let hasJoined = false
-  /** By partition, since its last transaction that was committed. */
-  const failedTransactions = new Map<string, number>()
   let lastActivity = performance.now()
   let watch: NodeJS.Timeout | undefined
   let admin: Admin | null = null
@@ -155,78 +146,7 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
     }
   })
 
-  /** Deals with a transaction that was not committed, or perhaps was. */
-  function onTransactionFailure(one: Owned, error: unknown): void {
-    if (!(error instanceof WeirError) || error.code === 'KAFKA_MESSAGE_TOO_LARGE') throw error
-    const key = `${one.topic}/${one.partition}`
-    const failures = (failedTransactions.get(key) ?? 0) + 1
-    failedTransactions.set(key, failures)
-    consumerFailures.inc({ stage: stage.name, code: error.code })
-    if (failures > MAX_TRANSACTION_FAILURES) {
-      const text = `${failures} transactions of ${key} failed in a row: ${error.message}`
-      throw new WeirError(KAFKA_ERRORS, 'KAFKA_TRANSACTIONS_FAIL', text, { cause: error })
-    }
-    if (error.code === 'KAFKA_FENCED') {
-      // Whoever fenced us is the owner, unless the group says that we are: ask it.
-      assignment.lose(one, 'fenced by another instance')
-      throw rejoin(error.message)
-    }
-    assignment.recover(one, error)
-  }
-
-  /**
-   * Puts a dead letter without value in the place of each output that its topic would refuse for its size, so that one of
-   * them does not hold up its partition for ever. Not with transactions: there, an output may be state.
-   */
-  function withoutOversize(batch: Batch, outputs: readonly OutgoingMessage[]): readonly OutgoingMessage[] {
-    if (transactional) return outputs
-    const [first] = batch.messages
-    return outputs.map((output) => {
-      const error = oversizeOf(output, options.message_max_bytes)
-      if (error === null || first === undefined) return output
-      log.error({ error, topic: output.topic }, `output dropped: ${error.message}`)
-      const where = { stage: 'publish', service: stage.name, version: dependencies.version }
-      const { code, message } = error
-      return toDeadLetter(first, { ...where, code, message, attempts: 1, failed_at_ms: Date.now() }, null)
-    })
-  }
-
-  /**
-   * Publishes the outputs of messages and commits these.
-   * @param last offset of the last of them
-   * @param next offset to go on from: beyond markers of transactions, which are no messages, that follow the last
-   * @returns whether they are committed
-   */
-  async function settle(
-    one: Owned,
-    payload: EachBatchPayload,
-    outputs: readonly OutgoingMessage[],
-    { last, next }: { last: string; next: bigint }
-  ): Promise<boolean> {
-    const { topic, partition } = one
-    if (one.sender !== null) {
-      try {
-        await one.sender.commit(outputs, { group, topic, partition, next: String(next) })
-      } catch (error) {
-        if (one.state !== 'lost') onTransactionFailure(one, error)
-        return false
-      }
-      failedTransactions.delete(`${topic}/${partition}`)
-      one.position = next
-      if (one.state !== 'lost') payload.resolveOffset(last)
-    } else {
-      await send(outputs)
-      if (one.state === 'lost') return false
-      payload.resolveOffset(last)
-      const topics = [{ topic, partitions: [{ partition, offset: String(next) }] }]
-      await payload.commitOffsetsIfNecessary({ topics })
-    }
-    for (const { topic, headers } of outputs) {
-      const code = headers?.[DLQ_CODE_HEADER]
-      if (code !== undefined) deadLetters.inc({ topic, code })
-    }
-    return true
-  }
+  const settle = createSettling({ stage, client, group, log, version: dependencies.version, assignment, send })
 
   /** Handles some messages of a batch. @returns whether they are committed */
   async function handle(
@@ -245,7 +165,7 @@ export function runStage(stage: Stage, client: KafkaClient, dependencies: StageD
     // After a long time without a heartbeat (the process was frozen) this tells whether the partition is still ours.
     await context.heartbeat()
     if (context.signal.aborted) return false
-    if (!(await settle(one, payload, withoutOversize(batch, outputs), { last, next }))) return false
+    if (!(await settle(one, payload, { batch, outputs, last, next }))) return false
     messagesIn.inc({ topic }, piece.length)
     batchSeconds.observe({ stage: stage.name, topic }, (performance.now() - started) / 1000)
     return true

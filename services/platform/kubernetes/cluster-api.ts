@@ -42,7 +42,7 @@ export interface SendAs {
 
 /** The Kubernetes API as requests and answers: any status is an answer. */
 export interface ClusterApi {
-  /** @throws KUBERNETES_UNREACHABLE, KUBERNETES_ANSWER_TOO_LARGE */
+  /** @throws KUBERNETES_UNREACHABLE, KUBERNETES_ANSWER_TOO_LARGE, KUBERNETES_CONFIG */
   send(request: ClusterRequest, as?: SendAs): Promise<ClusterAnswer>
   close(): void
 }
@@ -90,7 +90,12 @@ export async function openClusterApi(options: ClusterApiOptions): Promise<Cluste
 
   async function authentication(as: SendAs): Promise<RequestOptions> {
     const prepared: RequestOptions = {}
-    await config.applyToHTTPSOptions(prepared)
+    try {
+      await config.applyToHTTPSOptions(prepared)
+    } catch (cause) {
+      const text = `the kubeconfig cannot be used for ${server.origin}: ${messageOf(cause)}`
+      throw new WeirError(KUBERNETES_ERRORS, 'KUBERNETES_CONFIG', text, { cause })
+    }
     if (as.token === undefined) return prepared
     const agent = caText === undefined && prepared.ca !== undefined ? new Agent({ ca: prepared.ca }) : bearerAgent
     return { agent, headers: { authorization: `Bearer ${as.token}` } }

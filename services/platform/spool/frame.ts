@@ -56,7 +56,8 @@ export function payloadIsGood(header: Header, payload: Uint8Array): boolean {
 
 /**
  * Offset of the next whole, good record at or after `from`, null when there is none.
- * Payloads may come from an attacker, but cannot pass for records: JSON text has no byte F7.
+ * Payloads may come from an attacker, but cannot pass for records: text has no byte F7, and in events that the node agent packs the one
+ * byte behind a number that could be it is never the next of a mark.
  */
 export function findRecord(bytes: Buffer, from: number): number | null {
   for (let at = bytes.indexOf(MAGIC, from); at !== -1; at = bytes.indexOf(MAGIC, at + 1)) {

@@ -27,6 +27,16 @@ export function fact(part: FactPart, fields: Fact['fields'], doc: string, comput
   return { doc, part, fields, compute }
 }
 
+/** A fact that is worked out from the object of a request, or from the pod spec in it, and nothing else. */
+export function factOf(
+  part: 'object' | 'pod_template',
+  fields: Fact['fields'],
+  doc: string,
+  from: (value: unknown) => unknown
+): Fact {
+  return fact(part, fields, doc, (_, facts) => from(facts(part)))
+}
+
 /** A fact of audit events; others have none. */
 export function audit<T>(
   from: (subject: { readonly event: EnrichedEvent & { readonly audit: AuditEvent }; readonly bodies: Bodies }) => T

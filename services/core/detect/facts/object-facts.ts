@@ -1,7 +1,7 @@
 import { stringAt } from '../../json.ts'
 import { certificateRequestOf } from './certificate-request.ts'
 import { credentialsIn } from './credentials.ts'
-import { audit, type Fact, type FactSubject, fact } from './fact.ts'
+import { audit, type Fact, type FactSubject, fact, factOf } from './fact.ts'
 import { grantedRights, grantsToActor, isOwned, replicasOf, roleOf, subjectsOf } from './grants.ts'
 import { lookAlikeOf, trustedNameOf } from './look-alike.ts'
 import { patchedFields, requestedObject } from './object.ts'
@@ -29,18 +29,19 @@ export const OBJECT_FACTS = {
     'The object of an API request, whatever the verb: as asked for by create and update, as it is after a patch (or what the patch sets), as it was before a delete.',
     audit((view) => requestedObject(view.event.audit, view.bodies))
   ),
-  'facts.volume_path': fact('object', [], 'The folder of the host behind a PersistentVolume, normalised.', (_, facts) =>
-    volumePath(facts('object'))
+  'facts.volume_path': factOf(
+    'object',
+    [],
+    'The folder of the host behind a PersistentVolume, normalised.',
+    volumePath
   ),
-  'facts.owned': fact(
+  'facts.owned': factOf(
     'object',
     [],
     'Whether the object has an owner, so that a controller made it and the finding belongs to the owner.',
-    (_, facts) => isOwned(facts('object'))
+    isOwned
   ),
-  'facts.replicas': fact('object', [], 'Pods that the object asks for: replicas or parallelism.', (_, facts) =>
-    replicasOf(facts('object'))
-  ),
+  'facts.replicas': factOf('object', [], 'Pods that the object asks for: replicas or parallelism.', replicasOf),
   'facts.patched': fact(
     'request',
     [],
@@ -62,32 +63,30 @@ export const OBJECT_FACTS = {
       return grantsToActor(subjectsOf(facts('object'), namespace), view.event.actor)
     }
   ),
-  'facts.role': fact('object', ['kind', 'name'], 'The role that a role binding refers to.', (_, facts) =>
-    roleOf(facts('object'))
-  ),
-  'facts.rights': fact(
+  'facts.role': factOf('object', ['kind', 'name'], 'The role that a role binding refers to.', roleOf),
+  'facts.rights': factOf(
     'object',
     [],
     'Rights that a role gives, each as verb and resource: get secrets, * *, create pods/exec.',
-    (_, facts) => grantedRights(facts('object'))
+    grantedRights
   ),
-  'facts.certificate': fact(
+  'facts.certificate': factOf(
     'object',
     ['signer', 'common_names', 'organizations', 'readable', 'requester', 'usages'],
     'What a certificate signing request asks for, with the names read from the request itself; readable when all of it could be.',
-    (_, facts) => certificateRequestOf(facts('object'))
+    certificateRequestOf
   ),
-  'facts.webhook_urls': fact(
+  'facts.webhook_urls': factOf(
     'object',
     ['scheme', 'host', 'port', 'path', 'kind'],
     'URLs outside of services that admission webhooks and conversions of definitions have the API server ask; kind as in facts.urls.',
-    (_, facts) => webhookUrls(facts('object'))
+    webhookUrls
   ),
-  'facts.credentials': fact(
+  'facts.credentials': factOf(
     'object',
     ['key', 'kind'],
     'Credentials in the data of a ConfigMap: key and kind, never the value.',
-    (_, facts) => credentialsIn(facts('object'))
+    credentialsIn
   ),
   'facts.look_alike': fact(
     null,

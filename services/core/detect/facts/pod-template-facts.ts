@@ -1,5 +1,5 @@
 import { workloadKindOfResource } from '../../enrich/workload-kinds.ts'
-import { type Fact, type FactSubject, fact } from './fact.ts'
+import { type Fact, type FactSubject, fact, factOf } from './fact.ts'
 import { registryLookAlikeOf } from './look-alike.ts'
 import { askedPodSpec, podTemplateOf, writesPodSpec } from './object.ts'
 import {
@@ -41,23 +41,23 @@ export const POD_TEMPLATE_FACTS = {
       return audit !== null && path !== null && writesPodSpec(audit, view.bodies, path)
     }
   ),
-  'facts.containers': fact(
+  'facts.containers': factOf(
     'pod_template',
     null,
     'Containers, init and ephemeral containers of the pod spec, each as in the API.',
-    (_, facts) => boundedContainers(facts('pod_template'))
+    boundedContainers
   ),
-  'facts.commands': fact(
+  'facts.commands': factOf(
     'pod_template',
     [],
     'What the pod spec has run: command with args of each container, lifecycle hooks and exec probes.',
-    (_, facts) => commandsOf(facts('pod_template'))
+    commandsOf
   ),
-  'facts.images': fact(
+  'facts.images': factOf(
     'pod_template',
     ['reference', 'registry', 'repository', 'name', 'tag', 'digest'],
     'Images of the pod spec, taken apart. registry is docker.io where none is written.',
-    (_, facts) => imagesOf(facts('pod_template'))
+    imagesOf
   ),
   'facts.images_set': fact(
     'request',
@@ -71,17 +71,17 @@ export const POD_TEMPLATE_FACTS = {
         : imagesOf(askedPodSpec(audit, view.bodies, path)).map(({ reference }) => reference)
     }
   ),
-  'facts.host_paths': fact(
+  'facts.host_paths': factOf(
     'pod_template',
     ['path', 'read_only', 'mounted', 'type'],
     'Host paths of the pod spec, normalised; read_only when every mount of it is.',
-    (_, facts) => hostPathsOf(facts('pod_template'))
+    hostPathsOf
   ),
-  'facts.tokens': fact(
+  'facts.tokens': factOf(
     'pod_template',
     ['audience', 'seconds'],
     'Service-account tokens that the pod spec has projected.',
-    (_, facts) => projectedTokens(facts('pod_template'))
+    projectedTokens
   ),
   'facts.weakened': fact(
     'pod_template',
@@ -101,12 +101,12 @@ export const POD_TEMPLATE_FACTS = {
       return path === null || view.event.audit?.verb !== 'patch' ? [] : addedContainers(view.bodies.request(), path)
     }
   ),
-  'facts.registry_look_alike': fact(
+  'facts.registry_look_alike': factOf(
     'pod_template',
     ['name', 'of'],
     'Registries of the images of a pod spec whose host looks like that of a well-known one and is not it.',
-    (_, facts) =>
-      imagesOf(facts('pod_template'))
+    (spec) =>
+      imagesOf(spec)
         .map(({ registry }) => registryLookAlikeOf(registry))
         .filter((found) => found !== null)
   )
