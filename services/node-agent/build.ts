@@ -22,6 +22,7 @@ import { fromOf, type NodeAgentOptions } from './options.ts'
 import { createPacker, type Packed } from './packed.ts'
 import { countEvents } from './sensor/batch.ts'
 import { eventsOf } from './sensor/unpack.ts'
+import { BPFTRACE } from './sources/options.ts'
 
 /**
  * Turns what is in the spool into messages: runtime events in batches by node and sensor, with the numbers that follow those in
@@ -73,7 +74,8 @@ export function createBuild(
         return { taken, rejected: [] }
       }
       if (header.form === 'events') {
-        const source = { type: 'runtime', provider: 'bpf', instance } as const
+        const provider = header.from === BPFTRACE ? 'bpftrace' : 'bpf'
+        const source = { type: 'runtime', provider, instance } as const
         return convertEvents(body, { cluster, source, received: header.received }, header.boot_id ?? null)
       }
       // A sensor may have a name of its own for the cluster; an agent's node is in one cluster, whatever that is called.
@@ -152,7 +154,7 @@ export function createBuild(
   }
 }
 
-/** What the agent itself says of the built-in sensor: it was made by this program, so that it is what it says. */
+/** What the agent itself says of the built-in sensor, and events of bpftrace: it was made by this program, so that it is what it says. */
 function convertEvents(body: Buffer, head: Omit<SourcedEvent, 'audit' | 'runtime'>, boot_id: string | null): Converted {
   const result: Converted = { taken: [], rejected: [] }
   for (const line of linesOf(body)) {

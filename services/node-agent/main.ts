@@ -8,6 +8,7 @@ import type { Source } from '../platform/ingest/sources.ts'
 import type { Running } from '../platform/lifecycle.ts'
 import type { Logger } from '../platform/log.ts'
 import type { Spool } from '../platform/spool/spool.ts'
+import { startBpftrace } from './bpftrace/start.ts'
 import { createBuild } from './build.ts'
 import { createAnnouncer } from './containers/announce.ts'
 import { createHold } from './containers/hold.ts'
@@ -59,8 +60,9 @@ export async function startNodeAgent(ports: NodeAgentPorts): Promise<NodeAgent> 
   const inputs = options.sources.flatMap((source): Array<(spool: Spool) => Promise<Running>> => {
     if ('http' in source) return [(spool) => startHttpSource({ source, spool, log, now_ms })]
     if ('grpc' in source) return [(spool) => startTetragonGrpc({ source, spool, log, now_ms })]
-    if (source.type !== 'builtin') return []
     const node = options.node ?? hostname()
+    if (source.type === 'bpftrace') return [(spool) => startBpftrace({ source, node, spool, log, now_ms })]
+    if (source.type !== 'builtin') return []
     return [(spool) => startBuiltinSensor({ options: source, node, spool, health, log, now_ms })]
   })
   const starting = startIngest({

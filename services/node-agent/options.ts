@@ -3,7 +3,10 @@ import { followOptions, linesFit } from '../platform/ingest/sources.ts'
 import { spoolOptions } from '../platform/spool/options.ts'
 import { attributionOptions } from './containers/options.ts'
 import { BUILTIN, builtinSource } from './sensor/options.ts'
-import { httpFrom, httpSource, tetragonFrom, tetragonGrpcSource } from './sources/options.ts'
+import { BPFTRACE, bpftraceSource, httpFrom, httpSource, tetragonFrom, tetragonGrpcSource } from './sources/options.ts'
+
+const MIB = 1024 * 1024
+const bytes = (value: number) => z.number().int().positive().default(value)
 
 const sensor = z
   .enum(['tetragon', 'falco', 'tracee', 'recorded'])
@@ -17,6 +20,7 @@ const source = z.union([
   z.strictObject({ type: sensor, stdin: z.literal(true).describe('Lines from standard input, in place of a file.') }),
   httpSource,
   tetragonGrpcSource,
+  bpftraceSource,
   builtinSource
 ])
 
@@ -25,6 +29,7 @@ export type NodeAgentSource = z.output<typeof source>
 /** What records of a source are said to come from. */
 export function fromOf(from: NodeAgentSource): string {
   if (from.type === 'builtin') return BUILTIN
+  if (from.type === 'bpftrace') return BPFTRACE
   if ('http' in from) return httpFrom(from)
   if ('grpc' in from) return tetragonFrom(from)
   return 'path' in from ? from.path : 'stdin'
@@ -67,7 +72,28 @@ export const nodeAgentOptions = z
           .default('/var/lib/weir/node-agent/static-pods')
           .describe('Where manifests of contained static pods are kept.'),
         cgroups: z.string().default('/sys/fs/cgroup').describe('Where the node’s control groups are.'),
-        proc: z.string().default('/proc').describe('Where the node’s processes are.')
+        proc: z.string().default('/proc').describe('Where the node’s processes are.'),
+        evidence: z
+          .strictObject({
+            directory: z
+              .string()
+              .default('/var/lib/weir/node-agent/evidence')
+              .describe('Where bundles of evidence are kept.'),
+            bundle_max_bytes: bytes(256 * MIB).describe('Largest bundle; what is beyond is left out, which it says.'),
+            file_max_bytes: bytes(64 * MIB).describe('Largest program that is copied and largest file that is hashed.'),
+            total_max_bytes: bytes(2048 * MIB).describe(
+              'All bundles together. When that is reached, no more are made, and none is removed.'
+            ),
+            time_max_ms: z
+              .number()
+              .int()
+              .positive()
+              .max(25_000)
+              .default(20_000)
+              .describe('How long to collect; the responder waits 30 s.')
+          })
+          .prefault({})
+          .describe('Evidence that is collected before something is destroyed.')
       })
       .prefault({})
       .describe('What the agent does for the responder.'),

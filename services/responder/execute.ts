@@ -100,7 +100,14 @@ function summed(name: string, all: readonly Performed[]): Pick<Performed, 'outco
     const outcome = kept > 0 ? 'done' : 'failed'
     return {
       outcome,
-      message: `kept ${kept} of ${all.length}${missing.length > 0 ? `; not: ${missing.join('; ')}` : ''}`
+      message: [
+        `kept ${kept} of ${all.length}`,
+        // What an agent has kept is elsewhere: where, and its hash, are all that the record has of it.
+        ...all
+          .filter(({ outcome, response }) => outcome === 'done' && response.method === 'POST')
+          .map(({ message }) => message),
+        ...(missing.length > 0 ? [`not: ${missing.join('; ')}`] : [])
+      ].join('; ')
     }
   }
   const changes = all.filter(({ response }) => response.method !== 'GET')

@@ -11,6 +11,7 @@ import { planFor } from '../../services/core/respond/plan.ts'
 import { parsePlaybook } from '../../services/core/respond/playbook.ts'
 import { OPERATOR, uidOf } from '../../services/core/respond/requests.ts'
 import { createAgentActionsStage } from '../../services/node-agent/actions/stage.ts'
+import { nodeAgentOptions } from '../../services/node-agent/options.ts'
 import type { ClusterApi } from '../../services/platform/kubernetes/cluster-api.ts'
 import { createMemoryBus } from '../../services/platform/memory/bus.ts'
 import { loadTopics } from '../../services/platform/topics.ts'
@@ -61,7 +62,9 @@ function createAgent(cluster_id: string) {
       key: publicKey,
       static_pods: { manifests: STATIC_PODS, kept },
       containers: { cgroups: '/sys/fs/cgroup', proc: '/proc', own_pid: process.pid },
-      kill: (pid) => process.kill(pid, 'SIGKILL'),
+      signal: (pid, signal) => process.kill(pid, signal),
+      evidence: nodeAgentOptions.parse({ actions: { evidence: { directory: join(kept, 'evidence') } } }).actions
+        .evidence,
       now_ms: Date.now
     })
   )

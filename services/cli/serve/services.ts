@@ -203,7 +203,8 @@ async function startAgentActions(start: Start): Promise<readonly Running[]> {
         key,
         static_pods: actions.static_pods === undefined ? null : { manifests: actions.static_pods, kept: actions.kept },
         containers: { cgroups: actions.cgroups, proc: actions.proc, own_pid: process.pid },
-        kill: (pid) => process.kill(pid, 'SIGKILL')
+        signal: (pid, signal) => process.kill(pid, signal),
+        evidence: actions.evidence
       }),
       world
     )

@@ -11,6 +11,7 @@ import { createMemoryBus } from '../../platform/memory/bus.ts'
 import { loadTopics } from '../../platform/topics.ts'
 import { createAgentChannel } from '../../responder/agent-channel.ts'
 import { commandOf } from '../../responder/commands.ts'
+import { nodeAgentOptions } from '../options.ts'
 import { killContainer, setFrozen } from './containers.ts'
 import { createAgentActionsStage } from './stage.ts'
 import { removeStaticPod, restoreStaticPod } from './static-pods.ts'
@@ -141,7 +142,8 @@ describe('a command to the agent', () => {
         key: publicKey,
         static_pods: folders(),
         containers: containers(),
-        kill: () => expect.unreachable(),
+        signal: () => expect.unreachable(),
+        evidence: nodeAgentOptions.parse({ actions: { evidence: { directory: at('evidence') } } }).actions.evidence,
         now_ms: () => NOW_MS
       })
     )
@@ -162,7 +164,7 @@ describe('a command to the agent', () => {
     await expect.poll(isThere).toBe(true)
     rmSync(at('manifests', 'web.yaml'))
     await publish(restore)
-    expect((await channel.toAgent('n1', request('/v1/evidence'), plan, 's1')).status).toBe(501)
+    expect((await channel.toAgent('n1', request('/v1/unheard-of'), plan, 's1')).status).toBe(501)
     expect(isThere()).toBe(false)
   })
 
@@ -175,6 +177,18 @@ describe('a command to the agent', () => {
       's1'
     )
     expect(answer).toMatchObject({ status: 500, message: expect.stringContaining('makes pod x/no') })
+  })
+
+  it.each([
+    ['/v1/processes/kill', { entity_id: 'host/1' }, 'key of the process'],
+    ['/v1/processes/kill', {}, 'names no process'],
+    ['/v1/evidence', { pod_uid: 'x', containers: [1, '../..'] }, 'no container of this pod']
+  ])('to %s with %j fails with a reason and sends no signal', async (path, body, message) => {
+    mkdirSync(at('proc/sys/kernel/random'), { recursive: true })
+    writeFileSync(at('proc/sys/kernel/random/boot_id'), '12345678-1\n')
+    const { channel } = world()
+    const answer = await channel.toAgent('n1', { ...request(path), body: JSON.stringify(body) }, plan, 's1')
+    expect(answer).toMatchObject({ status: 500, message: expect.stringContaining(message) })
   })
 
   it('for another node is not answered, which is said in time', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 const MAX_FOLDERS = 20_000
 const CONTAINER_ID = /^[0-9a-f]{64}$/
 /** Processes that carry the node, by the name of what they run. */
-const CARRIERS: ReadonlySet<string> = new Set([
+export const CARRIERS: ReadonlySet<string> = new Set([
   'systemd',
   'init',
   'kubelet',
@@ -31,28 +31,63 @@ export interface ContainerFolders {
   readonly own_pid: number
 }
 
-/** Control groups of a container of Kubernetes: one with cgroup v2, one for each controller with v1. */
-function cgroupsOf({ cgroups }: ContainerFolders, id: string): readonly string[] {
-  const found: string[] = []
-  const pending = [cgroups]
+/** Folders below the root of the control groups, within bounds; of those that `take` takes, what is below is not looked at. */
+function groupsIn(root: string, take: (name: string, path: string) => boolean): void {
+  const pending = [root]
   let looked = 0
   for (let folder = pending.pop(); folder !== undefined && looked < MAX_FOLDERS; folder = pending.pop()) {
     looked += 1
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       if (!entry.isDirectory()) continue
       const path = join(folder, entry.name)
-      // As containerd (cgroupfs and systemd) and CRI-O name them.
-      if (entry.name === id || entry.name.endsWith(`-${id}.scope`)) found.push(path)
-      else pending.push(path)
+      if (!take(entry.name, path)) pending.push(path)
     }
   }
+}
+
+/** Control groups of a container of Kubernetes: one with cgroup v2, one for each controller with v1. */
+function cgroupsOf({ cgroups }: ContainerFolders, id: string): readonly string[] {
+  const found: string[] = []
+  groupsIn(cgroups, (name, path) => {
+    // As containerd (cgroupfs and systemd) and CRI-O name them.
+    const is = name === id || name.endsWith(`-${id}.scope`)
+    if (is) found.push(path)
+    return is
+  })
   // A control group of this name that is not below kubepods is no container of Kubernetes.
   return found.filter((path) => path.includes('kubepods'))
 }
 
+/** The part of a folder's name that is the id of a container. */
+const NAMED = /(?:^|-)([0-9a-f]{64})(?:\.scope)?$/
+/** What a sensor shortens an id to, at least. */
+const SHORT_ID = /^[0-9a-f]{12,64}$/
+
+/**
+ * Control groups of the containers of a pod, by the ids that are known of them, whole or shortened, and by the pod's.
+ * @returns control groups by the container's whole id
+ */
+export function containerCgroups(
+  { cgroups }: ContainerFolders,
+  { pod_uid, containers }: { readonly pod_uid: string | null; readonly containers: readonly string[] }
+): ReadonlyMap<string, readonly string[]> {
+  const ids = containers.filter((id) => SHORT_ID.test(id))
+  const pods = pod_uid === null || pod_uid.length < 32 ? [] : [`pod${pod_uid}`, `pod${pod_uid.replaceAll('-', '_')}`]
+  const found = new Map<string, string[]>()
+  groupsIn(cgroups, (name, path) => {
+    const id = NAMED.exec(name)?.[1]
+    if (id === undefined) return false
+    const wanted = ids.some((short) => id.startsWith(short)) || pods.some((pod) => path.includes(pod))
+    if (wanted && path.includes('kubepods')) found.set(id, [...(found.get(id) ?? []), path])
+    return true
+  })
+  return found
+}
+
 const fileThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined
 
-function pidsOf(cgroup: string): readonly number[] {
+/** Processes of a control group. */
+export function pidsOf(cgroup: string): readonly number[] {
   return readFileSync(join(cgroup, 'cgroup.procs'), 'utf8')
     .split('\n')
     .filter((line) => line !== '')

@@ -2,12 +2,14 @@ import type { KeyObject } from 'node:crypto'
 import type { Action, ApiRequest } from '../../../schemas/generated/types.ts'
 import type { Codec } from '../../core/avro/codec.ts'
 import { messageOf, WeirError } from '../../core/errors.ts'
-import { isObject, parseJson, stringAt } from '../../core/json.ts'
+import { arrayAt, isObject, parseJson, stringAt } from '../../core/json.ts'
 import type { Logger } from '../../platform/log.ts'
 import { actionsRefused } from '../../platform/metrics.ts'
 import type { OutgoingMessage, Stage } from '../../platform/stage.ts'
 import { answerOf, commandKey, isCommand, refusalOfCommand } from '../../responder/commands.ts'
 import { type ContainerFolders, killContainer, setFrozen } from './containers.ts'
+import { collectEvidence, type EvidenceLimits } from './evidence.ts'
+import { killProcessTree, type ProcessTreePorts } from './process-tree.ts'
 import { removeStaticPod, restoreStaticPod, type StaticPodFolders } from './static-pods.ts'
 
 /** Commands remembered as done: more than can come within the time that one counts. */
@@ -22,7 +24,9 @@ export interface AgentActionsPorts {
   readonly key: KeyObject
   readonly static_pods: StaticPodFolders | null
   readonly containers: ContainerFolders
-  readonly kill: (pid: number) => void
+  readonly signal: ProcessTreePorts['signal']
+  /** Where evidence is kept, and how much. */
+  readonly evidence: EvidenceLimits
   readonly now_ms: () => number
   readonly log?: Logger
 }
@@ -36,7 +40,7 @@ export function createAgentActionsStage(ports: AgentActionsPorts): Stage {
   const done = new Set<string>()
 
   /** @returns what happened; null for what this agent cannot do */
-  function perform({ method, path, body }: ApiRequest): string | null {
+  async function perform({ method, path, body }: ApiRequest, plan: string): Promise<string | null> {
     const what = parseJson(body)
     const container = stringAt(what, 'container_id') ?? ''
     switch (`${method} ${path}`) {
@@ -51,7 +55,20 @@ export function createAgentActionsStage(ports: AgentActionsPorts): Stage {
         return work(ports.static_pods, { namespace, name })
       }
       case 'POST /v1/containers/kill':
-        return killContainer(ports.containers, container, ports.kill)
+        return killContainer(ports.containers, container, (pid) => ports.signal(pid, 'SIGKILL'))
+      case 'POST /v1/processes/kill': {
+        const entity_id = stringAt(what, 'entity_id')
+        if (entity_id === null) throw new Error('it names no process')
+        const { containers: folders, signal } = ports
+        return killProcessTree({ folders, node, signal }, { entity_id, container_id: stringAt(what, 'container_id') })
+      }
+      case 'POST /v1/evidence': {
+        const ids = arrayAt(what, 'containers').filter((id) => typeof id === 'string')
+        return collectEvidence(
+          { folders: ports.containers, node, limits: ports.evidence, now_ms },
+          { pod_uid: stringAt(what, 'pod_uid'), containers: ids, purpose: plan }
+        )
+      }
       case 'POST /v1/containers/freeze':
         return setFrozen(ports.containers, container, true)
       case 'POST /v1/containers/thaw':
@@ -61,7 +78,7 @@ export function createAgentActionsStage(ports: AgentActionsPorts): Stage {
     }
   }
 
-  function obey(command: Action): Action | null {
+  async function obey(command: Action): Promise<Action | null> {
     const [request, ...more] = command.steps[0]?.requests ?? []
     if (command.cluster.id !== ports.cluster_id || request?.to !== `node-agent/${node}`) return null
     const no = more.length > 0 ? 'a command is one request' : refusalOfCommand(command, key, now_ms())
@@ -76,7 +93,7 @@ export function createAgentActionsStage(ports: AgentActionsPorts): Stage {
     const [oldest] = done
     if (done.size > MAX_REMEMBERED && oldest !== undefined) done.delete(oldest)
     try {
-      const message = perform(request)
+      const message = await perform(request, command.id)
       if (message === null) {
         return answerOf(command, 'skipped', `the agent of node ${node} cannot do ${request.path}`, now_ms() * 1000)
       }
@@ -96,7 +113,7 @@ export function createAgentActionsStage(ports: AgentActionsPorts): Stage {
         if (value === null) continue
         try {
           const action = await codec.decode('action', value)
-          const answer = isCommand(action) ? obey(action) : null
+          const answer = isCommand(action) ? await obey(action) : null
           if (answer !== null)
             outputs.push({ topic: 'weir.actions.v1', key: answer.incident_id, value: codec.encode('action', answer) })
         } catch (error) {

@@ -8,7 +8,12 @@ export const SOURCE_ERRORS = {
   TETRAGON_DISCONNECTED: {
     description: 'The stream of Tetragon’s events was interrupted: what happened meanwhile was not seen.',
     retriable: true
-  }
+  },
+  BPFTRACE_NOT_INSTALLED: { description: 'bpftrace cannot be started.', retriable: false },
+  BPFTRACE_NO_RIGHTS: { description: 'bpftrace needs root.', retriable: false },
+  BPFTRACE_NO_TRACEFS: { description: 'bpftrace needs tracefs, which is not mounted.', retriable: false },
+  BPFTRACE_FAILED: { description: 'bpftrace did not attach, or has ended by itself.', retriable: false },
+  BPFTRACE_LOST: { description: 'bpftrace has lost events.', retriable: true }
 } as const satisfies ErrorList<string>
 
 export type SourceErrorCode = keyof typeof SOURCE_ERRORS

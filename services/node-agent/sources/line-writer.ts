@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WeirError } from '../../core/errors.ts'
 import { linesIn, spoolRefusals } from '../../platform/ingest/metrics.ts'
-import { encodeRecord } from '../../platform/ingest/record.ts'
+import { encodeRecord, type RecordHeader } from '../../platform/ingest/record.ts'
 import type { Logger } from '../../platform/log.ts'
 import type { Spool } from '../../platform/spool/spool.ts'
 
@@ -15,6 +15,9 @@ const RETRY_MAX_MS = 5000
 export interface LineWriterPorts {
   /** What the lines are said to come from. */
   readonly from: string
+  /** What they are; `lines` unless given. */
+  readonly form?: RecordHeader['form']
+  readonly boot_id?: string
   readonly spool: Spool
   readonly log: Logger
   readonly now_ms: () => number
@@ -34,7 +37,8 @@ export interface LineWriter {
   readonly failed: Promise<never>
 }
 
-export function createLineWriter({ from, spool, log, now_ms, signal }: LineWriterPorts): LineWriter {
+export function createLineWriter(ports: LineWriterPorts): LineWriter {
+  const { from, form = 'lines', boot_id, spool, log, now_ms, signal } = ports
   let lines: Buffer[] = []
   let bytes = 0
   let timer: NodeJS.Timeout | undefined
@@ -71,7 +75,8 @@ export function createLineWriter({ from, spool, log, now_ms, signal }: LineWrite
     linesIn.inc({ service: 'node-agent', from }, lines.length)
     lines = []
     bytes = 0
-    return inOrder(encodeRecord({ received: now_ms() * 1000, from, form: 'lines' }, body))
+    const header = { received: now_ms() * 1000, from, form, ...(boot_id !== undefined && { boot_id }) }
+    return inOrder(encodeRecord(header, body))
   }
 
   return {

@@ -47,3 +47,22 @@ export type TetragonGrpcSource = z.output<typeof tetragonGrpcSource>
 export function tetragonFrom({ grpc }: TetragonGrpcSource): string {
   return `tetragon ${grpc.address}`
 }
+
+/** What records of bpftrace are said to come from. */
+export const BPFTRACE = 'bpftrace'
+
+/** Settings of a source that is bpftrace, started by the agent. */
+export const bpftraceSource = z.strictObject({
+  type: z.literal('bpftrace').describe('A few hooks with bpftrace, where the built-in sensor cannot be loaded.'),
+  command: z.string().min(1).default('bpftrace').describe('The program, by path or as PATH finds it.'),
+  pages: z
+    .number()
+    .int()
+    .min(64)
+    .max(65_536)
+    .default(2048)
+    .describe('Pages of the buffer of each processor; with 64, as bpftrace would have it, it loses more.'),
+  attach_timeout_ms: z.number().int().positive().default(120_000).describe('How long it may take to attach.')
+})
+
+export type BpftraceSource = z.output<typeof bpftraceSource>
