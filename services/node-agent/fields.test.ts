@@ -7,11 +7,12 @@ import { decodeRecords } from '../core/events/format.ts'
 import { at, type JsonObject } from '../core/json.ts'
 import { partsOf } from './bpftrace/lines.ts'
 import { createBpftraceObserver } from './bpftrace/observer.ts'
-import { eventsOf, openBatch } from './sensor/batch.ts'
+import { openBatch } from './sensor/batch.ts'
 import { FLAGS } from './sensor/layout.ts'
 import { createObserver } from './sensor/observer.ts'
 import type { ProcProcess } from './sensor/proc.ts'
 import { recordAt } from './sensor/record.ts'
+import { eventsOf } from './sensor/unpack.ts'
 
 const ID = '0123456789abcdef'.repeat(4)
 const POD = '/kubepods/pod0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0'

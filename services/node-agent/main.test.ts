@@ -81,6 +81,26 @@ const falcoAlert = {
 }
 
 describe('the node agent', () => {
+  it('brings what was recorded of its own sensor to the topic, as that sensor’s, and refuses others there', async () => {
+    const path = join(newFolder(), 'runtime.ndjson')
+    const recorded = {
+      kind: 'RuntimeEvent',
+      node: 'n-1',
+      id: 'a',
+      time: '2026-01-31T10:00:00.000001Z',
+      category: 'process',
+      action: 'exec',
+      process: { entity_id: 'n-1/7', executable: '/bin/sh', args: ['sh', ''] }
+    }
+    writeFileSync(path, `${JSON.stringify(recorded)}\n${exec('n-1', 1)}`)
+    const { output } = await start({ sources: [{ type: 'recorded', path }] })
+    await output.until(() => output.messages.length > 1)
+    const [batch] = await output.runtimeBatches()
+    expect(batch).toMatchObject({ cluster, node: 'n-1', sensor: 'bpf' })
+    expect(batch?.events).toMatchObject([{ id: 'a', process: { entity_id: 'n-1/7', args: ['sh', ''] } }])
+    expect(output.deadLetters().map(({ code }) => code)).toEqual(['INGEST_WRONG_SOURCE'])
+  })
+
   it('brings what Tetragon writes to the topic, with the node as key', async () => {
     const path = join(newFolder(), 'tetragon.log')
     writeFileSync(path, exec('n-1', 1) + exec('n-1', 2))

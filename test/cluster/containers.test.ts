@@ -1,7 +1,6 @@
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { parseAllDocuments } from 'yaml'
 import type { EnrichedEvent } from '../../schemas/generated/types.ts'
 import {
   containersIn,
@@ -11,12 +10,13 @@ import {
 } from '../../services/core/enrich/container-list.ts'
 import { factKey } from '../../services/core/enrich/pod-facts.ts'
 import { arrayAt, at, stringAt } from '../../services/core/json.ts'
+import { lacking } from './attribution.ts'
 import { type Cluster, clusterIn, restartApiServer } from './cluster.ts'
+import { inventoryKubeconfig } from './inventory-account.ts'
 import { IDENTITY, startTestPipeline, type TestPipeline } from './pipeline.ts'
 import { type ProcessWatch, watchProcesses } from './process-watch.ts'
 import { CUSTOM_KIND, CUSTOM_OWNER, NAMESPACE, STATIC_POD, shortJob, workloads } from './workloads.ts'
 
-const RBAC = new URL('../../infra/kubernetes/inventory-rbac.yaml', import.meta.url)
 const patient = { timeout: 90_000, interval: 250 }
 const SHORT_CONTAINERS = 20
 
@@ -59,22 +59,10 @@ async function indexed(): Promise<ListedContainer[]> {
   return containersInDocuments(found.map(({ document }) => document))
 }
 
-/** A kubeconfig with the token of a service account, so that only its rights count. */
-function kubeconfigOf(namespace: string, account: string): string {
-  const config = JSON.parse(readFileSync(cluster.kubeconfig, 'utf8'))
-  const token = cluster.kubectl('-n', namespace, 'create', 'token', account, '--duration', '2h').trim()
-  const file = join(cluster.folder, `${account}.kubeconfig`)
-  writeFileSync(file, JSON.stringify({ ...config, users: [{ name: 'admin', user: { token } }] }), { mode: 0o600 })
-  return file
-}
-
 beforeAll(async () => {
   cluster = clusterIn(inject('cluster_folder'))
-  for (const name of [NAMESPACE, 'weir']) cluster.kubectl('create', 'namespace', name)
-  cluster.apply(
-    ...parseAllDocuments(readFileSync(RBAC, 'utf8')).map((document) => document.toJS() as object),
-    CUSTOM_KIND
-  )
+  cluster.kubectl('create', 'namespace', NAMESPACE)
+  cluster.apply(CUSTOM_KIND)
   cluster.apply({
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'ClusterRole',
@@ -89,7 +77,10 @@ beforeAll(async () => {
     '--serviceaccount=weir:weir-inventory'
   )
   cluster.kubectl('wait', '--for=condition=established', 'crd/applications.example.com', '--timeout=30s')
-  pipeline = await startTestPipeline(cluster, kubeconfigOf('weir', 'weir-inventory'), { events: ['exec', 'exit'] })
+  pipeline = await startTestPipeline(cluster, inventoryKubeconfig(cluster), {
+    events: ['exec', 'exit'],
+    custom_kind: true
+  })
   watch = await pipeline.watch()
   processes = watchProcesses(pipeline.sensor_file, cluster.node)
   cluster.apply(CUSTOM_OWNER)
@@ -194,19 +185,6 @@ describe('the inventory of a real cluster', () => {
 })
 
 describe('events of a real cluster', () => {
-  /** Events of containers that lack something, with the reason. */
-  const lacking = (events: readonly EnrichedEvent[]) =>
-    events
-      .filter(
-        ({ container, pod, workload, enrichment }) =>
-          container?.name == null ||
-          container.id.length !== 64 ||
-          pod?.name == null ||
-          pod.namespace === null ||
-          workload === null ||
-          enrichment.status !== 'complete'
-      )
-      .map(({ container, enrichment, runtime }) => ({ id: container?.id, ...enrichment, ...runtime?.attributes }))
   const inContainers = async (provider: string) =>
     (await pipeline.events()).filter(({ container, source }) => container !== null && source.provider === provider)
 

@@ -74,6 +74,8 @@ export interface TestPipelineOptions {
   readonly events?: readonly string[]
   /** Where the collector takes the API server's audit events; none unless given. */
   readonly audit_webhook?: AuditWebhook
+  /** Whether there are `applications.example.com` to watch. */
+  readonly custom_kind?: boolean
 }
 
 /** How late signals may come: everything is on one machine. */
@@ -94,7 +96,10 @@ export async function startTestPipeline(
   const store = createMemoryFactsStore()
   const search = createMemorySearch()
   const bus = createMemoryBus({ topics: loadTopics(), now_ms, pump: 'automatic' })
-  const { rules, windows, profiles } = await loadRules({ folders: [], builtin: false }, () => undefined)
+  const { events, audit_webhook, custom_kind = false } = wanted
+  // Without the API's events there is little to detect, and much to match.
+  const builtin = audit_webhook !== undefined
+  const { rules, windows, profiles } = await loadRules({ folders: [], builtin }, () => undefined)
   const facts = createCachedFacts(store, { max_entries: 10_000, ttl_ms: 1_000 })
   const waitUntil = (time_ms: number) =>
     new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, time_ms - now_ms())))
@@ -120,7 +125,6 @@ export async function startTestPipeline(
   const sensor_file = join(directory, 'tetragon.log')
   writeFileSync(sensor_file, '')
   const { object, blind } = buildSensor(directory)
-  const { events, audit_webhook } = wanted
   // What other programs of this machine write meanwhile must not push out what is looked for.
   const room = { ring_bytes: RING_BYTES, pending_max_bytes: PENDING_MAX_BYTES }
   const sensor = object === null ? [] : [{ type: 'builtin', object, ...room, ...(events !== undefined && { events }) }]
@@ -167,7 +171,25 @@ export async function startTestPipeline(
         })
   const application = { group_version: 'example.com/v1', plural: 'applications', kind: 'Application' }
 
-  async function decoded<Name extends 'inventory-record' | 'enriched-event' | 'runtime-batch' | 'signal' | 'incident'>(
+  /** What was decoded before; null stands for an event of this machine's own programs, which nobody asks for. */
+  const known = new WeakMap<Buffer, EnrichedEvent | null>()
+
+  async function enriched(): Promise<EnrichedEvent[]> {
+    const found: EnrichedEvent[] = []
+    for (const { value } of bus.read('weir.events.v1')) {
+      if (value === null) continue
+      let event = known.get(value)
+      if (event === undefined) {
+        const decoded = await codec.decode('enriched-event', value)
+        event = decoded.audit === null && decoded.container === null ? null : decoded
+        known.set(value, event)
+      }
+      if (event !== null) found.push(event)
+    }
+    return found
+  }
+
+  async function decoded<Name extends 'inventory-record' | 'runtime-batch' | 'signal' | 'incident'>(
     name: Name,
     topic: string
   ) {
@@ -185,7 +207,7 @@ export async function startTestPipeline(
       for (const { key, value } of await decoded('inventory-record', 'weir.inventory.v1')) latest.set(key, value)
       return [...latest.values()]
     },
-    events: async () => (await decoded('enriched-event', 'weir.events.v1')).map(({ value }) => value),
+    events: enriched,
     runtime: async () => (await decoded('runtime-batch', 'weir.runtime.v1')).flatMap(({ value }) => value.events),
     signals: async () => {
       const latest = new Map<string, Signal>()
@@ -202,7 +224,7 @@ export async function startTestPipeline(
       const health = createHealth()
       const watch = watchCluster({
         client: createKubeClient(await kubeconfigAccess(kubeconfig, undefined, now_ms)),
-        resources: [...WATCHED, extraResource(application)],
+        resources: custom_kind ? [...WATCHED, extraResource(application)] : WATCHED,
         cluster: IDENTITY,
         codec,
         publisher: { publish: bus.publish, close: async () => undefined },

@@ -15,7 +15,7 @@ import { createLogger, LOG_LEVELS, silentLogger } from '../../platform/log.ts'
 import { createOpenSearchClient } from '../../platform/opensearch/client.ts'
 import { actionsOf, listIncidents } from '../../platform/opensearch/queries.ts'
 import { createOpenSearch } from '../../platform/opensearch/search.ts'
-import { loadRecording, type Recording, SCARLETEEL } from '../replay/recording.ts'
+import { loadRecording, RECORDED, type Recording } from '../replay/recording.ts'
 import { openWorld, run } from '../serve/world.ts'
 import { settingsSchema } from '../settings.ts'
 import { styleFor, widthOf } from '../terminal.ts'
@@ -87,7 +87,7 @@ async function up(options: Options): Promise<number> {
   const progress = plainProgress(process.stderr)
   const cleanUps: Array<() => Promise<void>> = []
   try {
-    const recording = await loadRecording(SCARLETEEL, options.at ?? Date.now() * 1000)
+    const recording = await loadRecording(RECORDED, options.at ?? Date.now() * 1000)
     const home = weirHome()
     const { servers } = await startServers({
       home,
@@ -267,6 +267,7 @@ Look at it
 Send to it
   audit webhook   ${targets.webhook_url}${ca}
   Tetragon lines  ${targets.tetragon_file}
+  sensor lines    ${targets.runtime_file}
   Kafka           ${settings.kafka.brokers.join(', ')}   registry ${settings.registry.url}
 `)
 }

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,15 +19,39 @@ export interface Recording {
   readonly records: readonly ReplayRecord[]
 }
 
+/** Files of a recording, by what wrote their lines: an API server, Tetragon, the node agent's own sensor. */
+const SOURCES = ['audit', 'tetragon', 'runtime'] as const
+type RecordedSource = (typeof SOURCES)[number]
+
 export interface ReplayRecord {
   /** Microseconds since the epoch. */
   readonly time: number
-  readonly source: 'audit' | 'tetragon'
+  readonly source: RecordedSource
   readonly json: unknown
 }
 
-/** ScarletEEL 2.0, reconstructed; see the README beside the files. */
-export const SCARLETEEL = fileURLToPath(new URL('../../../test/fixtures/scarleteel', import.meta.url))
+/** Where a recording is. */
+export interface RecordingPlace {
+  readonly folder: string
+  readonly title: string
+}
+
+const place = (name: string, title: string): RecordingPlace => ({
+  folder: fileURLToPath(new URL(`../../../test/fixtures/${name}`, import.meta.url)),
+  title
+})
+
+/** ScarletEEL 2.0, run on a real cluster; see the README beside the files. */
+export const RECORDED = place(
+  'scarleteel-recorded',
+  'an attack after ScarletEEL 2.0, recorded on a real cluster amid benign work'
+)
+
+/** ScarletEEL 2.0, reconstructed, with more steps and nodes than were run; see the README beside the files. */
+export const SCARLETEEL = place(
+  'scarleteel',
+  'ScarletEEL 2.0 (reconstruction of the attack published by Sysdig in 2023) amid benign traffic'
+)
 
 /** A UUID made of another and the time of the replay. */
 function renewed(uuid: string, end: number): string {
@@ -49,7 +74,9 @@ function clusterOf(inventory: unknown): Cluster {
 }
 
 async function readRecords(folder: string, source: ReplayRecord['source']): Promise<ReplayRecord[]> {
-  const text = gunzipSync(await readFile(join(folder, `${source}.ndjson.gz`))).toString('utf8')
+  const file = join(folder, `${source}.ndjson.gz`)
+  if (!existsSync(file)) return []
+  const text = gunzipSync(await readFile(file)).toString('utf8')
   return text
     .split('\n')
     .filter((line) => line !== '')
@@ -67,11 +94,10 @@ async function readRecords(folder: string, source: ReplayRecord['source']): Prom
  * first. For the same time everything is the same.
  * @param end microseconds since the epoch
  */
-export async function loadRecording(folder: string, end: number): Promise<Recording> {
+export async function loadRecording({ folder, title }: RecordingPlace, end: number): Promise<Recording> {
   const [inventory, ...sources] = await Promise.all([
     readFile(join(folder, 'inventory.json'), 'utf8').then((text) => JSON.parse(text) as unknown),
-    readRecords(folder, 'audit'),
-    readRecords(folder, 'tetragon')
+    ...SOURCES.map((source) => readRecords(folder, source))
   ])
   const records = sources.flat().toSorted((a, b) => a.time - b.time)
   const cluster = clusterOf(inventory)
@@ -79,7 +105,7 @@ export async function loadRecording(folder: string, end: number): Promise<Record
     isObject(json) && typeof json['auditID'] === 'string' ? { ...json, auditID: renewed(json['auditID'], end) } : json
   const delta = shiftToEndAt(records.at(-1)?.time ?? end, end)
   return {
-    title: 'ScarletEEL 2.0 (reconstruction of the attack published by Sysdig in 2023) amid benign traffic',
+    title,
     cluster: { ...cluster, id: renewed(cluster.id, end) },
     inventory: shiftTimes(inventory, delta),
     records: records.map(({ time, source, json }) => ({

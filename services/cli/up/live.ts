@@ -48,7 +48,8 @@ export async function startLive(options: LiveOptions): Promise<Live> {
   const inventory_file = join(run_directory, 'inventory.json')
   const tetragon_file = join(run_directory, 'tetragon.ndjson')
   const settings_file = join(run_directory, 'weir.yml')
-  writeFileSync(tetragon_file, '')
+  const runtime_file = join(run_directory, 'runtime.ndjson')
+  for (const file of [tetragon_file, runtime_file]) writeFileSync(file, '')
   if (options.inventory !== null) writeFileSync(inventory_file, JSON.stringify(options.inventory))
   const certificate = await localCertificate(options.tls_directory)
   const port = options.webhook_port ?? (await freePort())
@@ -66,7 +67,10 @@ export async function startLive(options: LiveOptions): Promise<Live> {
       spool: { directory: join(run_directory, 'audit-collector') }
     },
     node_agent: {
-      sources: [{ type: 'tetragon', path: tetragon_file }],
+      sources: [
+        { type: 'tetragon', path: tetragon_file },
+        { type: 'recorded', path: runtime_file }
+      ],
       spool: { directory: join(run_directory, 'node-agent') }
     },
     inventory: { files: options.inventory === null ? [] : [inventory_file] },
@@ -106,7 +110,8 @@ export async function startLive(options: LiveOptions): Promise<Live> {
     targets: {
       webhook_url: `${scheme}://127.0.0.1:${port}${settings.audit_collector.webhook.path}`,
       webhook_ca: certificate === null ? undefined : readFileSync(certificate.cert_file),
-      tetragon_file
+      tetragon_file,
+      runtime_file
     },
     webhook_ca_file: certificate?.cert_file ?? null,
     services

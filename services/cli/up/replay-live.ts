@@ -11,6 +11,8 @@ export interface LiveTargets {
   readonly webhook_ca: Buffer | undefined
   /** Tetragon's export file, which the node agent follows. */
   readonly tetragon_file: string
+  /** File of recorded events of the agent's own sensor, which the node agent follows, too. */
+  readonly runtime_file: string
 }
 
 export interface ReplayPace {
@@ -60,9 +62,13 @@ export async function replayLive(recording: Recording, targets: LiveTargets, pac
   const pieces = piecesOf(recording.records, pace.pieces)
   for (const [index, piece] of pieces.entries()) {
     pace.signal.throwIfAborted()
-    const runtime = ofSource(piece, 'tetragon')
-    if (runtime.length > 0)
-      await appendFile(targets.tetragon_file, runtime.map((json) => `${JSON.stringify(json)}\n`).join(''))
+    for (const [source, file] of [
+      ['tetragon', targets.tetragon_file],
+      ['runtime', targets.runtime_file]
+    ] as const) {
+      const lines = ofSource(piece, source)
+      if (lines.length > 0) await appendFile(file, lines.map((json) => `${JSON.stringify(json)}\n`).join(''))
+    }
     const audit = ofSource(piece, 'audit')
     for (let start = 0; start < audit.length; start += MAX_ITEMS) {
       await sendAudit(targets, audit.slice(start, start + MAX_ITEMS), pace.signal)

@@ -24,6 +24,8 @@ const ROLE_ORDER: readonly EntityRole[] = ['actor', 'target', 'context']
 
 /** Most entities of an incident; those with the strongest roles are kept. */
 export const MAX_ENTITIES = 200
+/** As many of one type at most where there are more than that in all: a hundred deleted events must not push out the images. */
+const MAX_OF_TYPE = 40
 const MAX_NAME_BYTES = 200
 
 /** Gives an entity of some signal the id that it has in the whole incident. */
@@ -58,8 +60,13 @@ export function mergedEntities(signals: readonly Signal[], canonical: Canonical)
       else if (ROLE_ORDER.indexOf(entity.role) < ROLE_ORDER.indexOf(known.role)) known.role = entity.role
     }
   }
-  const all = [...byType.values()].flatMap((merged) => [...merged.values()])
-  return all
+  const types = [...byType.values()].map((merged) =>
+    [...merged.values()].sort((a, b) => ROLE_ORDER.indexOf(a.role) - ROLE_ORDER.indexOf(b.role))
+  )
+  const total = types.reduce((sum, { length }) => sum + length, 0)
+  const kept = total > MAX_ENTITIES ? types.map((ofType) => ofType.slice(0, MAX_OF_TYPE)) : types
+  return kept
+    .flat()
     .sort((a, b) => ROLE_ORDER.indexOf(a.role) - ROLE_ORDER.indexOf(b.role))
     .slice(0, MAX_ENTITIES)
     .map((entity) => ({ ...entity, name: plainText(entity.name === '' ? entity.id : entity.name, MAX_NAME_BYTES) }))

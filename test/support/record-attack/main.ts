@@ -15,6 +15,7 @@ import { runnerWith, work } from './benign.ts'
 import { type DoneStep, writeRecording } from './files.ts'
 import { compile, importImages } from './images.ts'
 import { at, makePlaces, type Place, removePlaces } from './network.ts'
+import { serve, writePackage } from './served.ts'
 import { NAMESPACES, WORKLOADS } from './workloads.ts'
 
 const HELP = `Runs an attack after ScarletEEL 2.0 on the test cluster, amid benign work, and records what the API server and the
@@ -62,22 +63,8 @@ function serverFolder(work: string, kubemulti: string): string {
     dirname(compile('miner', work)),
     'miner'
   ])
-  const root = join(work, 'netcat')
-  mkdirSync(join(root, 'DEBIAN'), { recursive: true })
-  mkdirSync(join(root, 'usr/bin'), { recursive: true })
-  writeFileSync(
-    join(root, 'DEBIAN/control'),
-    'Package: netcat\nVersion: 1.0\nArchitecture: all\nMaintainer: nobody\nDescription: nothing\n'
-  )
-  writeFileSync(join(root, 'usr/bin/netcat'), '#!/bin/sh\nexec nc "$@"\n', { mode: 0o755 })
-  execFileSync('dpkg-deb', ['-Zgzip', '--build', root, join(folder, 'netcat.deb')], { stdio: 'ignore' })
+  writePackage(join(folder, 'netcat.deb'), join(work, 'netcat'))
   return folder
-}
-
-function serve(place: Place, ...args: readonly string[]): () => void {
-  const [program = '', ...rest] = [...at(place), process.execPath, join(import.meta.dirname, 'stand-ins.ts'), ...args]
-  const child = spawn(program, rest, { stdio: ['ignore', 'inherit', 'inherit'] })
-  return () => void child.kill()
 }
 
 /** Posts a script to a notebook's terminal. @returns what came of it */

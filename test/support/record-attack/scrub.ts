@@ -25,7 +25,7 @@ const OF_MACHINE: Readonly<Record<string, string>> = {
   osImage: 'Linux'
 }
 
-/** Text of a record without what tells of the machine, and without tokens. */
+/** JSON text of a record without what tells of the machine, and without tokens. */
 export function scrubText(text: string, { folder, home, address, host_name, boot_id }: Machine): string {
   const word = (value: string) =>
     new RegExp(`(?<![\\w.])${value.replaceAll(/[.+*?^$()[\]{}|\\]/g, '\\$&')}(?![\\w]|\\.\\d)`, 'g')
@@ -36,7 +36,7 @@ export function scrubText(text: string, { folder, home, address, host_name, boot
     .replaceAll(`/${boot_id.slice(0, 8)}/`, `/${BOOT.slice(0, 8)}/`)
     .replaceAll(`-${boot_id.slice(0, 8)}-`, `-${BOOT.slice(0, 8)}-`)
     .replaceAll(word(address), ADDRESS)
-    .replaceAll(word(host_name), 'node1')
+    .replaceAll(JSON.stringify(host_name), '"node1"')
     .replaceAll(JWT, '*****')
 }
 
