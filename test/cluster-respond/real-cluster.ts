@@ -8,7 +8,7 @@ import { createExecutor, type ExecutorPorts } from '../../services/responder/exe
 import { createGrants } from '../../services/responder/grants.ts'
 import { createLedger } from '../../services/responder/ledger.ts'
 
-/** Kubeconfig of an administrator of a cluster that may be used up: of the one that the tests bring up, unless it is given. */
+/** Kubeconfig of the administrator of the cluster that the tests bring up, as their set-up says. */
 export const KUBECONFIG = process.env['WEIR_TEST_KUBECONFIG'] ?? ''
 /** Folder that the kubelet of the one node reads static pods from. */
 export const STATIC_PODS = process.env['WEIR_TEST_STATIC_PODS'] ?? ''
