@@ -341,7 +341,8 @@ export function createExecutor(ports: ExecutorPorts) {
       action.steps.flatMap(({ requests }) => requests).filter(({ method, to }) => method !== 'GET' && to !== 'notify')
         .length
     const changes = hour.reduce((sum, one) => sum + changesOf(one), changesOf(run))
-    const running = others.filter(({ state }) => state === 'begun').length
+    // One that nobody has taken up again within an hour is dead, and holds no permission any more.
+    const running = hour.filter(({ state }) => state === 'begun').length
     if (run.verb === 'approve') {
       if (hour.length >= limits.plans_per_hour)
         throw refuse(

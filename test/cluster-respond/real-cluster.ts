@@ -8,7 +8,7 @@ import { createExecutor, type ExecutorPorts } from '../../services/responder/exe
 import { createGrants } from '../../services/responder/grants.ts'
 import { createLedger } from '../../services/responder/ledger.ts'
 
-/** Kubeconfig of an administrator of a cluster that may be used up: of the one that the tests bring up, unless it is given. */
+/** Kubeconfig of the administrator of the cluster that the tests bring up, as their set-up says. */
 export const KUBECONFIG = process.env['WEIR_TEST_KUBECONFIG'] ?? ''
 /** Folder that the kubelet of the one node reads static pods from. */
 export const STATIC_PODS = process.env['WEIR_TEST_STATIC_PODS'] ?? ''
@@ -71,6 +71,11 @@ export async function install(api: ClusterApi): Promise<string> {
   for (const name of ['weir', NAMESPACE, 'respond-neighbour'])
     await apply(api, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
   for (const manifest of responderManifests('weir')) await apply(api, manifest)
+  // Runs that other tests have left unfinished would count as being carried out.
+  await api.send({
+    method: 'DELETE',
+    path: '/api/v1/namespaces/weir-jit/configmaps?labelSelector=weir.io%2Frun%3Dtrue'
+  })
   const { body } = await api.send({ method: 'GET', path: '/api/v1/namespaces/kube-system' })
   return stringAt(body, 'metadata', 'uid') ?? ''
 }

@@ -24,7 +24,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const { webhook, options: audit_webhook } = createAuditWebhook()
   try {
     const cluster = await startCluster(folder, { say, audit_webhook })
-    // By the names that whoever brings a cluster of their own uses: tests and the processes they start read them.
+    // For the tests of the responder and the processes they start.
     process.env['WEIR_TEST_KUBECONFIG'] = cluster.kubeconfig
     process.env['WEIR_TEST_STATIC_PODS'] = join(folder, 'static-pods')
     process.env['WEIR_TEST_CONTAINERD'] = cluster.containerd_socket
