@@ -85,6 +85,16 @@ function follow(path: string, options: Partial<FollowOptions> = {}) {
   return follower
 }
 
+/** Follows a new file with this text, of which one line has been read. */
+async function following(text: string) {
+  const folder = newFolder()
+  const path = join(folder, 'audit.log')
+  writeFileSync(path, text)
+  const follower = follow(path)
+  await follower.count(1)
+  return { folder, path, follower }
+}
+
 describe('following a file', () => {
   it('gives the lines that are there and those that are added', async () => {
     const path = join(newFolder(), 'audit.log')
@@ -105,10 +115,7 @@ describe('following a file', () => {
   })
 
   it('holds a line back until its end has been written', async () => {
-    const path = join(newFolder(), 'audit.log')
-    writeFileSync(path, 'a\nhal')
-    const follower = follow(path)
-    await follower.count(1)
+    const { path, follower } = await following('a\nhal')
     const before = follower.position?.offset
     appendFileSync(path, 'f\n')
     expect(await follower.count(2)).toEqual(['a', 'half'])
@@ -178,11 +185,7 @@ describe('following a file', () => {
 
 describe('rotation', () => {
   it('by renaming loses no line, also none written to the old file after it', async () => {
-    const folder = newFolder()
-    const path = join(folder, 'audit.log')
-    writeFileSync(path, 'a\n')
-    const follower = follow(path)
-    await follower.count(1)
+    const { folder, path, follower } = await following('a\n')
     renameSync(path, join(folder, 'audit.log.1'))
     writeFileSync(path, '')
     appendFileSync(join(folder, 'audit.log.1'), 'late\nnot ended')
@@ -191,11 +194,7 @@ describe('rotation', () => {
   })
 
   it('more than once between two looks loses no line', async () => {
-    const folder = newFolder()
-    const path = join(folder, 'audit.log')
-    writeFileSync(path, 'a\n')
-    const follower = follow(path)
-    await follower.count(1)
+    const { folder, path, follower } = await following('a\n')
     await follower.stop()
     // As kube-apiserver names them.
     for (const [index, text] of ['b', 'c', 'd'].entries()) {
@@ -209,11 +208,7 @@ describe('rotation', () => {
   })
 
   it('by copying and truncating loses no line and repeats none', async () => {
-    const folder = newFolder()
-    const path = join(folder, 'audit.log')
-    writeFileSync(path, 'a long first line\n')
-    const follower = follow(path)
-    await follower.count(1)
+    const { folder, path, follower } = await following('a long first line\n')
     copyFileSync(path, join(folder, 'audit.log.1'))
     truncateSync(path)
     appendFileSync(path, 'b\n')
@@ -221,30 +216,21 @@ describe('rotation', () => {
   })
 
   it('a file truncated and grown beyond the old size is read from its start', async () => {
-    const path = join(newFolder(), 'audit.log')
-    writeFileSync(path, 'a\n')
-    const follower = follow(path)
-    await follower.count(1)
+    const { path, follower } = await following('a\n')
     writeFileSync(path, 'something else\nand more\n')
     await follower.until(() => follower.lines.includes('something else'))
     expect(await follower.count(3)).toContain('and more')
   })
 
   it('a file removed and made anew is read from its start', async () => {
-    const path = join(newFolder(), 'audit.log')
-    writeFileSync(path, 'a\n')
-    const follower = follow(path)
-    await follower.count(1)
+    const { path, follower } = await following('a\n')
     unlinkSync(path)
     writeFileSync(path, 'b\n')
     expect(await follower.count(2)).toEqual(['a', 'b'])
   })
 
   it('a file that was written anew is not taken for the old one', async () => {
-    const path = join(newFolder(), 'audit.log')
-    writeFileSync(path, 'first file\n')
-    const first = follow(path)
-    await first.count(1)
+    const { path, follower: first } = await following('first file\n')
     await first.stop()
     writeFileSync(path, 'another file\n')
     const second = follow(path, { position: first.position })
@@ -253,11 +239,7 @@ describe('rotation', () => {
   })
 
   it('after a truncation that nobody saw still gives what was written in between', async () => {
-    const folder = newFolder()
-    const path = join(folder, 'audit.log')
-    writeFileSync(path, 'a long first line\n')
-    const first = follow(path)
-    await first.count(1)
+    const { folder, path, follower: first } = await following('a long first line\n')
     await first.stop()
     truncateSync(path)
     appendFileSync(path, 'b\n')
@@ -270,11 +252,7 @@ describe('rotation', () => {
   })
 
   it('that removed the file while nobody looked is reported as a gap', async () => {
-    const folder = newFolder()
-    const path = join(folder, 'audit.log')
-    writeFileSync(path, 'a\n')
-    const first = follow(path)
-    await first.count(1)
+    const { folder, path, follower: first } = await following('a\n')
     await first.stop()
     rmSync(path)
     writeFileSync(join(folder, 'other'), 'takes the inode')
