@@ -194,7 +194,7 @@ describe('infra/docker/Dockerfile', () => {
 
   it('runs the command without root and without development packages', () => {
     expect(lines).toContain('USER node')
-    expect(lines).toContain('ENTRYPOINT ["node", "services/cli/main.ts"]')
+    expect(lines).toContain('ENTRYPOINT ["node", "bin/weir.js"]')
     expect(lines.some((line) => /npm ci --omit=dev/.test(line))).toBe(true)
   })
 })
