@@ -11,12 +11,14 @@ const {
   loaded: all,
   filters,
   correlations: counted,
+  windows,
   profiles,
   errors,
   deferred
 } = loadRuleSet(await readRuleFolder(RULES))
-// Rules that only count towards a correlation stand in its file.
-const correlations = [...counted, ...profiles.map(({ document }) => document)]
+// Rules and correlations that only count towards a correlation stand in its file.
+const alerting = new Set(windows.filter(({ role }) => role === 'alert').map(({ id }) => id))
+const correlations = [...counted.filter(({ id }) => alerting.has(id)), ...profiles.map(({ document }) => document)]
 const loaded = all.filter(({ role }) => role === 'alert')
 const documents = [...loaded.map(({ document }) => document), ...filters, ...correlations]
 

@@ -30,11 +30,15 @@ export interface MapKey {
 
 export const mapKey = (text: string): MapKey => ({ text, bytes: Buffer.from(text) })
 
+/** The value of a key of a map that is there; undefined where there is none. */
+const ownValue = (map: unknown, key: string): unknown =>
+  typeof map === 'object' && map !== null && Object.hasOwn(map, key) ? (map as Record<string, unknown>)[key] : undefined
+
 /** Superclass of all lazy records: they have accessors where decoded ones have properties of their own. */
 export class LazyRecord {
   /** The value of one key of a map, without decoding the others; undefined where there is none. */
-  inMap(_field: string, _key: MapKey): unknown {
-    return undefined
+  inMap(field: string, key: MapKey): unknown {
+    return ownValue((this as Record<string, unknown>)[field], key.text)
   }
 
   /** The record with all of its fields decoded, as properties of their own. */
@@ -49,10 +53,6 @@ export function plainOf<Value>(value: Value): Value {
   if (Array.isArray(value) && value[0] instanceof LazyRecord) return value.map(plainOf) as Value
   return value
 }
-
-/** The value of a key of a map that is there; undefined where there is none. */
-const ownValue = (map: unknown, key: string): unknown =>
-  typeof map === 'object' && map !== null && Object.hasOwn(map, key) ? (map as Record<string, unknown>)[key] : undefined
 
 /** The value of a key of a map of a record, lazy or decoded; undefined where there is none. */
 export function valueInMap(record: unknown, field: string, key: MapKey): unknown {
@@ -343,7 +343,7 @@ function classSource(record: RecordLayout, types: TypeLayout[], classes: string[
     #event; #at; ${caches.join(' ')}
     constructor(event, at) { super(); this.#event = event; this.#at = at }
     ${accessors.join('\n')}
-    inMap(field, key) { switch (field) { ${maps.join('\n')} } return ownValue(this[field], key.text) }
+    inMap(field, key) { switch (field) { ${maps.join('\n')} } return super.inMap(field, key) }
     toJSON() { return { ${all} } }
   }`
   return name
@@ -364,7 +364,6 @@ const USED = {
   endOfNumber,
   grow,
   longAt,
-  ownValue,
   plainOf,
   stringAt,
   stringInMap,
