@@ -112,7 +112,9 @@ export async function startTestPipeline(
     ),
     createCorrelatorStage({
       codec,
-      options: correlatorOptions.parse({ allowed_lateness_ms: LATENESS_MS }),
+      options: correlatorOptions.parse({
+        allowed_lateness_ms: { runtime: LATENESS_MS, audit: LATENESS_MS, cloud: LATENESS_MS }
+      }),
       windows,
       profiles,
       now_ms

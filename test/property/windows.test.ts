@@ -201,6 +201,29 @@ describe('absence', () => {
   })
 })
 
+describe('absence of more of the same', () => {
+  const rules = load(correlation('type: absence, rules: [a, a]'))
+  const index = windowIndexOf(rules)
+  const ids = new Map(loadTexts(parts).loaded.map(({ document }) => [document.name ?? '', document.id]))
+  const at = (minute: number): Sketch => ({ minute, part: 'a', actor: 'alice', value: 1, delay: 0 })
+
+  it.each([
+    ['one', [at(0)], 1],
+    ['one after another', [at(0), at(4), at(8)], 1],
+    ['two at once', [at(0), at(0)], 0],
+    ['a pause', [at(0), at(4), at(20), at(24)], 2]
+  ])('%s: %j falls silent %i times', (_, sketches, expected) => {
+    const signals = arrivals(sketches, ids)
+    for (const order of [signals, signals.toReversed()]) {
+      const found = [...run(index, order).values()]
+      expect(found.length).toBe(expected)
+      expect(
+        found.every(({ parts: [part], time }) => signals.some((one) => one.id === part && one.time === time))
+      ).toBe(true)
+    }
+  })
+})
+
 describe('absence that has to be heard', () => {
   const section = 'type: absence, rules: [a, b], direction: around, heard: true'
   const rules = load(correlation(section))

@@ -110,6 +110,8 @@ export function cloudEvent({ source_kind, ...raw }: JsonObject, facts: TestFacts
 
 /** A runtime event of which a test says only what matters to it. */
 export interface RuntimeShorthand {
+  /** Where the sensor is; node-1 unless said. */
+  readonly node?: string
   readonly category?: RuntimeEvent['category']
   readonly action?: string
   /** `parents`: executables or command lines of the ancestors, the parent first. */
@@ -228,7 +230,7 @@ export function runtimeEvent(given: RuntimeShorthand, facts: TestFacts = {}): En
         : { engine: 'falco', rule: 'a rule', priority: null, message: null, tags: [], ...given.alert },
     attributes: given.attributes ?? {}
   }
-  const source = { type: 'runtime' as const, provider: 'tetragon', instance: 'node-1' }
+  const source = { type: 'runtime' as const, provider: 'tetragon', instance: given.node ?? 'node-1' }
   return withFacts(
     enrich({ audit: null, runtime, cluster: CLUSTER, source, received: TEST_TIME }, () => null),
     facts

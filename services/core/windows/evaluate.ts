@@ -116,6 +116,10 @@ function answerFrom(answers: readonly Item[], start: number, time: number): numb
   return index
 }
 
+/** The answer at an index or the next one: an event does not answer itself. */
+const answerTo = (item: Item, answers: readonly Item[], index: number): Item | undefined =>
+  answers[index]?.slot === item.slot ? answers[index + 1] : answers[index]
+
 function absence(
   rule: WindowRule,
   items: readonly Item[],
@@ -134,7 +138,7 @@ function absence(
   const lonely = items.filter((item) => {
     if (item.part > 0 || item.time <= from || item.time + ahead >= closed_before) return false
     low = answerFrom(answers, low, grainOf(item.time - back))
-    const answer = answers[low]
+    const answer = answerTo(item, answers, low)
     return (answer === undefined || grainOf(answer.time) > grainOf(item.time + ahead)) && hears(item.time)
   })
   const windows: Window[] = []
