@@ -136,6 +136,7 @@ afterAll(async () => {
   if (work !== undefined) rmSync(work, { recursive: true, force: true })
 }, 60_000)
 
+// Without BTF, a compiler or rights there is no sensor to test; the reason is given with each skip.
 describe('an attack by kubectl exec on a real cluster', () => {
   it('is seen exec by exec, as the test counts them', async (test) => {
     if (pipeline.blind !== null) return test.skip(pipeline.blind)

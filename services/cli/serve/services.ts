@@ -56,6 +56,12 @@ async function redisModules() {
   return { connectRedis, createRedisFactsStore }
 }
 
+async function searchModules() {
+  const { createOpenSearchClient } = await import('../../platform/opensearch/client.ts')
+  const { createOpenSearch } = await import('../../platform/opensearch/search.ts')
+  return { createOpenSearchClient, createOpenSearch }
+}
+
 async function startEnricher(world: World): Promise<Running[]> {
   const { neededParts } = await import('../../core/profiles/sent-parts.ts')
   const { createCachedFacts } = await import('../../enricher/cached-facts.ts')
@@ -145,8 +151,7 @@ async function startInventoryWatch(
 
 async function startIndexer(world: World): Promise<Running[]> {
   const { createIndexerStage } = await import('../../indexer/stage.ts')
-  const { createOpenSearchClient } = await import('../../platform/opensearch/client.ts')
-  const { createOpenSearch } = await import('../../platform/opensearch/search.ts')
+  const { createOpenSearchClient, createOpenSearch } = await searchModules()
   const { settings, log, health, codec, now_ms } = world
   const search = createOpenSearch(createOpenSearchClient(settings.opensearch), settings.opensearch, log)
   health.addDependency('opensearch', () => search.probe())
@@ -278,8 +283,7 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
       return startIndexer(await openWorld(settings, log, health))
     case 'responder': {
       const { startResponder } = await import('../../responder/main.ts')
-      const { createOpenSearchClient } = await import('../../platform/opensearch/client.ts')
-      const { createOpenSearch } = await import('../../platform/opensearch/search.ts')
+      const { createOpenSearchClient, createOpenSearch } = await searchModules()
       const world = await openWorld(settings, log, health)
       const publisher = createPublisher(world.kafka)
       // Asked beside other work, which must not wait long for it.

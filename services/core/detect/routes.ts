@@ -227,11 +227,12 @@ export function router<Route>(
   places: ReadonlyMap<LoadedRule, number>,
   make: (left: readonly RoutedRule[]) => Route
 ): (view: EventView) => Route {
-  const forks = {
-    audit: forksOf(rules, ROUTED.audit),
-    runtime: forksOf(rules, ROUTED.runtime),
-    cloud: forksOf(rules, ROUTED.cloud)
-  }
+  // Classes of different sources may be answered alike, and are told apart by other fields all the same.
+  const sourceOf = (routed: ReadonlyMap<string, number>) => ({
+    all: forksOf(rules, routed),
+    roots: new Map<number, Junction<Route>>()
+  })
+  const bySource = { audit: sourceOf(ROUTED.audit), runtime: sourceOf(ROUTED.runtime), cloud: sourceOf(ROUTED.cloud) }
   const byClass = forkByClass([...new Map(rules.map(({ events }) => [JSON.stringify(events), events])).values()])
   const shared = new Map<string, Route>()
   const numbers = new Map<ItemNode, number>()
@@ -270,10 +271,9 @@ export function router<Route>(
       const left = simplify(rule.detection.node, unknown)
       return left === false ? [] : [{ rule, left }]
     })
-  const roots = new Map<number, Junction<Route>>()
   return (view) => {
     const { runtime, cloud } = view.event
-    const all = forks[runtime !== null ? 'runtime' : cloud !== null ? 'cloud' : 'audit']
+    const { all, roots } = bySource[runtime !== null ? 'runtime' : cloud !== null ? 'cloud' : 'audit']
     const kind = byClass(view)
     if (kind === UNTOLD) return make(routed(wholeRules(view)))
     let at = roots.get(kind)
