@@ -6,6 +6,18 @@ export function hashText(text: string, seed: number): number {
   return Math.imul(hash, 0x2c1b3c6d)
 }
 
+/** Of ids that are digests or UUIDs these alone are as good as all. */
+const ID_CHARACTERS = 12
+
+/** A number for an id, by its length and end. */
+export function hashId(id: string): number {
+  let hash = 0x811c9dc5 ^ id.length
+  for (let at = Math.max(0, id.length - ID_CHARACTERS); at < id.length; at += 1)
+    hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193)
+  hash ^= hash >>> 15
+  return Math.imul(hash, 0x2c1b3c6d)
+}
+
 /** A number for a list of texts. */
 export function hashTexts(texts: readonly string[], seed: number): number {
   let hash = seed
@@ -86,6 +98,8 @@ export function createSlotIndex(): SlotIndex {
     }
   }
 }
+
+export const int32 = (length: number): Int32Array<ArrayBuffer> => new Int32Array(length)
 
 /** An array of numbers as long as needed, a fifth longer when it has to grow. */
 export function grown<Numbers extends Int32Array | Float64Array>(
