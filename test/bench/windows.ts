@@ -23,15 +23,21 @@ const EVENTS = 100_000
 const WINDOW_S = 300
 const LEAST = 5
 /** Passes that are not counted, in which code is compiled, and those that are. */
-const WARM = 12
-const PASSES = 15
+const WARM = 8
+const PASSES = 7
 /** Times that Esper goes through the events in a pass: the JVM tells its process's CPU time in hundredths of a second. */
 const ESPER_ROUNDS = 4
 const RUN_TIMEOUT_MS = 10 * 60_000
 
 setFlagsFromString('--expose-gc')
-/** So that garbage of what was prepared is not collected while a pass is measured. */
-const collectGarbage = runInNewContext('gc') as () => void
+const gc = runInNewContext('gc') as () => void
+const SWEEP_MS = 100
+
+/** So that garbage of what was prepared is not collected, nor swept by other threads, while a pass is measured. */
+function collectGarbage(): void {
+  gc()
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SWEEP_MS)
+}
 
 interface WindowEvent {
   readonly time_ms: number
@@ -70,21 +76,37 @@ interface Hits {
 /** So much later each pass begins than the one before: later than what still matters of that. */
 const apart_ms = (events: readonly WindowEvent[]) => (events.at(-1)?.time_ms ?? 0) + 4 * WINDOW_S * 1000
 
+/** What windows read of a signal, made anew as if it had just been decoded: nothing is known of its texts, and all lies together. */
+function decodedAnew(signal: Signal, later_us: number): Signal {
+  const anew = (text: string) => Buffer.from(text, 'latin1').toString('latin1')
+  const fields = Object.entries(signal.correlation_fields)
+  return {
+    ...signal,
+    id: anew(signal.id),
+    time: signal.time + later_us,
+    correlation_fields: Object.fromEntries(fields.map(([name, texts]) => [name, texts.map(anew)]))
+  }
+}
+
 /**
  * One state takes all passes, each later than the one before: what is left of a pass goes when the next begins, so that every event is
  * taken out as well as put in. Signals are made beforehand. What is measured is `advanceWindows` with all it promises: signals are told
  * from duplicates by their ids, may come late, and a hit is a signal with its entities and events.
  * @param isStored whether what the changelog is to hold is made, too, as bytes, with every batch
  */
-function weirWindows(name: string, events: readonly WindowEvent[], isStored: boolean): Hits {
+function weirWindows(
+  name: string,
+  events: readonly WindowEvent[],
+  signals: readonly Signal[],
+  isStored: boolean
+): Hits {
   const index = windowIndexOf(burstRule(`${WINDOW_S}s`, LEAST))
-  const signals = events.map(({ time_ms, actor }, number) => partSignal(number, actor, START_US + time_ms * 1000))
   const state = emptyWindowState(CLUSTER.id)
   const cpu_us: number[] = []
   let hits = 0
   for (let pass = 0; pass < WARM + PASSES; pass += 1) {
     const later_us = pass * apart_ms(events) * 1000
-    const batches = inBatches(signals.map((signal) => ({ ...signal, time: signal.time + later_us })))
+    const batches = inBatches(signals.map((signal) => decodedAnew(signal, later_us)))
     const told = new Set<string>()
     collectGarbage()
     const before = process.cpuUsage()
@@ -154,8 +176,9 @@ export async function benchWindows(print: (title: string, figures: readonly Figu
   print('The correlator in one process, without Kafka', [throughBoth()])
   for (const live of [5_000, 50_000]) {
     const events = workload(live)
-    const weir = weirWindows('weir, windows', events, false)
-    const stored = weirWindows('weir, windows and their changelog', events, true)
+    const signals = events.map(({ time_ms, actor }, number) => partSignal(number, actor, START_US + time_ms * 1000))
+    const weir = weirWindows('weir, windows', events, signals, false)
+    const stored = weirWindows('weir, windows and their changelog', events, signals, true)
     const counts = await esperWindows('esper 8.9 #time, group by, count', events, 'counts')
     const whole = await esperWindows('esper 8.9 #time, group by, events of a hit', events, 'events')
     const title = `${EVENTS} events, ${live} of them in a window of ${WINDOW_S} s, ${weir.hits} hits`

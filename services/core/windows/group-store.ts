@@ -1,6 +1,6 @@
 import { createChangeOrder } from './change-order.ts'
 import { createNodes, NONE } from './group-nodes.ts'
-import { leastItems } from './meters.ts'
+import { createGroupRules } from './group-rules.ts'
 import type { PartStore } from './part-store.ts'
 import { createSlotIndex, grown, hashTexts, int32 } from './slot-index.ts'
 import type { WindowRule } from './window-rule.ts'
@@ -115,10 +115,7 @@ const namesOf = (rule: WindowRule, part: number): readonly string[] => rule.fiel
 
 /** @param parts where the signals of events are */
 export function createGroupStore(parts: PartStore): GroupStore {
-  const rules: WindowRule[] = []
-  const ruleNumbers = new Map<WindowRule, number>()
-  /** With fewer events a group of the rule is quiet; by number. */
-  const quietBelow: number[] = []
+  const rules = createGroupRules()
   const index = createSlotIndex()
   const nodes = createNodes()
   const told = new Map<number, ReadonlyMap<string, Told>>()
@@ -139,27 +136,7 @@ export function createGroupStore(parts: PartStore): GroupStore {
     numbers[group * STRIDE + what] = value
   }
 
-  let latestRule: WindowRule | null = null
-  let latestNumber = NONE
-  function numberOf(rule: WindowRule): number {
-    if (rule === latestRule) return latestNumber
-    const known = ruleNumbers.get(rule)
-    const number = known ?? rules.push(rule) - 1
-    if (known === undefined) {
-      ruleNumbers.set(rule, number)
-      // Results come while groups are looked at, and what is to be let go of may make a window with them.
-      quietBelow.push(rule.mode === 'sliding' && rule.depth === 0 ? leastItems(rule) : 0)
-    }
-    latestRule = rule
-    latestNumber = number
-    return number
-  }
-
-  function ruleOf(group: number): WindowRule {
-    const rule = rules[get(group, RULE)]
-    if (rule === undefined) throw new RangeError(`there is no group ${group}`)
-    return rule
-  }
+  const ruleOf = (group: number): WindowRule => rules.ruleOf(get(group, RULE))
 
   /** Values of group-by as the signal of the latest event has them. */
   function valuesOf(group: number): GroupValues {
@@ -236,7 +213,7 @@ export function createGroupStore(parts: PartStore): GroupStore {
     },
 
     find(rule, part, fields) {
-      wantedNumber = numberOf(rule)
+      wantedNumber = rules.numberOf(rule)
       const names = namesOf(rule, part)
       // Its length is not set unless it changes: that is no quick thing.
       if (wanted.length !== names.length) wanted.length = names.length
@@ -251,7 +228,7 @@ export function createGroupStore(parts: PartStore): GroupStore {
     },
 
     findByValues(rule, values) {
-      wantedNumber = numberOf(rule)
+      wantedNumber = rules.numberOf(rule)
       wanted.splice(0, wanted.length, ...values)
       return findWanted()
     },
@@ -377,7 +354,7 @@ export function createGroupStore(parts: PartStore): GroupStore {
       noteMarks(group)
     },
     isNoted,
-    isQuiet: (group) => get(group, MARKS) === 0 && get(group, COUNT) < (quietBelow[get(group, RULE)] ?? 0),
+    isQuiet: (group) => get(group, MARKS) === 0 && get(group, COUNT) < rules.quietBelow(get(group, RULE)),
     dueOf: (group) => get(group, DUE),
     setDue(group, minute) {
       set(group, DUE, minute)
