@@ -168,7 +168,9 @@ export function createGroupStore(parts: PartStore): GroupStore {
     let hash = wantedNumber
     for (let place = 0; place < wanted.length; place += 1) hash = hashTexts(wanted[place] ?? NO_NAMES, hash)
     wantedHash = hash
-    return index.find(hash, isWanted)
+    let group = index.first(hash)
+    while (group >= 0 && !isWanted(group)) group = index.next()
+    return group
   }
 
   /** Whether the event of a node comes after another. */

@@ -108,7 +108,9 @@ export function createPartStore(changed: (number: number, bytes: Buffer | null) 
 
   function find(id: string, hash: number): number {
     wanted = id
-    return index.find(hash, isWanted)
+    let slot = index.first(hash)
+    while (slot >= 0 && !isWanted(slot)) slot = index.next()
+    return slot
   }
 
   function room(): number {
