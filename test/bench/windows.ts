@@ -184,7 +184,8 @@ export async function benchWindows(print: (title: string, figures: readonly Figu
     const title = `${EVENTS} events, ${live} of them in a window of ${WINDOW_S} s, ${weir.hits} hits`
     if (typeof counts === 'string' || typeof whole === 'string') {
       print(title, [weir.figure, stored.figure])
-      console.error(`left out: esper: ${counts}`)
+      const why = [counts, whole].find((one) => typeof one === 'string') ?? ''
+      console.error(`left out: esper: ${why}`)
       continue
     }
     const found = [weir, stored, counts, whole].map(({ hits }) => hits)
