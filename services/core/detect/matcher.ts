@@ -26,8 +26,8 @@ export function matcherOf(plan: Plan, observer: RuleSetObserver): Matcher {
     for (const candidate of plan.candidates(view)) {
       const { rule } = candidate
       let matches = candidate.test(view)
-      if (rule.detection.readsBodies && mayBeLeftOut(view)) {
-        const verdict = rule.detection.verdict(view)
+      if (candidate.verdict !== null && mayBeLeftOut(view)) {
+        const verdict = candidate.verdict(view)
         matches = verdict === 'true'
         if (verdict === 'unknown') observer.notEvaluable?.(rule, event)
       }
