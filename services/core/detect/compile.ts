@@ -149,11 +149,7 @@ export function negateVerdict(verdict: Verdict): Verdict {
 }
 
 /** Verdict of a tree whose items are compiled. */
-export function verdictOfNode(
-  node: RuleNode,
-  items: ReadonlyMap<ItemNode, CompiledItem>,
-  view: EventView
-): Verdict {
+export function verdictOfNode(node: RuleNode, items: ReadonlyMap<ItemNode, CompiledItem>, view: EventView): Verdict {
   switch (node.kind) {
     case 'item': {
       const compiled = items.get(node)

@@ -1,7 +1,9 @@
 import type { ItemClauses } from './clauses.ts'
 import type { CompiledItem } from './compile.ts'
 import type { EventValue, EventView } from './event-view.ts'
+import type { FieldMemory } from './field-memory.ts'
 import { type ProbeEntry, probeOf } from './probe.ts'
+import { UNANSWERED } from './remembered-bytes.ts'
 import { flattenTests, type ItemNode } from './rule-tree.ts'
 
 /** Number of the combination of answers that rules' items give for an event; `UNTOLD` for one too many. */
@@ -71,37 +73,26 @@ function answering(items: readonly CompiledItem[], clauses: ItemClauses): (view:
   }
 }
 
-/**
- * Makes the fork of a field.
- * @param items all that rules say about it
- * @param clauses of these items
- * @param most combinations of answers that are told apart
- */
-export function forkByField(items: readonly CompiledItem[], clauses: ItemClauses, most: number): FieldFork {
-  const tests = new Map(items.map(({ item, test }) => [item, test]))
-  const different = [...new Map(items.map((item) => [testsKey(item), item])).values()]
-  const [first] = items
+/** Works the branch out from the value, which is remembered where it is short and comes again. */
+function workedOut(
+  first: CompiledItem | undefined,
+  different: readonly CompiledItem[],
+  clauses: ItemClauses,
+  most: number
+): Fork {
   if (different.length <= FEW_ANSWERS && different.every(isCheap)) {
     const asked = different.map(({ test }) => test)
-    const branchOf: Fork = (view) => {
+    return (view) => {
       let bits = 0
       for (const test of asked) bits = bits * 2 + (test(view) ? 1 : 0)
       return bits
     }
-    return { branchOf, items: tests }
   }
   const numberOf = numbering(most)
   const answersOf = answering(different, clauses)
   const remembered = new Map<Value, number>()
   let isRemembering = true
   let [full, found, looked] = [0, 0, 0]
-  /** Null when the field has not exactly one plain value. */
-  const read = (view: EventView): EventValue => {
-    if (first === undefined) return null
-    if (first.one !== null) return first.one(view)
-    const { values } = first.values(view)
-    return values.length === 1 ? values[0] : null
-  }
   const learn = (value: Value, branch: number) => {
     if (remembered.size >= REMEMBERED_VALUES) {
       remembered.clear()
@@ -113,7 +104,14 @@ export function forkByField(items: readonly CompiledItem[], clauses: ItemClauses
     }
     if (branch !== UNTOLD) remembered.set(value, branch)
   }
-  const branchOf: Fork = (view) => {
+  /** Null when the field has not exactly one plain value. */
+  const read = (view: EventView): EventValue => {
+    if (first === undefined) return null
+    if (first.one !== null) return first.one(view)
+    const { values } = first.values(view)
+    return values.length === 1 ? values[0] : null
+  }
+  return (view) => {
     const value = isRemembering ? read(view) : null
     const isPlain = value !== null && typeof value !== 'object'
     if (!isPlain || (typeof value === 'string' && value.length > REMEMBERED_CHARACTERS))
@@ -126,6 +124,35 @@ export function forkByField(items: readonly CompiledItem[], clauses: ItemClauses
     }
     const branch = numberOf(answersOf(view))
     learn(value, branch)
+    return branch
+  }
+}
+
+/**
+ * Makes the fork of a field.
+ * @param items all that rules say about it
+ * @param clauses of these items
+ * @param most combinations of answers that are told apart
+ * @param memory of the bytes that the field is in; null when there is none
+ */
+export function forkByField(
+  items: readonly CompiledItem[],
+  clauses: ItemClauses,
+  most: number,
+  memory: FieldMemory | null
+): FieldFork {
+  const tests = new Map(items.map(({ item, test }) => [item, test]))
+  const different = [...new Map(items.map((item) => [testsKey(item), item])).values()]
+  const worked = workedOut(items[0], different, clauses, most)
+  if (memory === null) return { branchOf: worked, items: tests }
+  const question = memory.question()
+  const branchOf: Fork = (view) => {
+    const answers = memory.answersOf(view)
+    if (answers === null) return worked(view)
+    const known = answers[question] ?? UNANSWERED
+    if (known !== UNANSWERED) return known
+    const branch = worked(view)
+    answers[question] = branch
     return branch
   }
   return { branchOf, items: tests }

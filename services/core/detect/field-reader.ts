@@ -1,4 +1,3 @@
-import type { EnrichedEvent } from '../../../schemas/generated/types.ts'
 import { mapKey, plainOf, valueInMap } from '../avro/lazy-record.ts'
 import { documentReader, type OneReader } from './document-reader.ts'
 import { bodyOf, type EventValue, type EventView, type FieldValues, factIn, meetLimit } from './event-view.ts'
@@ -112,11 +111,11 @@ const NAME = /^[A-Za-z_]\w*$/
  */
 function propertyReader(names: readonly string[]): OneReader {
   if (!names.every((name) => NAME.test(name))) throw new TypeError(`not a path in the event model: ${names.join('.')}`)
-  const [last] = names.slice(-1)
-  const steps = names
-    .slice(0, -1)
-    .map((name) => `value = value.${name}; if (value === null || value === undefined) return undefined;`)
-  return new Function('view', `let value = view.event; ${steps.join(' ')} return value.${last} ?? undefined`) as OneReader
+  const steps = names.map(
+    (name) => `value = value.${name}; if (value === null || value === undefined) return undefined;`
+  )
+  // oxlint-disable-next-line typescript/no-implied-eval
+  return new Function('view', `let value = view.event; ${steps.join(' ')} return value`) as OneReader
 }
 
 /** Reads a path through properties and elements of lists with an index, such as the parent's (`ancestors[0]`). */
@@ -136,16 +135,10 @@ function elementReader(steps: readonly (string | number)[]): Reader {
 
 /** Reads a key of a map that properties lead to, such as an annotation of an audit event. */
 function keyReader(names: readonly string[], text: string): OneReader {
-  const [first, ...rest] = names
   const key = mapKey(text)
-  const map = rest.pop()
-  if (first === undefined || map === undefined)
-    return ({ event }) => (valueInMap(event, first ?? '', key) ?? undefined) as EventValue
-  const read = propertyReader([first, ...rest])
-  return (view) => {
-    const value = read(view)
-    return (valueInMap(value, map, key) ?? undefined) as EventValue
-  }
+  const map = names.at(-1) ?? ''
+  const read = propertyReader(names.slice(0, -1))
+  return (view) => (valueInMap(read(view), map, key) ?? undefined) as EventValue
 }
 
 /** Reads a fact that is a plain value, or one value in it; gives the object or list where more has to be followed. */

@@ -2,6 +2,7 @@ import type { ItemClauses } from './clauses.ts'
 import { type CompiledItem, compileNode, verdictOfNode } from './compile.ts'
 import type { EventView } from './event-view.ts'
 import { type FieldFork, forkByField, UNTOLD } from './field-fork.ts'
+import { fieldMemory, rememberedPlace } from './field-memory.ts'
 import { isOfClass, type LoadedRule } from './loaded-rule.ts'
 import { simplify } from './partial-evaluation.ts'
 import type { Candidate } from './plan.ts'
@@ -59,9 +60,15 @@ function forksOf(rules: readonly LoadedRule[], clauses: ItemClauses, first: read
     // What is worked out from other fields takes longer than what is read.
     return place >= 0 ? place : first.length + (path.startsWith('facts.') ? 1 : 0) + 1 / group.length
   }
-  return [...byNumber.values()]
-    .toSorted((one, other) => placeOf(one) - placeOf(other))
-    .map((group) => forkByField(group, clauses, ANSWERS))
+  const groups = [...byNumber.values()].toSorted((one, other) => placeOf(one) - placeOf(other))
+  const places = groups.map(([first]) => (first === undefined ? null : rememberedPlace(first)))
+  const together = Map.groupBy(places, (place) => place?.join('.') ?? '')
+  const memories = new Map(
+    [...together].map(([name, [place, ...others]]) => [name, place ? fieldMemory(place, others.length + 1) : null])
+  )
+  return groups.map((group, index) =>
+    forkByField(group, clauses, ANSWERS, memories.get(places[index]?.join('.') ?? '') ?? null)
+  )
 }
 
 /** Whether a tree has one of some items. */
