@@ -1,6 +1,6 @@
 import type { OneReader } from './document-reader.ts'
 import type { Problems } from './errors.ts'
-import { type EventView, type FieldValues, keywordValues, leftOut } from './event-view.ts'
+import { type EventView, type FieldValues, isLeftOut, keywordValues } from './event-view.ts'
 import type { FieldScope } from './field-map.ts'
 import type { BodyPart } from './field-paths.ts'
 import type { FieldSource, FieldTable } from './field-reader.ts'
@@ -131,7 +131,7 @@ export function compileNode(node: RuleNode, items: ReadonlyMap<ItemNode, Compile
 
 /** Verdict of one item. */
 export function itemVerdict(compiled: CompiledItem, view: EventView): Verdict {
-  if (compiled.bodies.some((body) => leftOut(view, body) !== null)) return 'unknown'
+  if (compiled.bodies.some((body) => isLeftOut(view, body))) return 'unknown'
   return compiled.test(view) ? 'true' : 'false'
 }
 

@@ -1,6 +1,7 @@
 import { type ByteRange, LazyRecord, locatorOf } from '../avro/lazy-record.ts'
 import type { CompiledItem } from './compile.ts'
 import type { EventView } from './event-view.ts'
+import { factOf } from './facts/fact-catalogue.ts'
 import { type Answers, RememberedBytes } from './remembered-bytes.ts'
 
 /**
@@ -31,13 +32,15 @@ function rangeReader(names: readonly string[]): (view: EventView, into: ByteRang
 }
 
 /**
- * The bytes that the answer of an item depends on: those of its field; of a key those of the map, and of the actor those of all that
- * is known of it, so that several fields are looked up together.
+ * The bytes that the answer of an item depends on: those of its field, or of the text that its fact follows from; of a key those of
+ * the map, and of the actor those of all that is known of it, so that several fields are looked up together.
  * @returns names of the schema that lead there, null for fields that have no such place
  */
 export function rememberedPlace({ fields }: CompiledItem): readonly string[] | null {
   const [path, other] = fields[0]?.paths ?? []
   if (path === undefined || other !== undefined) return null
+  const [first] = path.steps
+  if (first?.kind === 'json') return typeof first.root === 'object' ? (factOf(first.root.fact)?.reads ?? null) : null
   const names = path.steps.flatMap((step) => (step.kind === 'property' ? [step.name] : []))
   const isKey = path.steps.at(-1)?.kind === 'key'
   if (names.length === 0 || names.length + (isKey ? 1 : 0) < path.steps.length) return null

@@ -1,12 +1,13 @@
 import type { ItemClauses } from './clauses.ts'
 import { type CompiledItem, compileNode, verdictOfNode } from './compile.ts'
-import type { EventView } from './event-view.ts'
+import { type EventView, isLeftOut } from './event-view.ts'
 import { type FieldFork, forkByField, UNTOLD } from './field-fork.ts'
 import { fieldMemory, rememberedPlace } from './field-memory.ts'
+import type { BodyPart } from './field-paths.ts'
 import { isOfClass, type LoadedRule } from './loaded-rule.ts'
 import { simplify } from './partial-evaluation.ts'
 import type { Candidate } from './plan.ts'
-import { flattenTests, type ItemNode, type RuleNode } from './rule-tree.ts'
+import { flattenTests, type ItemNode, itemsOf, type RuleNode } from './rule-tree.ts'
 
 type Source = 'audit' | 'runtime' | 'cloud'
 
@@ -85,6 +86,31 @@ function asksFor(node: RuleNode | true, items: ReadonlyMap<ItemNode, unknown>): 
   }
 }
 
+/**
+ * Asks last of all whether what items about bodies are read from was left out: rules of which nothing else is left then cannot be
+ * told, which needs no look at any of them. Not asked of answers, which few rules read: asking means parsing.
+ */
+const BODIES: readonly BodyPart[] = ['request', 'object', 'pod_template', 'pod_spec']
+
+interface BodyFork extends FieldFork {
+  readonly isLeftOut: (view: EventView, item: ItemNode) => boolean
+}
+
+function forkByBodies(rules: readonly LoadedRule[]): BodyFork {
+  const items = new Map(
+    rules.flatMap(({ detection }) =>
+      [...detection.items.values()].flatMap((item) =>
+        item.bodies.some((part) => BODIES.includes(part)) ? [[item.item, item] as const] : []
+      )
+    )
+  )
+  return {
+    items: new Map([...items].map(([node, { test }]) => [node, test])),
+    branchOf: (view) => BODIES.reduce((bits, part) => bits * 2 + (isLeftOut(view, part) ? 1 : 0), 0),
+    isLeftOut: (view, node) => items.get(node)?.bodies.some((part) => isLeftOut(view, part)) ?? false
+  }
+}
+
 /** The same for trees that are the same: items are told apart by number. */
 function treeKey(node: RuleNode | true, numbers: Map<ItemNode, number>): string {
   if (node === true) return 'true'
@@ -103,6 +129,7 @@ function treeKey(node: RuleNode | true, numbers: Map<ItemNode, number>): string 
 }
 
 const always = () => true
+const undecided = () => 'unknown' as const
 const unknown = () => undefined
 
 /** What is left of rules for events that some fields are known of. */
@@ -110,7 +137,7 @@ interface Junction<Route> {
   readonly rules: readonly NumberedRule[]
   /** The next field that one of the rules says something about. */
   readonly fork: FieldFork | null
-  readonly branches: Map<number, Junction<Route>>
+  readonly branches: (Junction<Route> | undefined)[]
   /** Where events go that are told apart no further. */
   route: Route | null
 }
@@ -124,19 +151,23 @@ interface NumberedRule extends RoutedRule {
 function leftOvers(places: ReadonlyMap<LoadedRule, number>) {
   const numbers = new Map<ItemNode, number>()
   const made = new Map<string, NumberedRule>()
-  return (rule: LoadedRule, left: RuleNode | true): NumberedRule => {
+  return (rule: LoadedRule, left: RuleNode | true, isUndecided: boolean): NumberedRule => {
     const place = places.get(rule) ?? 0
-    const key = `${place}:${treeKey(left, numbers)}`
+    const key = `${place}${isUndecided ? '?' : ':'}${treeKey(left, numbers)}`
     const known = made.get(key)
     if (known !== undefined) return known
     const { items, readsBodies } = rule.detection
     const found: NumberedRule = {
       rule,
-      left,
+      left: isUndecided ? true : left,
       place,
       number: made.size,
       test: left === true ? always : compileNode(left, items),
-      verdict: left === true || !readsBodies ? null : (view) => verdictOfNode(left, items, view)
+      verdict: isUndecided
+        ? undecided
+        : left === true || !readsBodies
+          ? null
+          : (view) => verdictOfNode(left, items, view)
     }
     made.set(key, found)
     return found
@@ -185,8 +216,9 @@ export function router<Route>(
   places: ReadonlyMap<LoadedRule, number>,
   make: (left: readonly RoutedRule[]) => Route
 ): (view: EventView) => Route {
-  const forks = {
-    audit: forksOf(rules, clauses, FIRST.audit),
+  const bodies = forkByBodies(rules)
+  const forks: Readonly<Record<Source, readonly FieldFork[]>> = {
+    audit: [...forksOf(rules, clauses, FIRST.audit), bodies],
     runtime: forksOf(rules, clauses, FIRST.runtime),
     cloud: forksOf(rules, clauses, FIRST.cloud)
   }
@@ -201,7 +233,7 @@ export function router<Route>(
     const key = `${place}:${left.map(({ number }) => number).join()}`
     const known = junctions.get(key)
     if (known !== undefined) return known
-    const made = { rules: left, fork, branches: new Map(), route: null }
+    const made: Junction<Route> = { rules: left, fork, branches: [], route: null }
     junctions.set(key, made)
     return made
   }
@@ -209,8 +241,12 @@ export function router<Route>(
     junction(
       left.flatMap((rule): readonly NumberedRule[] => {
         if (rule.left === true || !asksFor(rule.left, fork.items)) return [rule]
+        if (fork === bodies) {
+          const isCut = itemsOf(rule.left).every((item) => bodies.isLeftOut(view, item))
+          return isCut ? [leftOf(rule.rule, rule.left, true)] : [rule]
+        }
         const node = simplify(rule.left, (item) => fork.items.get(item)?.(view))
-        return node === false ? [] : [leftOf(rule.rule, node)]
+        return node === false ? [] : [leftOf(rule.rule, node, false)]
       }),
       source,
       forks[source].slice(forks[source].indexOf(fork) + 1)
@@ -219,13 +255,13 @@ export function router<Route>(
     rules.flatMap((rule) => {
       if (!isOfClass(rule.events, event)) return []
       const left = simplify(rule.detection.node, unknown)
-      return left === false ? [] : [leftOf(rule, left)]
+      return left === false ? [] : [leftOf(rule, left, false)]
     })
   return (view) => {
     const { runtime, cloud } = view.event
     const source = runtime !== null ? 'runtime' : cloud !== null ? 'cloud' : 'audit'
     const sort = classOf(view)
-    let at = roots.get(sort)
+    let at: Junction<Route> | undefined = roots.get(sort)
     if (at === undefined) {
       at = junction(wholeRules(view), source, forks[source])
       if (roots.size < CLASSES) roots.set(sort, at)
@@ -233,11 +269,11 @@ export function router<Route>(
     while (at.fork !== null) {
       const told = at.fork.branchOf(view)
       if (told === UNTOLD) break
-      let next = at.branches.get(told)
+      let next: Junction<Route> | undefined = at.branches[told]
       if (next === undefined) {
         if (junctions.size >= JUNCTIONS) break
         next = branch(view, source, at, at.fork)
-        at.branches.set(told, next)
+        at.branches[told] = next
       }
       at = next
     }
