@@ -18,9 +18,14 @@ export function burstRule(timespan: string, least: number): readonly WindowRule[
   return windows
 }
 
+/** What a part is grouped by. */
+export function actorName(actor: number): string {
+  return `team-${actor % 5_000}/account-${actor}`
+}
+
 /** A part as the enricher makes it of an audit record: an actor with a token, from an address, to a secret. */
 export function partSignal(number: number, actor: number, time: number): Signal {
-  const name = `team-${actor % 5_000}/account-${actor}`
+  const name = actorName(actor)
   const id = digest(`part ${number}`)
   const signal: Signal = {
     ...signalOf({

@@ -4,6 +4,8 @@ export interface Figure {
   readonly events: number
   /** CPU time, user and system, of the best pass. */
   readonly us_per_event: number
+  /** The same of the median pass. */
+  readonly median_us: number
   readonly events_per_cpu_s: number
   /** Against the row it is compared with, same run. */
   readonly ratio?: number
@@ -15,36 +17,49 @@ export const PASSES = 7
 /**
  * CPU time of the best of several passes over the same work, the first not counted.
  * @param prepare makes what a pass works on; not counted
- * @param usage of which CPU time is taken: that of the process, or of the thread alone
  */
 export function measure<Input = void>(
   name: string,
   events: number,
   work: (input: Input) => void,
-  prepare: () => Input = () => undefined as Input,
-  usage: typeof process.cpuUsage = process.cpuUsage
+  prepare: () => Input = () => undefined as Input
 ): Figure {
-  let best_us = Number.POSITIVE_INFINITY
+  const passes_us: number[] = []
   for (let pass = 0; pass <= PASSES; pass += 1) {
     const input = prepare()
-    const before = usage()
+    const before = process.cpuUsage()
     work(input)
-    const { user, system } = usage(before)
-    if (pass > 0) best_us = Math.min(best_us, user + system)
+    const { user, system } = process.cpuUsage(before)
+    if (pass > 0) passes_us.push(user + system)
   }
-  return figure(name, events, best_us)
+  return figureOf(name, events, passes_us)
 }
 
 export function figure(name: string, events: number, cpu_us: number): Figure {
-  return { name, events, us_per_event: cpu_us / events, events_per_cpu_s: Math.round(events / (cpu_us / 1e6)) }
+  return figureOf(name, events, [cpu_us])
+}
+
+/** @param passes_us CPU time of each pass over the same events */
+export function figureOf(name: string, events: number, passes_us: readonly number[]): Figure {
+  const sorted = passes_us.toSorted((a, b) => a - b)
+  const best_us = sorted[0] ?? 0
+  const median_us = (sorted[Math.floor(sorted.length / 2)] ?? 0) / events
+  return {
+    name,
+    events,
+    us_per_event: best_us / events,
+    median_us,
+    events_per_cpu_s: Math.round(events / (best_us / 1e6))
+  }
 }
 
 export function printFigures(title: string, figures: readonly Figure[]): void {
   console.log(`\n${title}`)
-  for (const { name, events, us_per_event, events_per_cpu_s, ratio } of figures) {
+  for (const { name, events, us_per_event, median_us, events_per_cpu_s, ratio } of figures) {
+    const half = median_us === us_per_event ? '' : `, median ${median_us.toFixed(2)}`
     const times = ratio === undefined ? '' : `  ×${ratio.toFixed(2)}`
     console.log(
-      `  ${name.padEnd(44)} ${String(events).padStart(7)} events  ${us_per_event.toFixed(1).padStart(7)} µs  ${String(events_per_cpu_s).padStart(8)}/CPU s${times}`
+      `  ${name.padEnd(44)} ${String(events).padStart(7)} events  ${us_per_event.toFixed(2).padStart(8)} µs${half}  ${String(events_per_cpu_s).padStart(8)}/CPU s${times}`
     )
   }
 }

@@ -153,6 +153,7 @@ export async function benchSensor(
           name: `${engine.name} ${name}: ${seen} seen, ${engine.lost() - before.lost} lost, kernel ${(kernel / load.events).toFixed(1)} µs`,
           events: load.events,
           us_per_event,
+          median_us: us_per_event,
           events_per_cpu_s: Math.round(1e6 / us_per_event),
           ...(other !== undefined && { ratio: us_per_event / other })
         })

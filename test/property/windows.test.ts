@@ -168,6 +168,23 @@ describe('correlations over correlations', () => {
     expect(no.size).toBe(0)
   })
 
+  it('count an event that waits for a result of before, although the result comes with what ends the wait', () => {
+    const index = windowIndexOf(windows)
+    const state = emptyWindowState(CLUSTER.id)
+    const minutes = (minute: number) => START_US + minute * 60_000_000
+    const [b, ...rest] = [...events([4], 'b'), ...events([0, 1, 2, 200], 'a')].map((given, index) => ({
+      ...signalOf({ id: `s${index}`, minute: given.minute }),
+      rule: { id: ids.get(given.part) ?? '', code: null, title: given.part, level: 'low' as const },
+      role: 'part' as const,
+      correlation_fields: { 'actor.name': [given.actor] }
+    }))
+    expect(advanceWindows(state, index, b === undefined ? [] : [b], minutes(-10)).results).toEqual([])
+    const { results } = advanceWindows(state, index, rest, minutes(190))
+    expect(results.map(({ change, signal }) => [change, signal.rule.title, signal.count])).toEqual([
+      ['new', 'burst, then b', 2]
+    ])
+  })
+
   it('may not refer to themselves', () => {
     const one = `name: one\n${correlation('type: temporal, rules: [a, two]')}`
     const two = `name: two\n${correlation('type: temporal, rules: [b, one]').replace('many', 'other')}`

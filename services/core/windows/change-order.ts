@@ -1,4 +1,4 @@
-import { grown } from './slot-index.ts'
+import { grown, int32 } from './slot-index.ts'
 
 /**
  * The order in which groups last changed. A change is put last in a row of numbers, with its turn, and the group remembers the turn: so
@@ -25,7 +25,7 @@ export function createChangeOrder(): ChangeOrder {
   return {
     add(group) {
       turn = (turn + 1) | 0
-      row = grown(row, 2 * (end + 1), (length) => new Int32Array(length))
+      if (2 * (end + 1) > row.length) row = grown(row, 2 * (end + 1), int32)
       row[2 * end] = group
       row[2 * end + 1] = turn
       end += 1

@@ -26,8 +26,41 @@ export function windowId(rule: WindowRule, cluster_id: string, group: readonly s
   return digest(['window', rule.id, cluster_id, group, first])
 }
 
-/** Types have no spaces. */
-const entityKey = ({ type, id }: Entity): string => `${type} ${id}`
+interface Found {
+  entity: Entity
+  count: number
+  /** Another of the same id and another type. */
+  readonly other: Found | undefined
+}
+
+function foundOf(found: ReadonlyMap<string, Found>, { type, id }: Entity): Found | undefined {
+  let one = found.get(id)
+  while (one !== undefined && one.entity.type !== type) one = one.other
+  return one
+}
+
+/** Different entities of all parts, with the number of those that have them and the strongest of their roles, in the order of the parts. */
+function countEntities(parts: readonly Signal[]): readonly Found[] {
+  const found = new Map<string, Found>()
+  const all: Found[] = []
+  for (const { entities } of parts) {
+    for (const entity of entities) {
+      const known = foundOf(found, entity)
+      if (known === undefined) {
+        const one = { entity, count: 1, other: found.get(entity.id) }
+        found.set(entity.id, one)
+        all.push(one)
+        continue
+      }
+      known.count += 1
+      if (ROLE_STRENGTH[entity.role] > ROLE_STRENGTH[known.entity.role])
+        known.entity = { ...known.entity, role: entity.role }
+    }
+  }
+  return all
+}
+
+const asContext = (entity: Entity): Entity => (entity.role === 'context' ? entity : { ...entity, role: 'context' })
 
 /**
  * Entities of all parts, those that most parts have first; a thing with several roles has the strongest. What no more than half
@@ -35,29 +68,28 @@ const entityKey = ({ type, id }: Entity): string => `${type} ${id}`
  * address, parts may be of several attacks: then only what the event that completed it has is more than context.
  */
 function mergedEntities(parts: readonly Signal[], trigger: Signal): readonly Entity[] {
-  const found = new Map<string, { entity: Entity; count: number }>()
-  for (const { entities } of parts) {
-    for (const entity of entities) {
-      const key = entityKey(entity)
-      const known = found.get(key)
-      if (known === undefined) found.set(key, { entity, count: 1 })
-      else {
-        known.count += 1
-        if (ROLE_STRENGTH[entity.role] > ROLE_STRENGTH[known.entity.role])
-          known.entity = { ...known.entity, role: entity.role }
-      }
-    }
-  }
-  const all = [...found.values()].sort((a, b) => b.count - a.count).slice(0, MAX_ENTITIES)
+  const all = countEntities(parts)
+    .toSorted((a, b) => b.count - a.count)
+    .slice(0, MAX_ENTITIES)
   const isShared = ({ count }: { readonly count: number }) => count * 2 > parts.length
-  const own = new Map(trigger.entities.map((entity) => [entityKey(entity), entity]))
   const hasAnchor = all.some((one) => isShared(one) && ANCHORS.has(one.entity.type) && one.entity.role !== 'context')
-  if (hasAnchor) return all.map((one) => (isShared(one) ? one.entity : { ...one.entity, role: 'context' }))
+  if (hasAnchor) return all.map((one) => (isShared(one) ? one.entity : asContext(one.entity)))
+  const entityKey = ({ type, id }: Entity) => `${type} ${id}`
+  const own = new Map(trigger.entities.map((entity) => [entityKey(entity), entity]))
   const others = all.filter(({ entity }) => !own.has(entityKey(entity)))
-  return [...own.values(), ...others.map(({ entity }): Entity => ({ ...entity, role: 'context' }))].slice(
-    0,
-    MAX_ENTITIES
-  )
+  return [...own.values(), ...others.map(({ entity }) => asContext(entity))].slice(0, MAX_ENTITIES)
+}
+
+/** Different texts of all, in the order in which they come. Lists that many signals share are looked at once. */
+function unique<Text extends string>(lists: readonly (readonly Text[])[]): readonly Text[] {
+  const [first = []] = lists
+  let others: Set<Text> | null = null
+  for (const list of lists) {
+    if (list === first || (others === null && list.length <= 1 && list[0] === first[0])) continue
+    others ??= new Set(first)
+    for (const text of list) others.add(text)
+  }
+  return others === null ? [...new Set(first)] : [...others]
 }
 
 /** Several counted fields make one value, which is JSON: `[["shop"],["web"]]` is shown as shop/web. */
@@ -67,6 +99,7 @@ function shown(value: string): string {
 }
 
 function shownValues({ correlation }: WindowRule, window: Window): string {
+  if (correlation.fields.length === 0) return ''
   const all = [...new Set(window.items.flatMap((item) => item.values))].sort()
   const values = correlation.fields.length > 1 ? all.map(shown) : all
   const more = values.length > MAX_SHOWN ? ` and ${values.length - MAX_SHOWN} more` : ''
@@ -102,8 +135,6 @@ export function windowSignal(
     plainLine(values.get(name) ?? 'unknown', EVENT_LIMITS.title_value_characters)
   )
   const evidence = [...values].filter(([, text]) => text !== '')
-  const unique = <Text extends string>(texts: readonly Text[]) => [...new Set(texts)]
-  const sources = unique(parts.flatMap(({ source, sources: seen }) => (seen.length > 0 ? seen : [source])))
   return {
     id,
     time: window.trigger.time,
@@ -116,8 +147,8 @@ export function windowSignal(
     event_id: trigger.event_id,
     action: trigger.action,
     outcome: trigger.outcome,
-    tactics: rule.tactics.length > 0 ? rule.tactics : unique(parts.flatMap(({ tactics }) => tactics)),
-    techniques: unique([...rule.techniques, ...parts.flatMap(({ techniques }) => techniques)]).sort(),
+    tactics: rule.tactics.length > 0 ? rule.tactics : unique(parts.map(({ tactics }) => tactics)),
+    techniques: unique([rule.techniques, ...parts.map(({ techniques }) => techniques)]).toSorted(),
     entities: mergedEntities(parts, trigger),
     evidence: Object.fromEntries(
       evidence.map(([name, text]) => [name, plainLine(text, EVENT_LIMITS.evidence_characters)])
@@ -126,7 +157,7 @@ export function windowSignal(
     playbook: rule.playbook ?? parts.find(({ playbook }) => playbook !== null)?.playbook ?? null,
     investigation: rule.investigation.length > 0 ? filledSteps(rule, values) : trigger.investigation,
     role: rule.role,
-    sources,
+    sources: unique(parts.map(({ source, sources }) => (sources.length > 0 ? sources : [source]))),
     parts: parts.slice(0, MAX_PARTS).map((part) => part.id),
     count: window.items.length,
     correlation_fields: Object.fromEntries(group),

@@ -98,11 +98,10 @@ function firstRepeated(state: WindowState, group: number, part: number): number 
   return own.find((item) => isRepeated(item) && !isFirstOfTold(state, group, item.slot))?.slot ?? -1
 }
 
-/** A full group lets go of what says least: a value that comes again later, else the oldest; never what is told of begins with. */
+/** A group of many events, when they are too many of one part, lets go of what says least: a value that comes again later, else the oldest; never what is told of begins with. */
 function shrink(run: Run, group: number, part: number): void {
   const { state } = run
   const { groups } = state
-  if (groups.count(group) <= MAX_ITEMS_PER_PART) return
   let count = 0
   let oldest = -1
   groups.each(group, (slot, its) => {
@@ -127,7 +126,7 @@ export function insert(run: Run, { rule, part, least }: Use, slot: number, field
   const group = known < 0 ? groups.add() : known
   groups.insert(group, slot, part)
   if (rule.grain_us > 0 && part > 0) noteHeard(run.state, rule, run.state.parts.timeOf(slot))
-  shrink(run, group, part)
+  if (groups.count(group) > MAX_ITEMS_PER_PART) shrink(run, group, part)
   groups.touch(group)
   // Most groups have too few events for anything to hold: then it is enough to know when the earliest is done with.
   if (groups.count(group) >= least || groups.isNoted(group)) touch(run, group)
@@ -254,11 +253,9 @@ function tellWindows(run: Run, group: number, values: GroupValues, windows: read
   return isChanged
 }
 
-/** When a group is to be looked at next if nothing comes: at the end of its earliest window. */
-function nextDue({ groups, parts }: WindowState, group: number, closed_before: number): number {
+/** When a group of an absence is to be looked at next if nothing comes: when an event of it may change what it says. */
+function nextAnswered({ groups, parts }: WindowState, group: number, closed_before: number): number {
   const rule = groups.ruleOf(group)
-  // Earlier events have been let go of.
-  if (rule.mode !== 'absence') return parts.timeOf(groups.earliest(group)) + rule.timespan_us
   let due = Number.POSITIVE_INFINITY
   const earliest = (at: number) => {
     if (at >= closed_before && at < due) due = at
@@ -275,8 +272,12 @@ function nextDue({ groups, parts }: WindowState, group: number, closed_before: n
 /** @param group with at least one event, of which none is done with */
 export function schedule(state: WindowState, group: number): void {
   const { groups, groupAgenda } = state
-  const { wait_us } = groups.ruleOf(group)
-  const due = nextDue(state, group, state.closed_before - wait_us)
+  const { mode, timespan_us, wait_us } = groups.ruleOf(group)
+  // At the end of its earliest window: earlier events have been let go of.
+  const due =
+    mode === 'absence'
+      ? nextAnswered(state, group, state.closed_before - wait_us)
+      : groups.earliestTime(group) + timespan_us
   const minute = due === Number.POSITIVE_INFINITY ? -1 : minuteOf(due + wait_us)
   if (minute === groups.dueOf(group)) return
   groups.setDue(group, minute)
@@ -288,6 +289,13 @@ export function letGo({ groups, closed_before }: WindowState, group: number): vo
   const rule = groups.ruleOf(group)
   if (rule.mode === 'absence') groups.keep(group, (time, part) => matters(rule, part, time, closed_before))
   else groups.keepFrom(group, closed_before - horizonOf(rule, 0) - rule.wait_us)
+}
+
+/** The same of a group of which nothing is told and nothing can hold, see `GroupStore.isQuiet`. */
+export function forgetQuietly(state: WindowState, group: number): void {
+  letGo(state, group)
+  if (state.groups.count(group) === 0) state.groups.remove(group)
+  else schedule(state, group)
 }
 
 /** Looks at a group: tells of its windows, and lets go of what does not matter any more. @param least see `leastItems` */

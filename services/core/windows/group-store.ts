@@ -1,7 +1,8 @@
 import { createChangeOrder } from './change-order.ts'
 import { createNodes, NONE } from './group-nodes.ts'
+import { createGroupRules } from './group-rules.ts'
 import type { PartStore } from './part-store.ts'
-import { createSlotIndex, grown, hashTexts } from './slot-index.ts'
+import { createSlotIndex, grown, hashTexts, int32 } from './slot-index.ts'
 import type { WindowRule } from './window-rule.ts'
 
 /** What has been told of an open window. */
@@ -21,7 +22,7 @@ export type GroupValues = readonly (readonly string[])[]
 type Fields = Readonly<Record<string, readonly string[]>>
 
 /**
- * The events of groups that can still matter, in arrays of numbers: some 70 bytes for a group of one event. The values a group is
+ * The events of groups that can still matter, in arrays of numbers: some 80 bytes for a group of one event. The values a group is
  * known by are those of its events' signals, so they are not kept beside.
  */
 export interface GroupStore {
@@ -50,6 +51,8 @@ export interface GroupStore {
   each(group: number, visit: (slot: number, part: number) => boolean | undefined): void
   /** Slot of the earliest event. */
   earliest(group: number): number
+  /** Its time, microseconds since the epoch. */
+  earliestTime(group: number): number
   /** Lets go of events of before a time. */
   keepFrom(group: number, time: number): void
   /** Lets go of events by time and part. */
@@ -61,6 +64,11 @@ export interface GroupStore {
   tell(group: number, told: ReadonlyMap<string, Told>): void
   /** Whether anything was told of it or is done with. */
   isNoted(group: number): boolean
+  /**
+   * Whether it has too few events for anything to hold, of rules that count no results, and nothing was told of it: then nothing has to be
+   * done with it when its time comes but to let go of events.
+   */
+  isQuiet(group: number): boolean
   /** Minute at which it is to be looked at; -1 for none. */
   dueOf(group: number): number
   setDue(group: number, minute: number): void
@@ -101,12 +109,13 @@ function isSameValues(some: GroupValues, others: GroupValues): boolean {
   })
 }
 
+const isList = (texts: readonly string[] | undefined): texts is readonly string[] => Array.isArray(texts)
+
 const namesOf = (rule: WindowRule, part: number): readonly string[] => rule.fields[part]?.group ?? NO_NAMES
 
 /** @param parts where the signals of events are */
 export function createGroupStore(parts: PartStore): GroupStore {
-  const rules: WindowRule[] = []
-  const ruleNumbers = new Map<WindowRule, number>()
+  const rules = createGroupRules()
   const index = createSlotIndex()
   const nodes = createNodes()
   const told = new Map<number, ReadonlyMap<string, Told>>()
@@ -127,23 +136,7 @@ export function createGroupStore(parts: PartStore): GroupStore {
     numbers[group * STRIDE + what] = value
   }
 
-  let latestRule: WindowRule | null = null
-  let latestNumber = NONE
-  function numberOf(rule: WindowRule): number {
-    if (rule === latestRule) return latestNumber
-    const known = ruleNumbers.get(rule)
-    const number = known ?? rules.push(rule) - 1
-    if (known === undefined) ruleNumbers.set(rule, number)
-    latestRule = rule
-    latestNumber = number
-    return number
-  }
-
-  function ruleOf(group: number): WindowRule {
-    const rule = rules[get(group, RULE)]
-    if (rule === undefined) throw new RangeError(`there is no group ${group}`)
-    return rule
-  }
+  const ruleOf = (group: number): WindowRule => rules.ruleOf(get(group, RULE))
 
   /** Values of group-by as the signal of the latest event has them. */
   function valuesOf(group: number): GroupValues {
@@ -175,20 +168,25 @@ export function createGroupStore(parts: PartStore): GroupStore {
     let hash = wantedNumber
     for (let place = 0; place < wanted.length; place += 1) hash = hashTexts(wanted[place] ?? NO_NAMES, hash)
     wantedHash = hash
-    return index.find(hash, isWanted)
+    let group = index.first(hash)
+    while (group >= 0 && !isWanted(group)) group = index.next()
+    return group
   }
 
   /** Whether the event of a node comes after another. */
-  function isLater(node: number, slot: number, part: number): boolean {
+  function isLater(node: number, slot: number, part: number, time: number): boolean {
+    const its = nodes.timeOf(node)
+    if (its !== time) return its > time
+    const difference = nodes.partOf(node) - part
+    if (difference !== 0) return difference > 0
     const other = nodes.slotOf(node)
-    const difference = parts.timeOf(other) - parts.timeOf(slot) || nodes.partOf(node) - part
-    return difference > 0 || (difference === 0 && other !== slot && parts.idOf(other) > parts.idOf(slot))
+    return other !== slot && parts.idOf(other) > parts.idOf(slot)
   }
 
   /** The last node that does not come after an event, or NONE. Nearly all events come in order, so it is the last as a rule. */
-  function placeOf(group: number, slot: number, part: number): number {
+  function placeOf(group: number, slot: number, part: number, time: number): number {
     let node = get(group, LAST)
-    while (node !== NONE && isLater(node, slot, part)) node = nodes.before(node)
+    while (node !== NONE && isLater(node, slot, part, time)) node = nodes.before(node)
     return node
   }
 
@@ -217,20 +215,22 @@ export function createGroupStore(parts: PartStore): GroupStore {
     },
 
     find(rule, part, fields) {
-      wantedNumber = numberOf(rule)
+      wantedNumber = rules.numberOf(rule)
       const names = namesOf(rule, part)
-      wanted.length = names.length
+      // Its length is not set unless it changes: that is no quick thing.
+      if (wanted.length !== names.length) wanted.length = names.length
       for (let place = 0; place < names.length; place += 1) {
         const name = names[place] ?? ''
-        const texts = Object.hasOwn(fields, name) ? fields[name] : undefined
-        if (texts === undefined || texts.length === 0) return NO_GROUP
+        const texts = fields[name]
+        // What every object inherits under some names is no list.
+        if (!isList(texts) || texts.length === 0) return NO_GROUP
         wanted[place] = texts
       }
       return findWanted()
     },
 
     findByValues(rule, values) {
-      wantedNumber = numberOf(rule)
+      wantedNumber = rules.numberOf(rule)
       wanted.splice(0, wanted.length, ...values)
       return findWanted()
     },
@@ -240,7 +240,7 @@ export function createGroupStore(parts: PartStore): GroupStore {
       if (group === undefined) {
         group = length
         length += 1
-        numbers = grown(numbers, length * STRIDE, (longer) => new Int32Array(longer))
+        if (length * STRIDE > numbers.length) numbers = grown(numbers, length * STRIDE, int32)
         recent.push(undefined)
       }
       set(group, RULE, wantedNumber)
@@ -290,9 +290,10 @@ export function createGroupStore(parts: PartStore): GroupStore {
     count: (group) => get(group, COUNT),
 
     insert(group, slot, part) {
-      const before = placeOf(group, slot, part)
+      const time = parts.timeOf(slot)
+      const before = placeOf(group, slot, part, time)
       const after = before === NONE ? get(group, FIRST) : nodes.after(before)
-      const node = nodes.add(slot, part)
+      const node = nodes.add(slot, part, time)
       nodes.link(before, node)
       nodes.link(node, after)
       if (before === NONE) set(group, FIRST, node)
@@ -302,7 +303,7 @@ export function createGroupStore(parts: PartStore): GroupStore {
     },
 
     take(group, slot, part) {
-      const node = placeOf(group, slot, part)
+      const node = placeOf(group, slot, part, parts.timeOf(slot))
       if (node === NONE || nodes.slotOf(node) !== slot || nodes.partOf(node) !== part) return false
       if (get(group, COUNT) === 1) ofEmpty.set(group, valuesOf(group))
       cut(group, node)
@@ -315,18 +316,28 @@ export function createGroupStore(parts: PartStore): GroupStore {
     },
 
     earliest: (group) => nodes.slotOf(get(group, FIRST)),
+    earliestTime: (group) => nodes.timeOf(get(group, FIRST)),
 
     keepFrom(group, time) {
-      for (let node = get(group, FIRST); node !== NONE; node = get(group, FIRST)) {
-        if (parts.timeOf(nodes.slotOf(node)) >= time) break
-        cut(group, node)
+      let node = get(group, FIRST)
+      let gone = 0
+      while (node !== NONE && nodes.timeOf(node) < time) {
+        const after = nodes.after(node)
+        nodes.release(node)
+        node = after
+        gone += 1
       }
+      if (gone === 0) return
+      set(group, FIRST, node)
+      set(group, COUNT, get(group, COUNT) - gone)
+      if (node === NONE) set(group, LAST, NONE)
+      else nodes.link(NONE, node)
     },
 
     keep(group, isKept) {
       for (let node = get(group, FIRST); node !== NONE; ) {
         const after = nodes.after(node)
-        if (!isKept(parts.timeOf(nodes.slotOf(node)), nodes.partOf(node))) cut(group, node)
+        if (!isKept(nodes.timeOf(node), nodes.partOf(node))) cut(group, node)
         node = after
       }
     },
@@ -345,6 +356,7 @@ export function createGroupStore(parts: PartStore): GroupStore {
       noteMarks(group)
     },
     isNoted,
+    isQuiet: (group) => get(group, MARKS) === 0 && get(group, COUNT) < rules.quietBelow(get(group, RULE)),
     dueOf: (group) => get(group, DUE),
     setDue(group, minute) {
       set(group, DUE, minute)

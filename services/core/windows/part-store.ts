@@ -3,7 +3,7 @@ import { type Block, eachRecord, readBlock } from './part-block.ts'
 import { createPartBlocks } from './part-blocks.ts'
 import * as record from './part-record.ts'
 import { createTemplates, type Template } from './part-template.ts'
-import { createSlotIndex, grown, hashText } from './slot-index.ts'
+import { createSlotIndex, grown, hashId } from './slot-index.ts'
 
 /**
  * Signals that count towards open windows, each in a slot. Those of the batch that is under way are kept as they are; when it is packed,
@@ -108,7 +108,9 @@ export function createPartStore(changed: (number: number, bytes: Buffer | null) 
 
   function find(id: string, hash: number): number {
     wanted = id
-    return index.find(hash, isWanted)
+    let slot = index.first(hash)
+    while (slot >= 0 && !isWanted(slot)) slot = index.next()
+    return slot
   }
 
   function room(): number {
@@ -116,8 +118,10 @@ export function createPartStore(changed: (number: number, bytes: Buffer | null) 
     if (reused !== undefined) return reused
     const slot = length
     length += 1
-    times = grown(times, length * TIME_STRIDE, (longer) => new Float64Array(longer))
-    if (numbers.buffer !== times.buffer) numbers = new Int32Array(times.buffer)
+    if (length * TIME_STRIDE > times.length) {
+      times = grown(times, length * TIME_STRIDE, (longer) => new Float64Array(longer))
+      numbers = new Int32Array(times.buffer)
+    }
     signals.push(undefined)
     return slot
   }
@@ -137,11 +141,11 @@ export function createPartStore(changed: (number: number, bytes: Buffer | null) 
 
   /** The hash of the id that was last looked for: what is not there is added next. */
   let lastId = ''
-  let lastHash = hashText(lastId, 0)
+  let lastHash = hashId(lastId)
   function hashOf(id: string): number {
     if (id === lastId) return lastHash
     lastId = id
-    lastHash = hashText(id, 0)
+    lastHash = hashId(id)
     return lastHash
   }
 
@@ -162,7 +166,7 @@ export function createPartStore(changed: (number: number, bytes: Buffer | null) 
       const minute = minuteFor(template.common.rule.id, time)
       if (minute === null) return
       const id = record.idOf(bytes, at, template)
-      const hash = hashText(id, 0)
+      const hash = hashId(id)
       if (find(id, hash) >= 0) return
       const slot = occupy(hash, time, minute, number, at)
       block.slots[place] = slot

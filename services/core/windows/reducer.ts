@@ -1,7 +1,18 @@
 import type { Signal } from '../../../schemas/generated/types.ts'
 import { isDue, takeDue, wholeMinutes } from './agenda.ts'
 import { noteGroup, notePart, writeGroups } from './changelog.ts'
-import { feed, insert, memoryOf, newRun, type RuleUses, type Run, settle, takePart, touch } from './group-run.ts'
+import {
+  feed,
+  forgetQuietly,
+  insert,
+  memoryOf,
+  newRun,
+  type RuleUses,
+  type Run,
+  settle,
+  takePart,
+  touch
+} from './group-run.ts'
 import { forgetHeard } from './hearing.ts'
 import { leastItems } from './meters.ts'
 import type { WindowState } from './state.ts'
@@ -63,9 +74,10 @@ function touchDue(run: Run): void {
   const { groups, groupAgenda, closed_before } = run.state
   for (const [minute, due] of takeDue(groupAgenda, closed_before)) {
     for (const group of due) {
-      if (!groups.has(group) || groups.dueOf(group) !== minute) continue
+      if (groups.dueOf(group) !== minute) continue
       groups.setDue(group, -1)
-      touch(run, group)
+      if (groups.isQuiet(group)) forgetQuietly(run.state, group)
+      else touch(run, group)
     }
   }
 }
@@ -113,8 +125,14 @@ export function advanceWindows(
   let taken = 0
   let duplicates = 0
   let late = 0
+  let rule_id = ''
+  let known: RuleUses | undefined
   for (const signal of signals) {
-    const known = index.uses.get(signal.rule.id)
+    // Many in a row are of one rule.
+    if (signal.rule.id !== rule_id) {
+      rule_id = signal.rule.id
+      known = index.uses.get(rule_id)
+    }
     if (known === undefined || signal.role === 'withdrawn') continue
     if (state.parts.slotOf(signal.id) >= 0) {
       duplicates += 1

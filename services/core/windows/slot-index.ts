@@ -1,7 +1,30 @@
-/** A number for a text, by FNV-1a. @param seed unknown to whoever chooses the texts, so that they cannot make many fall together */
+/**
+ * A number for a text, by FNV-1a, of every second character each, since one multiplication has to wait for the other.
+ * @param seed unknown to whoever chooses the texts, so that they cannot make many fall together
+ */
 export function hashText(text: string, seed: number): number {
-  let hash = 0x811c9dc5 ^ seed
-  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
+  const { length } = text
+  let even = 0x811c9dc5 ^ seed
+  let odd = Math.imul(seed ^ length, 0x2c1b3c6d)
+  let at = 1
+  for (; at < length; at += 2) {
+    even = Math.imul(even ^ text.charCodeAt(at - 1), 0x01000193)
+    odd = Math.imul(odd ^ text.charCodeAt(at), 0x01000193)
+  }
+  if (at === length) even = Math.imul(even ^ text.charCodeAt(at - 1), 0x01000193)
+  let hash = even ^ Math.imul(odd ^ (odd >>> 15), 0x2c1b3c6d)
+  hash ^= hash >>> 15
+  return Math.imul(hash, 0x2c1b3c6d)
+}
+
+/** Of ids that are digests or UUIDs these alone are as good as all. */
+const ID_CHARACTERS = 12
+
+/** A number for an id, by its length and end. */
+export function hashId(id: string): number {
+  let hash = 0x811c9dc5 ^ id.length
+  for (let at = Math.max(0, id.length - ID_CHARACTERS); at < id.length; at += 1)
+    hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193)
   hash ^= hash >>> 15
   return Math.imul(hash, 0x2c1b3c6d)
 }
@@ -15,8 +38,13 @@ export function hashTexts(texts: readonly string[], seed: number): number {
 
 /** Numbers of slots by the hashes of what is in them, eight bytes an entry at a load of a half to three quarters. */
 export interface SlotIndex {
-  /** @returns the slot with this hash that `holds` says is the one; -1 when there is none */
-  find(hash: number, holds: (slot: number) => boolean): number
+  /**
+   * A slot with this hash; -1 when there is none. With `next` the others: so what a slot is compared with needs no function, which would
+   * be one of several here, and slow.
+   */
+  first(hash: number): number
+  /** The next with the hash that was given to `first`, as long as nothing is added or removed; -1 when there is none. */
+  next(): number
   add(hash: number, slot: number): void
   /** The slot has to be there. */
   remove(hash: number, slot: number): void
@@ -51,14 +79,27 @@ export function createSlotIndex(): SlotIndex {
     }
   }
 
+  /** What `first` was given, and where to go on. */
+  let sought = 0
+  let nextAt = 0
+
+  function next(): number {
+    for (;;) {
+      const slot = entries[2 * nextAt] ?? EMPTY
+      if (slot === EMPTY) return -1
+      const its = entries[2 * nextAt + 1]
+      nextAt = (nextAt + 1) & mask
+      if (its === sought) return slot
+    }
+  }
+
   return {
-    find(hash, holds) {
-      for (let at = hash & mask; ; at = (at + 1) & mask) {
-        const slot = entries[2 * at] ?? EMPTY
-        if (slot === EMPTY) return -1
-        if (entries[2 * at + 1] === hash && holds(slot)) return slot
-      }
+    first(hash) {
+      sought = hash
+      nextAt = hash & mask
+      return next()
     },
+    next,
 
     add(hash, slot) {
       size += 1
@@ -86,6 +127,8 @@ export function createSlotIndex(): SlotIndex {
     }
   }
 }
+
+export const int32 = (length: number): Int32Array<ArrayBuffer> => new Int32Array(length)
 
 /** An array of numbers as long as needed, a fifth longer when it has to grow. */
 export function grown<Numbers extends Int32Array | Float64Array>(
