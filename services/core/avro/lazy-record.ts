@@ -37,7 +37,7 @@ export interface ByteRange {
   to: number
 }
 
-/** Name of the method of lazy records that tells in which bytes a field is. */
+/** Name of the method of encoded records that tells in which bytes a field is. */
 export const locatorOf = (field: string): string => `locate_${field}`
 
 /** The value of a key of a map that is there; undefined where there is none. */
@@ -56,6 +56,9 @@ export class LazyRecord {
     return {}
   }
 }
+
+/** Superclass of lazy records that are read from Avro, whose fields have places in its bytes. */
+export class EncodedRecord extends LazyRecord {}
 
 /** A lazy record as an object with properties of its own, as a decoder would make it; anything else as it is. */
 export function plainOf<Value>(value: Value): Value {
@@ -367,7 +370,7 @@ function classSource(
     }
   })
   const all = record.fields.map((field) => `${field.name}: plainOf(this.${field.name})`).join(', ')
-  classes[Number(name.slice('Record'.length))] = `class ${name} extends LazyRecord {
+  classes[Number(name.slice('Record'.length))] = `class ${name} extends EncodedRecord {
     #event; #at; ${caches.join(' ')}
     constructor(event, at) { super(); this.#event = event; this.#at = at }
     ${accessors.join('\n')}
@@ -387,7 +390,7 @@ function elements(event: EventText, place: number, size: number, of: ElementClas
 }
 
 const USED = {
-  LazyRecord,
+  EncodedRecord,
   behind: () => behind,
   elements,
   endOfNumber,

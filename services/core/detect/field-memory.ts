@@ -1,4 +1,4 @@
-import { type ByteRange, LazyRecord, locatorOf } from '../avro/lazy-record.ts'
+import { type ByteRange, EncodedRecord, locatorOf } from '../avro/lazy-record.ts'
 import type { CompiledItem } from './compile.ts'
 import type { EventView } from './event-view.ts'
 import { factOf } from './facts/fact-catalogue.ts'
@@ -32,14 +32,14 @@ function rangeReader(place: Place): RangeReader {
   if (!place.every((name) => NAME.test(name))) throw new TypeError(`not a path in the event model: ${place.join('.')}`)
   const steps = place.slice(0, -1).map(
     (name) => `value = owner.${name};
-      if (value === null) { into.from = into.to = 0; return owner instanceof LazyRecord }
+      if (value === null) { into.from = into.to = 0; return owner instanceof EncodedRecord }
       owner = value;`
   )
   const body = `return (view, into) => { let owner = view.event, value; ${steps.join('\n')}
-    if (!(owner instanceof LazyRecord)) return false; owner.${locatorOf(place.at(-1) ?? '')}(into); return true }`
+    if (!(owner instanceof EncodedRecord)) return false; owner.${locatorOf(place.at(-1) ?? '')}(into); return true }`
   // oxlint-disable-next-line typescript/no-implied-eval
-  const make = new Function('LazyRecord', body) as (of: typeof LazyRecord) => RangeReader
-  return make(LazyRecord)
+  const make = new Function('EncodedRecord', body) as (of: typeof EncodedRecord) => RangeReader
+  return make(EncodedRecord)
 }
 
 function placesOf({ steps }: FieldPath): readonly Place[] | null {

@@ -119,7 +119,8 @@ function forkByBodies(rules: readonly LoadedRule[]): BodyFork {
   return {
     items: new Map([...items].map(([node, { test }]) => [node, test])),
     branchOf: (view) => BODIES.reduce((bits, part) => bits * 2 + (isLeftOut(view, part) ? 1 : 0), 0),
-    isLeftOut: (view, node) => items.get(node)?.bodies.some((part) => isLeftOut(view, part)) ?? false
+    isLeftOut: (view, node) =>
+      items.get(node)?.bodies.some((part) => BODIES.includes(part) && isLeftOut(view, part)) ?? false
   }
 }
 
