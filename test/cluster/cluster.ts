@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { createCriClient } from '../../services/platform/cri/client.ts'
 import { clusterBinary, isBinaryReady } from './binary.ts'
 import { makeCertificates } from './certificates.ts'
 import { writeBaseImages } from './images.ts'
@@ -308,12 +309,22 @@ state = "${root}/state"
 `
   )
   startPart(folder, 'containerd', 'containerd', ['-c', join(root, 'config.toml')])
-  await untilReady('containerd does not answer', () => ctr(folder, 'version').status === 0, {
-    folder,
-    part: 'containerd'
-  })
+  await untilReady('containerd does not answer', () => answersKubelet(folder), { folder, part: 'containerd' })
   const cluster = clusterIn(folder)
   for (const name of ['busybox', 'pause']) cluster.importImage(join(images, `${name}.tar`))
+}
+
+/** What kubelet asks at its start, and ends without: containerd serves other things before. */
+async function answersKubelet(folder: string): Promise<boolean> {
+  const runtime = createCriClient(socketOf(folder))
+  try {
+    await runtime.call('Version')
+    return true
+  } catch {
+    return false
+  } finally {
+    runtime.close()
+  }
 }
 
 function apiRoute(action: '-A' | '-C' | '-D', address: string): boolean {
