@@ -22,6 +22,8 @@ const ETCD_PEER = 'http://127.0.0.1:12380'
 /** The bridge that all pods are on. */
 export const BRIDGE = 'cni-weir'
 export const POD_NETWORK = '10.244.0.0/24'
+/** This machine, as pods see it: the bridge's own address. */
+export const GATEWAY = '10.244.0.1'
 const SERVICE_NETWORK = '10.96.0.0/16'
 /** The API server's address in the service network. */
 const API_SERVICE = '10.96.0.1'
@@ -403,11 +405,22 @@ async function startKubelet(folder: string, address: string, start: StartPart): 
   await untilReady('the node is not ready', ready, { folder, part: 'kubelet' })
 }
 
+/** Runs a program; a failure is no output. This process goes on meanwhile: vitest ends its workers while a cluster is taken down. */
+async function attempt(program: string, args: readonly string[], timeout_ms = 0): Promise<string> {
+  try {
+    return (await execute(program, [...args], { timeout: timeout_ms })).stdout
+  } catch {
+    return ''
+  }
+}
+
 /** Takes a cluster down: pods first, then its processes, then what they left on the host. Images and the program stay. */
 export async function stopCluster(folder: string): Promise<void> {
-  const tasks = () => ctr(folder, 'tasks', 'ls', '-q').stdout.split('\n').filter(Boolean)
+  const containers = (...args: string[]) =>
+    attempt('ctr', ['-a', socketOf(folder), '-n', 'k8s.io', ...args]).then((text) => text.split('\n').filter(Boolean))
+  const tasks = () => containers('tasks', 'ls', '-q')
   const kinds = 'cronjobs,deployments,daemonsets,statefulsets,replicasets,jobs,pods'
-  spawnSync(
+  await attempt(
     join(folder, 'bin/kubectl'),
     [
       '--kubeconfig',
@@ -420,13 +433,12 @@ export async function stopCluster(folder: string): Promise<void> {
       '--force',
       '--grace-period=0'
     ],
-    { timeout: 20_000 }
+    20_000
   )
-  for (let waited = 0; tasks().length > 0 && waited < 40; waited += 1) await sleep(250)
+  for (let waited = 0; (await tasks()).length > 0 && waited < 40; waited += 1) await sleep(250)
   await stopPart(folder, 'kubelet')
-  for (const task of tasks()) ctr(folder, 'tasks', 'rm', '-f', task)
-  for (const container of ctr(folder, 'containers', 'ls', '-q').stdout.split('\n').filter(Boolean))
-    ctr(folder, 'containers', 'rm', container)
+  for (const task of await tasks()) await containers('tasks', 'rm', '-f', task)
+  for (const container of await containers('containers', 'ls', '-q')) await containers('containers', 'rm', container)
   for (const name of ['kube-scheduler', 'kube-controller-manager', 'kube-apiserver', 'etcd', 'containerd'])
     await stopPart(folder, name)
   const address = nodeAddress()
