@@ -210,7 +210,7 @@ describe('events of a real cluster', () => {
     const sensed = [...processes.seen.values()].reduce((total, count) => total + count, 0)
     await expect.poll(async () => (await inContainers('tetragon')).length, patient).toBeGreaterThanOrEqual(sensed)
     const events = await inContainers('tetragon')
-    expect(lacking(events)).toEqual([])
+    expect(lacking(events, NAMESPACE)).toEqual([])
     const short = new Set(events.filter(({ workload }) => workload?.name === 'short').map(({ pod }) => pod?.name))
     expect(short.size / SHORT_CONTAINERS).toBeGreaterThanOrEqual(0.9)
     expect(events.filter(({ workload }) => workload?.kind === 'CronJob').length).toBeGreaterThan(0)
@@ -243,6 +243,6 @@ describe('events of a real cluster', () => {
       pod: { namespace: NAMESPACE, node: 'node1', service_account: `${NAMESPACE}/default` },
       workload: { kind: 'Deployment', name: 'web' }
     })
-    expect(lacking(await inContainers('bpf'))).toEqual([])
+    expect(lacking(await inContainers('bpf'), NAMESPACE)).toEqual([])
   })
 })

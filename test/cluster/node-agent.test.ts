@@ -143,7 +143,10 @@ describe.skipIf(blindness() !== null)('the node agent’s DaemonSet, as infra/ku
   }, 300_000)
 
   afterAll(async () => {
-    cluster?.kubectl('-n', 'weir', 'delete', 'daemonset', 'weir-node-agent', '--ignore-not-found', '--wait')
+    // With its pods: other tests look at what runs on the node.
+    const gone = ['--cascade=foreground', '--ignore-not-found', '--wait', '--timeout=90s']
+    cluster?.kubectl('-n', 'weir', 'delete', 'daemonset', 'weir-node-agent', ...gone)
+    cluster?.kubectl('delete', 'namespace', NAMESPACE, ...gone)
     for (const server of relays) server.close()
     await stopServers?.()
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
