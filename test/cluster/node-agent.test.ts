@@ -180,9 +180,9 @@ describe.skipIf(blindness() !== null)('the node agent’s DaemonSet, as infra/ku
       expect(of?.namespace).toBe(NAMESPACE)
       expect(container).toMatchObject({ image_name: BUSYBOX_IMAGE, privileged: false })
     }
-    // Nothing was lost, and it says so.
-    const said = (await events()).filter(({ category }) => category === 'sensor').map(({ action }) => action)
-    expect(said).not.toContain('drop')
+    // What else this machine does may cost it events of files, and it says so; no process may be lost.
+    const drops = (await events()).filter(({ action }) => action === 'drop').map(({ attributes }) => attributes['kind'])
+    expect(drops.filter((kind) => kind === undefined || ['exec', 'exit', 'fork'].includes(kind))).toEqual([])
   }, 150_000)
 
   it('knows what ran before it', async () => {
