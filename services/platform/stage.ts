@@ -74,7 +74,10 @@ export interface Stage {
   handle(batch: Batch, context: HandleContext): Promise<readonly OutgoingMessage[]>
 }
 
-/** Messages out, acknowledged by all in-sync replicas when the promise resolves. For services that do not consume. */
+/**
+ * Messages out, acknowledged by all in-sync replicas when the promise resolves. For services that do not consume. From then on the
+ * memory of the messages is the caller's again, who may write other things into it.
+ */
 export interface Publisher {
   publish(messages: readonly OutgoingMessage[]): Promise<void>
   close(): Promise<void>

@@ -170,7 +170,7 @@ describe('an attack by kubectl exec on a real cluster', () => {
       ({ container, source }) => container !== null && source.provider === 'bpf'
     )
     expect(events.length).toBeGreaterThan(100)
-    expect(lacking(events)).toEqual([])
+    expect(lacking(events, NAMESPACE)).toEqual([])
   })
 
   it('is detected step by step', async (test) => {

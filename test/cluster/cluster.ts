@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { createCriClient } from '../../services/platform/cri/client.ts'
 import { clusterBinary, isBinaryReady } from './binary.ts'
 import { makeCertificates } from './certificates.ts'
 import { writeBaseImages } from './images.ts'
@@ -21,6 +22,8 @@ const ETCD_PEER = 'http://127.0.0.1:12380'
 /** The bridge that all pods are on. */
 export const BRIDGE = 'cni-weir'
 export const POD_NETWORK = '10.244.0.0/24'
+/** This machine, as pods see it: the bridge's own address. */
+export const GATEWAY = '10.244.0.1'
 const SERVICE_NETWORK = '10.96.0.0/16'
 /** The API server's address in the service network. */
 const API_SERVICE = '10.96.0.1'
@@ -308,12 +311,22 @@ state = "${root}/state"
 `
   )
   startPart(folder, 'containerd', 'containerd', ['-c', join(root, 'config.toml')])
-  await untilReady('containerd does not answer', () => ctr(folder, 'version').status === 0, {
-    folder,
-    part: 'containerd'
-  })
+  await untilReady('containerd does not answer', () => answersKubelet(folder), { folder, part: 'containerd' })
   const cluster = clusterIn(folder)
   for (const name of ['busybox', 'pause']) cluster.importImage(join(images, `${name}.tar`))
+}
+
+/** What kubelet asks at its start, and ends without: containerd serves other things before. */
+async function answersKubelet(folder: string): Promise<boolean> {
+  const runtime = createCriClient(socketOf(folder))
+  try {
+    await runtime.call('Version')
+    return true
+  } catch {
+    return false
+  } finally {
+    runtime.close()
+  }
 }
 
 function apiRoute(action: '-A' | '-C' | '-D', address: string): boolean {
@@ -392,11 +405,22 @@ async function startKubelet(folder: string, address: string, start: StartPart): 
   await untilReady('the node is not ready', ready, { folder, part: 'kubelet' })
 }
 
+/** Runs a program; a failure is no output. This process goes on meanwhile: vitest ends its workers while a cluster is taken down. */
+async function attempt(program: string, args: readonly string[], timeout_ms = 0): Promise<string> {
+  try {
+    return (await execute(program, [...args], { timeout: timeout_ms })).stdout
+  } catch {
+    return ''
+  }
+}
+
 /** Takes a cluster down: pods first, then its processes, then what they left on the host. Images and the program stay. */
 export async function stopCluster(folder: string): Promise<void> {
-  const tasks = () => ctr(folder, 'tasks', 'ls', '-q').stdout.split('\n').filter(Boolean)
+  const containers = (...args: string[]) =>
+    attempt('ctr', ['-a', socketOf(folder), '-n', 'k8s.io', ...args]).then((text) => text.split('\n').filter(Boolean))
+  const tasks = () => containers('tasks', 'ls', '-q')
   const kinds = 'cronjobs,deployments,daemonsets,statefulsets,replicasets,jobs,pods'
-  spawnSync(
+  await attempt(
     join(folder, 'bin/kubectl'),
     [
       '--kubeconfig',
@@ -409,13 +433,12 @@ export async function stopCluster(folder: string): Promise<void> {
       '--force',
       '--grace-period=0'
     ],
-    { timeout: 20_000 }
+    20_000
   )
-  for (let waited = 0; tasks().length > 0 && waited < 40; waited += 1) await sleep(250)
+  for (let waited = 0; (await tasks()).length > 0 && waited < 40; waited += 1) await sleep(250)
   await stopPart(folder, 'kubelet')
-  for (const task of tasks()) ctr(folder, 'tasks', 'rm', '-f', task)
-  for (const container of ctr(folder, 'containers', 'ls', '-q').stdout.split('\n').filter(Boolean))
-    ctr(folder, 'containers', 'rm', container)
+  for (const task of await tasks()) await containers('tasks', 'rm', '-f', task)
+  for (const container of await containers('containers', 'ls', '-q')) await containers('containers', 'rm', container)
   for (const name of ['kube-scheduler', 'kube-controller-manager', 'kube-apiserver', 'etcd', 'containerd'])
     await stopPart(folder, name)
   const address = nodeAddress()

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** A file, folder (`folder: true`) or link (`target`) of an image. */
@@ -51,10 +51,8 @@ function tarOf(files: readonly ImageFile[]): Buffer {
 
 const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex')
 
-/** Writes an image as an archive for `ctr images import`: one layer, a configuration, a manifest. */
-export function writeImage({ name, files, config }: TestImage, file: string): void {
-  const layer = tarOf(files)
-  const digest = sha256(layer)
+/** What an archive for `ctr images import` has beside its one layer: a configuration, a manifest. */
+function describe({ name, config }: Omit<TestImage, 'files'>, digest: string): ImageFile[] {
   const created = new Date(MADE * 1000).toISOString()
   const description = JSON.stringify({
     architecture: ARCHITECTURE[process.arch] ?? process.arch,
@@ -65,12 +63,34 @@ export function writeImage({ name, files, config }: TestImage, file: string): vo
     history: [{ created }]
   })
   const manifest = [{ Config: `${sha256(description)}.json`, RepoTags: [name], Layers: [`${digest}/layer.tar`] }]
-  const parts: ImageFile[] = [
+  return [
     { path: `${sha256(description)}.json`, content: description, mode: 0o644 },
-    { path: `${digest}/layer.tar`, content: layer, mode: 0o644 },
     { path: 'manifest.json', content: JSON.stringify(manifest), mode: 0o644 }
   ]
+}
+
+/** Writes an image as an archive for `ctr images import`. */
+export function writeImage({ name, files, config }: TestImage, file: string): void {
+  const layer = tarOf(files)
+  const digest = sha256(layer)
+  const parts = [...describe({ name, config }, digest), { path: `${digest}/layer.tar`, content: layer, mode: 0o644 }]
   writeFileSync(file, tarOf(parts))
+}
+
+/**
+ * The same of a folder, for what is too much to be held in memory.
+ * @param root what is to be the image's root; all is root's there
+ * @param work an empty folder
+ */
+export function writeFolderImage(image: Omit<TestImage, 'files'>, root: string, work: string, file: string): void {
+  const owner = ['--owner=0', '--group=0', '--numeric-owner']
+  const made = join(work, 'layer.tar')
+  execFileSync('tar', [...owner, '--sort=name', `--mtime=@${MADE}`, '-C', root, '-cf', made, '.'])
+  const digest = execFileSync('sha256sum', [made], { encoding: 'utf8' }).slice(0, 64)
+  mkdirSync(join(work, 'image', digest), { recursive: true })
+  renameSync(made, join(work, 'image', digest, 'layer.tar'))
+  for (const { path, content = '' } of describe(image, digest)) writeFileSync(join(work, 'image', path), content)
+  execFileSync('tar', [...owner, '-C', join(work, 'image'), '-cf', file, '.'])
 }
 
 /** Files of an image in which busybox is every command: a shell, and nothing else. */
@@ -98,10 +118,15 @@ export function programFiles(program: string, path: string): ImageFile[] {
   const source = execFileSync('sh', ['-c', 'readlink -f "$(command -v "$1")"', 'sh', program], {
     encoding: 'utf8'
   }).trim()
-  const libraries = execFileSync('ldd', [source], { encoding: 'utf8' }).matchAll(/(\/\S+) \(0x/g)
   const files = new Map([[path, source]])
-  for (const [, library = ''] of libraries) files.set(library.slice(1), library)
+  for (const library of librariesOf(source)) files.set(library.slice(1), library)
   return [...files].map(([file, from]) => ({ path: file, content: readFileSync(from) }))
+}
+
+/** Libraries that a program or library loads, by their paths on this machine. */
+export function librariesOf(file: string): string[] {
+  const lines = execFileSync('ldd', [file], { encoding: 'utf8' }).matchAll(/(\/\S+) \(0x/g)
+  return [...lines].flatMap(([, library]) => library ?? [])
 }
 
 /** Folders that hold files of an image, so that each is there before what is in it. */

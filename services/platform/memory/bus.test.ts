@@ -75,6 +75,32 @@ describe('a pipeline in memory', () => {
     )
   })
 
+  it('keeps what was published, whatever its memory is used for afterwards', async () => {
+    const bus = busOf([topic('a'), topic('b')], { pump: 'automatic' })
+    const seen: string[] = []
+    const slow = Promise.withResolvers<void>()
+    bus.run({
+      name: 'slow',
+      inputs: ['a'],
+      handle: async ({ messages }) => {
+        await slow.promise
+        seen.push(...messages.map(({ key, value }) => `${String(key)} ${String(value)}`))
+        return []
+      }
+    })
+    const key = Buffer.from('key 1')
+    const value = Buffer.from('first')
+    await bus.publish([{ topic: 'a', key, value }])
+    key.write('key 2')
+    value.write('after')
+    await bus.publish([{ topic: 'a', key, value }])
+    key.fill(0)
+    value.fill(0)
+    slow.resolve()
+    await bus.drain()
+    expect(seen.toSorted()).toEqual(['key 1 first', 'key 2 after'])
+  })
+
   it('gives a message to every stage that reads its topic', async () => {
     const bus = busOf([topic('a'), topic('b')])
     bus.run(relay('one', 'a', 'b'))

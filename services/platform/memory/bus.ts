@@ -59,6 +59,8 @@ interface Runner {
 const BATCH_MAX_MESSAGES = 500
 const TOPIC_MAX_MESSAGES = 200_000
 
+const ownBytes = <Data extends string | Buffer | null>(data: Data) => (Buffer.isBuffer(data) ? Buffer.from(data) : data)
+
 const keyOf = (topic: string, partition: number) => `${topic}/${partition}`
 
 /**
@@ -230,7 +232,8 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
     async publish(messages) {
       if (closed) throw new WeirError(MEMORY_ERRORS, 'MEMORY_CLOSED', 'the bus was closed')
       for (const name of new Set(messages.map(({ topic }) => topic))) if (isFull(name)) await startPump()
-      append(messages)
+      // Whoever publishes may use its memory again when this resolves; here the messages stay.
+      append(messages.map((message) => ({ ...message, key: ownBytes(message.key), value: ownBytes(message.value) })))
       kick()
     },
 
