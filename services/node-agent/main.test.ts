@@ -149,12 +149,16 @@ describe('the node agent', () => {
     const first = await start(input)
     await first.output.until(() => first.output.messages.length > 0)
     await first.stop()
+    const [before] = await first.output.runtimeBatches()
     appendFileSync(path, exec('n-1', 3))
     const second = await start(input)
     await second.output.until(() => second.output.messages.length > 0)
     expect(
-      (await second.output.runtimeBatches()).map(({ first_sequence, events }) => [first_sequence, events.length])
-    ).toEqual([['3', 1]])
+      (await second.output.runtimeBatches()).map(({ numbering, first_sequence, events }) => [
+        ...[numbering, first_sequence],
+        events.length
+      ])
+    ).toEqual([[before?.numbering, '3', 1]])
   })
 
   it('reads standard input, and ends when that ends', async () => {

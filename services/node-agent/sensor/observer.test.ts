@@ -358,6 +358,7 @@ describe('any record', () => {
             boot_id: null,
             sensor: 'bpf',
             first_sequence: '1',
+            numbering: null,
             received: 0,
             events: [readBack(event)]
           })
