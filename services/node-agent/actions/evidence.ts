@@ -248,7 +248,7 @@ export async function collectEvidence(ports: EvidencePorts, request: EvidenceReq
   const making = join(limits.directory, `.${name}.new`)
   await mkdir(making, { recursive: true, mode: 0o700 })
   try {
-    const isOver = () => ports.finish?.aborted === true || now_ms() >= begun + limits.time_max_ms
+    const isOver = () => ports.finish?.aborted === true || Math.abs(now_ms() - begun) >= limits.time_max_ms
     const bundle = openBundle(making, limits, isOver)
     const copied = new Set<string>()
     const processes: Array<ProcProcess & { container: string }> = []
