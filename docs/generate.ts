@@ -4,7 +4,7 @@
  *   node docs/generate.ts           write
  *   node docs/generate.ts --check   exit 1 when what is committed is not what would be written
  */
-import { globSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { writeOrCheck } from '../schemas/generated-files.ts'
@@ -27,9 +27,11 @@ import { coveragePage, rulesPage } from './rule-pages.ts'
 const root = join(import.meta.dirname, '..')
 const NOTE = '<!-- Made from the code by `npm run generate`. Do not edit. -->\n'
 
-/** Every list exported as *_ERRORS by a file named errors.ts. */
+/** Every list exported as *_ERRORS. */
 async function errorsPage(): Promise<string> {
-  const files = globSync('services/**/errors.ts', { cwd: root }).toSorted((a, b) => a.localeCompare(b))
+  const files = globSync('services/**/*.ts', { cwd: root })
+    .filter((file) => /^export const [A-Z_]+_ERRORS\b/m.test(readFileSync(join(root, file), 'utf8')))
+    .toSorted((a, b) => a.localeCompare(b))
   const rows: string[][] = []
   for (const file of files) {
     const module = (await import(join(root, file))) as Record<string, unknown>

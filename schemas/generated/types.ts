@@ -859,8 +859,10 @@ export interface RuntimeBatch {
   readonly boot_id: string | null
   /** Which sensor saw the events: tetragon, falco, tracee, bpf, bpftrace. */
   readonly sensor: string
-  /** Sequence number of the first event, as a decimal string; the others follow without gap. */
+  /** Sequence number of the first event, from 1 on, as a decimal string; the others follow without gap. 0 for events that have none. */
   readonly first_sequence: string
+  /** Which numbering that is: numbers of the same cluster, node, sensor and numbering have no gap. Begun anew with a new spool of the agent; null where nobody keeps the numbers. */
+  readonly numbering: string | null
   /** When the agent read the batch, microseconds since the epoch. */
   readonly received: number
   /** The events, in order. */
@@ -878,7 +880,7 @@ export interface RuntimeEvent {
   readonly time: number
   /** What class of event it is; alert is another engine's verdict, sensor is about the sensor itself. */
   readonly category: RuntimeCategory
-  /** What was done: exec, exec_failed, fork, exit; connect, accept, listen, close, dns; open_write, read, rename, unlink, chmod, link; setuid, setgid, capset, mount, setns, unshare, ptrace, module_load, bpf, memfd_create, kill; alert; drop. */
+  /** What was done: exec, exec_failed, fork, exit; connect, accept, listen, close, dns; open_write, read, rename, unlink, chmod, link; setuid, setgid, capset, mount, setns, unshare, ptrace, module_load, bpf, memfd_create, kill; alert; drop, gap, heartbeat. */
   readonly action: string
   /** The process that did it. */
   readonly process: Process | null

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { AuditEvent, EnrichedEvent } from '../../schemas/generated/types.ts'
+import type { AuditEvent, EnrichedEvent, RuntimeEvent } from '../../schemas/generated/types.ts'
 import { eventFixture } from '../../test/support/event-fixtures.ts'
 import { signalOf } from '../../test/support/signals.ts'
 import { createCodec, localSchemas } from '../core/avro/codec.ts'
@@ -24,7 +24,7 @@ const noRules: RuleSet = { size: 0, match: () => [] }
 const context = { signal: new AbortController().signal, heartbeat: async () => {} }
 
 function stages(
-  given: { rules?: RuleSet; parts?: NeededParts; store?: FactsStore; attempts?: number } = {}
+  given: { rules?: RuleSet; parts?: NeededParts; store?: FactsStore; attempts?: number; now_ms?: () => number } = {}
 ): readonly Stage[] {
   const store = given.store ?? createMemoryFactsStore()
   return createEnricherStages(
@@ -35,7 +35,7 @@ function stages(
       ...(given.parts === undefined ? {} : { parts: given.parts }),
       facts: createCachedFacts(store, { max_entries: 10, ttl_ms: 1_000 }),
       log: silentLogger,
-      now_ms: () => 1_000,
+      now_ms: given.now_ms ?? (() => 1_000),
       waitUntil: async () => {}
     },
     enricherOptions.parse({ retry_attempts: given.attempts ?? 2 })
@@ -91,6 +91,11 @@ const cloudBatch = (count: number) =>
       .map((json) => cloudEventFrom(json))
   })
 
+const heartbeat: RuntimeEvent = {
+  ...{ id: 'h', time: 10, category: 'sensor', action: 'heartbeat', process: null, container: null, pod: null },
+  ...{ network: null, file: null, alert: null, attributes: {} }
+}
+
 const runtimeBatch = () =>
   codec.encode('runtime-batch', {
     cluster,
@@ -98,6 +103,7 @@ const runtimeBatch = () =>
     boot_id: null,
     sensor: 'tetragon',
     first_sequence: '1',
+    numbering: null,
     received: 5,
     events: [
       {
@@ -117,6 +123,39 @@ const runtimeBatch = () =>
   })
 
 describe('the enricher', () => {
+  it('tells of events that never came as an event, which rules see', async () => {
+    let now_ms = 0
+    const matched: string[] = []
+    const rules: RuleSet = {
+      size: 1,
+      match: ({ runtime }) => {
+        matched.push(runtime?.action ?? '')
+        return []
+      }
+    }
+    const [stage] = stages({ rules, now_ms: () => now_ms })
+    const actions: string[] = []
+    for (const [offset, first_sequence] of ['1', '2', '9', '10'].entries()) {
+      const header = { cluster, node: 'n1', boot_id: null, sensor: 'bpf', numbering: 'one', received: 5 }
+      const value = codec.encode('runtime-batch', { ...header, first_sequence, events: [heartbeat] })
+      const batch = { topic: 'weir.runtime.v1', partition: 0 }
+      const messages = [{ ...message(batch.topic, value), offset: String(offset) }]
+      await stage?.onAssigned?.(batch.topic, 0, { changelog: { read: () => expect.unreachable() } })
+      const outputs = (await stage?.handle({ ...batch, messages }, context)) ?? []
+      for (const output of outputs) {
+        const { runtime, source, enrichment } = await codec.decode('enriched-event', output.value)
+        expect(enrichment.status).toBe('not_applicable')
+        actions.push(`${source.instance} ${source.provider} ${runtime?.action} ${runtime?.attributes.count ?? ''}`)
+      }
+      now_ms += 10_000
+    }
+    expect(actions.map((action) => action.trim())).toEqual([
+      ...['n1 bpf heartbeat', 'n1 bpf heartbeat', 'n1 bpf heartbeat', 'n1 bpf heartbeat'],
+      'n1 bpf gap 6'
+    ])
+    expect(matched.at(-1)).toBe('gap')
+  })
+
   it('makes one enriched event of each event, whose key is the pod or the user', async () => {
     const outputs = await handle(stages()[0], 'weir.audit.v1', auditBatch('a', 'b'))
     expect(outputs.map(({ topic, key }) => [topic, key])).toEqual([

@@ -17,6 +17,7 @@ import { untilAvailable } from '../platform/until-available.ts'
 import { VERSION } from '../platform/version.ts'
 import type { CachedFacts } from './cached-facts.ts'
 import { ENRICH_ERRORS } from './errors.ts'
+import { watchMissingEvents } from './missing-events.ts'
 import type { EnricherOptions } from './options.ts'
 
 export interface EnricherPorts {
@@ -60,6 +61,7 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
   // Containers that stayed unknown through all attempts: without inventory, every event would wait in vain.
   const sentParts = ports.parts === undefined ? null : createSentParts(ports.parts, options.sent_parts_max_entries)
   const givenUp = new LRUCache<string, true>({ max: GIVEN_UP_MAX_ENTRIES, ttl: GIVEN_UP_TTL_MS })
+  const missing = watchMissingEvents({ codec, log, now_ms })
 
   function deadLetter(stage: string, message: Message, error: WeirError, attempts: number): OutgoingMessage {
     return toDeadLetter(message, {
@@ -167,6 +169,7 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
   async function openRuntime(message: Message): Promise<Work[]> {
     const { header, events } = await batches.open('runtime-batch', message.value)
     const source = { type: 'runtime', provider: header.sensor, instance: header.node } as const
+    missing.see(message, header, events.length)
     return worksOf(message, { ...header, source }, events, ({ bytes, value, view }) => ({
       seen: { audit: null, runtime: view() },
       raw: { type: 'runtime', bytes, value }
@@ -191,11 +194,13 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
   const enricher: Stage = {
     name: 'enricher',
     inputs: Object.keys(openers),
+    onAssigned: async (topic, partition) => missing.assigned(topic, partition),
     handle: async (batch, context) => {
       const outputs: OutgoingMessage[] = []
       const works: Work[] = []
       const open = openers[batch.topic]
       if (open === undefined) throw new TypeError(`the enricher does not read ${batch.topic}`)
+      missing.begin(batch)
       for (const message of batch.messages) {
         await guarded(
           'enricher',
@@ -206,6 +211,7 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
           }
         )
       }
+      works.push(...missing.take(batch).map((told) => ({ ...told, attempts: 0 })))
       await finish('enricher', works, outputs, context)
       return outputs
     }

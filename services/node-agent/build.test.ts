@@ -40,10 +40,11 @@ function building({ known = false, message_max_bytes = 1_000_000 } = {}) {
 
 async function batchesOf(
   payloads: readonly Buffer[],
-  build = building()
+  build = building(),
+  before?: string
 ): Promise<{ batches: RuntimeBatch[]; dead: number; note: string | undefined }> {
   const records = payloads.map((payload) => ({ payload }) as unknown as SpoolRecord)
-  const { messages, note } = build(records, null, false)
+  const { messages, note } = build(records, before ?? null, false)
   const own = messages.filter(({ topic }) => topic === 'weir.runtime.v1')
   const batches = await Promise.all(own.map(({ value }) => codec.decode('runtime-batch', value)))
   return { batches, dead: messages.length - own.length, note }
@@ -98,7 +99,7 @@ describe('events of the built-in sensor', () => {
       },
       { boot_id: 'boot-2', first_sequence: '3', events: [{ process: { entity_id: 'p2', name: 'two' } }] }
     ])
-    expect(JSON.parse(note ?? '')).toEqual({ 'uid-1/n-1/bpf': 4 })
+    expect(JSON.parse(note ?? '')).toEqual({ 'uid-1/n-1/bpf': 4, numbering: batches[0]?.numbering })
   })
 
   it('are numbered in their order, whatever comes between', async () => {
@@ -115,6 +116,28 @@ describe('events of the built-in sensor', () => {
       ['3', ['h']],
       ['4', ['c']]
     ])
+  })
+
+  it('have a numbering that goes on with the note, and another without one', async () => {
+    const one = [packed('b', [observed('a', process('p', 'x'))])]
+    const beat = [record('b', event('h', { category: 'sensor', action: 'heartbeat', process: null }))]
+    const first = await batchesOf(one)
+    const { numbering } = first.batches[0] ?? {}
+    expect(numbering).toMatch(/^[0-9a-f-]{36}$/)
+    for (const again of [one, beat]) {
+      const { batches, note } = await batchesOf(again, building(), first.note)
+      expect(batches).toMatchObject([{ numbering, first_sequence: '2' }])
+      expect(JSON.parse(note ?? '')).toEqual({ numbering, 'uid-1/n-1/bpf': 3 })
+    }
+    for (const [note, number] of [
+      [undefined, '1'],
+      // As agents wrote it that had no numberings.
+      [JSON.stringify({ 'uid-1/n-1/bpf': 7 }), '7']
+    ] as const) {
+      const { batches } = await batchesOf(one, building(), note)
+      expect(batches).toMatchObject([{ first_sequence: number }])
+      expect(batches[0]?.numbering).not.toBe(numbering)
+    }
   })
 
   it('of a container that the runtime knows are told with its names', async () => {
@@ -154,12 +177,15 @@ describe('events of the built-in sensor', () => {
   it('that are too large for a message cost only themselves', async () => {
     const of = process('p', 'x')
     const large = observed('large', of, { attributes: { x: 'x'.repeat(20_000) } })
-    const { batches, dead } = await batchesOf(
+    const { batches, dead, note } = await batchesOf(
       [packed('b', [observed('a', of), large, observed('b', of)])],
       building({ message_max_bytes: 10_000 })
     )
     expect(batches.flatMap(({ events }) => events.map(({ id }) => id))).toEqual(['a', 'b'])
     expect(dead).toBe(1)
+    // No number is missing for it.
+    expect(batches.map(({ first_sequence }) => first_sequence)).toEqual(['1', '2'])
+    expect(JSON.parse(note ?? '')).toMatchObject({ 'uid-1/n-1/bpf': 3 })
   })
 
   it('in a record that is damaged are a dead letter', async () => {

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import type { Cluster, RuntimeEvent } from '../../schemas/generated/types.ts'
 import { WeirError } from '../core/errors.ts'
 import type { SourcedEvent } from '../core/events/sourced-event.ts'
+import { isObject, stringAt } from '../core/json.ts'
 import { type BatchContext, RUNTIME_TOPIC, toMessages } from '../platform/ingest/batches.ts'
 import {
   type Converted,
@@ -23,6 +25,9 @@ import { createPacker, type Packed } from './packed.ts'
 import { countEvents } from './sensor/batch.ts'
 import { eventsOf } from './sensor/unpack.ts'
 import { BPFTRACE } from './sources/options.ts'
+
+/** Where the note has the numbering, beside numbers by `cluster/node/sensor`. */
+const NUMBERING = 'numbering'
 
 /**
  * Turns what is in the spool into messages: runtime events in batches by node and sensor, with the numbers that follow those in
@@ -100,7 +105,13 @@ export function createBuild(
     }
   }
 
-  const packer = createPacker({ cluster, node: options.node ?? context.instance, context })
+  // Of a new spool, whose numbers begin anew; else the note has the one that was begun.
+  const fresh: string = randomUUID()
+  let numbering = fresh
+  const packer = createPacker({
+    ...{ cluster, node: options.node ?? context.instance, context },
+    numbering: () => numbering
+  })
 
   /** What most records are, to go on its way without being decoded; null for what has to be looked into. */
   function packedOf(payload: Buffer): Packed | null {
@@ -120,7 +131,9 @@ export function createBuild(
   return (records, note, may_wait) => {
     const messages: OutgoingMessage[] = []
     const later: Buffer[] = []
-    let next = new Map(Object.entries(sequencesIn(note)))
+    const kept: unknown = note === null ? null : JSON.parse(note)
+    let next = new Map(Object.entries(sequencesIn(kept)))
+    numbering = stringAt(kept, NUMBERING) ?? fresh
     let others: SpoolRecord[] = []
 
     /** Messages of both kinds come in the order of the records, which is that of their sequence numbers. */
@@ -134,7 +147,7 @@ export function createBuild(
       const rejected = parts.flatMap((part) => part.rejected)
       later.push(...held.later)
       const numbered = Object.fromEntries(next)
-      const made = toMessages(held.ready, rejected, { ...context, rejects_topic: RUNTIME_TOPIC }, numbered)
+      const made = toMessages(held.ready, rejected, { ...context, numbering, rejects_topic: RUNTIME_TOPIC }, numbered)
       messages.push(...made.messages)
       next = new Map(Object.entries(made.sequences))
     }
@@ -150,7 +163,8 @@ export function createBuild(
     }
     messages.push(...packer.take(next))
     convertOthers()
-    return { messages, note: JSON.stringify(Object.fromEntries(next)), later, done: packer.done }
+    const numbers = { [NUMBERING]: numbering, ...Object.fromEntries(next) }
+    return { messages, note: JSON.stringify(numbers), later, done: packer.done }
   }
 }
 
@@ -183,10 +197,8 @@ function named(event: SourcedEvent, node: string | undefined): SourcedEvent {
     : { ...event, source: { ...event.source, instance: node } }
 }
 
-function sequencesIn(note: string | null): Readonly<Record<string, number>> {
-  if (note === null) return {}
-  const numbers = Object.entries(JSON.parse(note) as object).filter((entry): entry is [string, number] =>
-    Number.isSafeInteger(entry[1])
-  )
+function sequencesIn(note: unknown): Readonly<Record<string, number>> {
+  if (!isObject(note)) return {}
+  const numbers = Object.entries(note).filter((entry): entry is [string, number] => Number.isSafeInteger(entry[1]))
   return Object.fromEntries(numbers)
 }

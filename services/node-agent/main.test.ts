@@ -2,6 +2,8 @@ import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { z } from 'zod'
 import { startFakeCri } from '../../test/support/fake-cri.ts'
@@ -149,12 +151,16 @@ describe('the node agent', () => {
     const first = await start(input)
     await first.output.until(() => first.output.messages.length > 0)
     await first.stop()
+    const [before] = await first.output.runtimeBatches()
     appendFileSync(path, exec('n-1', 3))
     const second = await start(input)
     await second.output.until(() => second.output.messages.length > 0)
     expect(
-      (await second.output.runtimeBatches()).map(({ first_sequence, events }) => [first_sequence, events.length])
-    ).toEqual([['3', 1]])
+      (await second.output.runtimeBatches()).map(({ numbering, first_sequence, events }) => [
+        ...[numbering, first_sequence],
+        events.length
+      ])
+    ).toEqual([[before?.numbering, '3', 1]])
   })
 
   it('reads standard input, and ends when that ends', async () => {
@@ -293,7 +299,82 @@ describe('containers', () => {
   }, 60_000)
 })
 
+describe('the container runtime being started again', () => {
+  it('leaves no container without its name, neither one of before nor one that was made meanwhile', async () => {
+    const folder = newFolder()
+    const socket = join(folder, 'cri.sock')
+    const path = join(folder, 'falco.log')
+    writeFileSync(path, '')
+    const [before, meanwhile] = ['c1'.repeat(32), 'd2'.repeat(32)] as const
+    const alertIn = (id: string) => `${JSON.stringify({ ...falcoAlert, output_fields: { 'container.id': id } })}\n`
+    const first = await startFakeCri(socket, true)
+    first.put({ id: before, name: 'before', pod: 'one', state: 'CONTAINER_RUNNING' })
+    const { agent, output } = await start(
+      {
+        sources: [{ type: 'falco', path }],
+        attribution: { sockets: [socket], hold_ms: 60_000, poll_interval_ms: 50 }
+      },
+      undefined,
+      undefined,
+      Date.now
+    )
+    let failure: unknown = null
+    agent.failed?.catch((error: unknown) => {
+      failure = error
+    })
+    const names = async () =>
+      (await output.runtimeBatches()).flatMap(({ events }) => events.map(({ container }) => container?.name))
+    appendFileSync(path, alertIn(before))
+    await expect.poll(names, { timeout: 20_000 }).toEqual(['before'])
+    await first.stop()
+    appendFileSync(path, alertIn(meanwhile) + alertIn(before))
+    await expect.poll(names, { timeout: 20_000 }).toEqual(['before', 'before'])
+    const again = await startFakeCri(socket, true)
+    closing.push(() => again.stop())
+    again.put({ id: meanwhile, name: 'meanwhile', pod: 'two', state: 'CONTAINER_RUNNING' })
+    await expect.poll(names, { timeout: 30_000 }).toEqual(['before', 'before', 'meanwhile'])
+    expect(failure).toBeNull()
+  }, 90_000)
+})
+
 describe('Kafka being away', () => {
+  it('takes no memory for what waits on the disk', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const held = () => {
+      collect()
+      const { heapUsed, arrayBuffers } = process.memoryUsage()
+      return heapUsed + arrayBuffers
+    }
+    const path = join(newFolder(), 'falco.log')
+    writeFileSync(path, '')
+    const output = createRecordingOutput()
+    output.state = 'away'
+    const { agent } = await start(
+      { sources: [{ type: 'falco', path }], spool: { max_bytes: 256 * 1024 * 1024 } },
+      undefined,
+      output
+    )
+    agent.failed?.catch(() => undefined)
+    const lines = 2_000
+    const line = (rule: number) =>
+      `${JSON.stringify({ ...falcoAlert, rule: `rule ${rule}.`, output: 'x'.repeat(8_000) })}\n`
+    appendFileSync(path, line(0))
+    await output.until(() => output.attempts > 1)
+    const before = held()
+    const all = Array.from({ length: lines }, (_, index) => line(index + 1)).join('')
+    appendFileSync(path, all)
+    const read = async () => (await linesIn.get()).values.find(({ labels }) => labels.from === path)?.value ?? 0
+    await expect.poll(read, { timeout: 60_000 }).toBe(lines + 1)
+    // 16 MB are on the disk, and this test holds as much.
+    expect(held() - before - all.length).toBeLessThan(6 * 1024 * 1024)
+    output.state = 'works'
+    await output.until(() => output.messages.some(({ value }) => value?.includes(`rule ${lines}.`) === true))
+    const batches = await output.runtimeBatches()
+    const rules = batches.flatMap(({ events }) => events.map(({ alert }) => alert?.rule))
+    expect(rules).toEqual(Array.from({ length: lines + 1 }, (_, index) => `rule ${index}.`))
+  }, 120_000)
+
   it('stops the reading when the spool is full, and nothing is lost', async () => {
     const path = join(newFolder(), 'tetragon.log')
     writeFileSync(path, '')

@@ -27,6 +27,8 @@ export interface PackedPorts {
   readonly cluster: Cluster
   readonly node: string
   readonly context: BatchContext
+  /** Which numbering the numbers are of, at this time. */
+  readonly numbering: () => string
 }
 
 /** Makes messages of packed events. */
@@ -74,7 +76,7 @@ function countBytes(count: number): Buffer {
  * Events go from the spool into messages as they are encoded: each gets its container and its process put in, and is not decoded for
  * that. Runs of the same node, boot and second go into one message.
  */
-export function createPacker({ cluster, node, context }: PackedPorts): Packer {
+export function createPacker({ cluster, node, context, numbering }: PackedPorts): Packer {
   const places = new Map<string, { readonly of: RuntimeContainer; readonly bytes: Uint8Array }>()
   const key = `${cluster.id}/${node}`
   const largest = context.message_max_bytes - MESSAGE_OVERHEAD_BYTES
@@ -115,8 +117,9 @@ export function createPacker({ cluster, node, context }: PackedPorts): Packer {
     if (count === 0) return
     const first_sequence = String(takeSequence(next, `${key}/${SENSOR}`, count))
     // The encoding of a batch without events ends with the end of its array.
+    const numbers = { first_sequence, numbering: numbering() }
     const head = context.codec
-      .encode('runtime-batch', { cluster, node, boot_id, sensor: SENSOR, first_sequence, received, events: [] })
+      .encode('runtime-batch', { cluster, node, boot_id, sensor: SENSOR, ...numbers, received, events: [] })
       .subarray(0, -1)
     messages.push({ topic: RUNTIME_TOPIC, key, value: withHead(Buffer.concat([head, countBytes(count)])) })
     used.push(open.bytes)

@@ -20,8 +20,8 @@ export interface Health {
   readiness(): Promise<ReadonlyArray<{ readonly name: string; readonly error: string | null }>>
 }
 
-/** @param now clock in milliseconds, replaceable in tests */
-export function createHealth(now: () => number = Date.now): Health {
+/** @param now clock in milliseconds that is never set, replaceable in tests */
+export function createHealth(now: () => number = () => performance.now()): Health {
   const lastTurn = new Map<string, number>()
   const probes = new Map<string, Probe>()
 

@@ -56,6 +56,13 @@ export const lookups = new Counter({
   registers: [metrics]
 })
 
+export const eventsMissing = new Counter({
+  name: 'weir_events_missing_total',
+  help: 'Events that an agent has numbered and published, and that never came to the enricher, by sensor.',
+  labelNames: ['provider'] as const,
+  registers: [metrics]
+})
+
 export const signalsOut = new Counter({
   name: 'weir_signals_total',
   help: 'Signals raised, by rule code and severity.',

@@ -150,7 +150,15 @@ async function benchBatches(title: string, { matching, candidates }: CountedRule
   }
   for (let at = 0; at < runtimes.length; at += EVENTS_PER_BATCH) {
     const some = runtimes.slice(at, at + EVENTS_PER_BATCH)
-    const header = { cluster, node: 'node', boot_id: null, sensor: 'tetragon', first_sequence: '0', received: 0 }
+    const header = {
+      cluster,
+      node: 'node',
+      boot_id: null,
+      sensor: 'tetragon',
+      first_sequence: '0',
+      numbering: null,
+      received: 0
+    }
     batches.push({ name: 'runtime-batch', bytes: codec.encode('runtime-batch', { ...header, events: some }) })
   }
   // Schemas are there after the first message; a promise per message is part of the work.

@@ -74,6 +74,7 @@ function createAgent(cluster_id: string) {
       signal: (pid, signal) => process.kill(pid, signal),
       evidence: nodeAgentOptions.parse({ actions: { evidence: { directory: join(kept, 'evidence') } } }).actions
         .evidence,
+      publish: (messages) => bus.publish(messages),
       now_ms: Date.now
     })
   )

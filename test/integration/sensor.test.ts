@@ -1,6 +1,6 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,12 +12,11 @@ import { loadRuleSet } from '../../services/core/detect/load-rule-set.ts'
 import { enrich } from '../../services/core/enrich/join.ts'
 import { startNodeAgent } from '../../services/node-agent/main.ts'
 import { nodeAgentOptions } from '../../services/node-agent/options.ts'
-import { BTF_FILE } from '../../services/node-agent/sensor/object-file.ts'
-import { cgroupVersion } from '../../services/node-agent/sensor/start.ts'
 import { createHealth } from '../../services/platform/health.ts'
 import { silentLogger } from '../../services/platform/log.ts'
 import { readRuleFolder } from '../../services/platform/rule-files.ts'
 import { createRecordingOutput } from '../support/recording-output.ts'
+import { cgroupRoot, sensorObstacle } from '../support/sensor/kernel.ts'
 
 const ACT = join(import.meta.dirname, '../support/sensor/act.ts')
 const BUILD = join(import.meta.dirname, '../../services/node-agent/sensor/build.ts')
@@ -29,16 +28,7 @@ const CONTAINER = '4f5e6d7c8b9a0f1e'.repeat(4)
 const POD_UID = '0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0'
 const CONTROL = 'quote \' double " newline \n escape \u001b[31m'
 
-/** Why the real kernel cannot be seen from here; null when it can. */
-function obstacle(): string | null {
-  if (process.platform !== 'linux') return 'this is not Linux'
-  if (process.getuid?.() !== 0) return 'loading BPF programs needs root'
-  if (!existsSync(BTF_FILE)) return `${BTF_FILE} is not there`
-  if (spawnSync('clang', ['--version']).error !== undefined) return 'clang is not installed'
-  return null
-}
-
-const reason = obstacle()
+const reason = sensorObstacle()
 if (reason !== null) console.warn(`the built-in sensor is not tested: ${reason}`)
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-sensor-'))
@@ -58,19 +48,6 @@ async function run(command: string, args: readonly string[]): Promise<string> {
 
 const act = (...args: string[]) => run(NODE, [ACT, ...args])
 const shell = (script: string, ...args: string[]) => run('/bin/sh', ['-c', script, 'sh', ...args])
-
-/** Where control groups are made: the hierarchy that the sensor goes by. */
-function cgroupRoot(): string {
-  const { version_1 } = cgroupVersion(readFileSync('/proc/self/cgroup', 'utf8'))
-  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
-    const [left = '', right = ''] = line.split(' - ')
-    const [type, , options = ''] = right.split(' ')
-    if (version_1 ? type === 'cgroup' && options.split(',').includes('memory') : type === 'cgroup2') {
-      return left.split(' ')[4] ?? ''
-    }
-  }
-  throw new Error('no control groups are mounted')
-}
 
 /**
  * A root file system as containers have it, and a control group by which the kubelet would name one: first the container's own tree,

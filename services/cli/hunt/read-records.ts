@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { createGunzip } from 'node:zlib'
 import { messageOf } from '../../core/errors.ts'
+import type { HuntErrorCode } from './errors.ts'
 
 /** Longest line, and largest document that is not one object a line, in bytes: memory must stay bounded on any input. */
 export const MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -10,9 +11,7 @@ const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
 export type RecordRead<Taken = never> =
   | { readonly line: number; readonly json: unknown }
   | ([Taken] extends [never] ? never : { readonly line: number; readonly taken: Taken })
-  | { readonly line: number; readonly rejected: { readonly code: ReadCode; readonly reason: string } }
-
-export type ReadCode = 'HUNT_NOT_JSON' | 'HUNT_LINE_TOO_LONG' | 'HUNT_READ_FAILED'
+  | { readonly line: number; readonly rejected: { readonly code: HuntErrorCode; readonly reason: string } }
 
 export interface Input {
   /** Path, or `-` for standard input. */

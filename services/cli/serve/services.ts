@@ -200,21 +200,27 @@ async function startAgentActions(start: Start): Promise<readonly Running[]> {
       context,
       (error) => log.warn({ error }, `no commands of the responder yet: ${messageOf(error)}`)
     )
-    const part = run(
-      createAgentActionsStage({
-        ...world,
-        node: node ?? hostname(),
-        cluster_id: settings.cluster.id,
-        key,
-        static_pods: actions.static_pods === undefined ? null : { manifests: actions.static_pods, kept: actions.kept },
-        containers: { cgroups: actions.cgroups, proc: actions.proc, own_pid: process.pid },
-        signal: (pid, signal) => process.kill(pid, signal),
-        evidence: actions.evidence
-      }),
-      world
-    )
+    const publisher = createPublisher(world.kafka)
+    const stage = createAgentActionsStage({
+      ...world,
+      publish: (messages) => publisher.publish(messages),
+      node: node ?? hostname(),
+      cluster_id: settings.cluster.id,
+      key,
+      static_pods: actions.static_pods === undefined ? null : { manifests: actions.static_pods, kept: actions.kept },
+      containers: { cgroups: actions.cgroups, proc: actions.proc, own_pid: process.pid },
+      signal: (pid, signal) => process.kill(pid, signal),
+      evidence: actions.evidence
+    })
+    const part = run(stage, world)
     part.failed?.catch(failure.reject)
-    return part
+    return {
+      stop: async () => {
+        await part.stop()
+        await stage.finish()
+        await publisher.close()
+      }
+    }
   }
   const begun = begin()
   begun.catch((error: unknown) => {

@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -128,26 +130,26 @@ describe('a command to the agent', () => {
   })
   const plan: Action = { ...sample, steps: sample.steps.map((step) => ({ ...step, id: 's1' })) }
 
-  function world(node = 'n1', timeout_ms = 30_000) {
+  function world(node = 'n1', timeout_ms = 30_000, now_ms = () => NOW_MS) {
     const bus = createMemoryBus({ topics: loadTopics(), now_ms: () => NOW_MS, pump: 'automatic' })
     const publish = (action: Action) =>
       bus.publish([{ topic: 'weir.actions.v1', key: 'k', value: codec.encode('action', action) }])
     const channel = createAgentChannel({ codec, key: privateKey, publish, now_ms: () => NOW_MS, timeout_ms })
     bus.run(channel.answers)
-    bus.run(
-      createAgentActionsStage({
-        codec,
-        node,
-        cluster_id: plan.cluster.id,
-        key: publicKey,
-        static_pods: folders(),
-        containers: containers(),
-        signal: () => expect.unreachable(),
-        evidence: nodeAgentOptions.parse({ actions: { evidence: { directory: at('evidence') } } }).actions.evidence,
-        now_ms: () => NOW_MS
-      })
-    )
-    return { bus, publish, channel }
+    const stage = createAgentActionsStage({
+      codec,
+      node,
+      cluster_id: plan.cluster.id,
+      key: publicKey,
+      static_pods: folders(),
+      containers: containers(),
+      signal: () => expect.unreachable(),
+      evidence: nodeAgentOptions.parse({ actions: { evidence: { directory: at('evidence') } } }).actions.evidence,
+      publish: (messages) => bus.publish(messages),
+      now_ms
+    })
+    bus.run(stage)
+    return { bus, publish, channel, stage }
   }
   const isThere = () => existsSync(at('manifests', 'web.yaml'))
 
@@ -189,6 +191,97 @@ describe('a command to the agent', () => {
     const { channel } = world()
     const answer = await channel.toAgent('n1', { ...request(path), body: JSON.stringify(body) }, plan, 's1')
     expect(answer).toMatchObject({ status: 500, message: expect.stringContaining(message) })
+  })
+
+  describe('for evidence', () => {
+    const OTHER = 'b'.repeat(64)
+    const body = JSON.stringify({ pod_uid: null, containers: [ID] })
+    const evidence = { ...request('/v1/evidence'), body }
+    const kill = { ...request('/v1/containers/kill'), body: JSON.stringify({ container_id: OTHER }) }
+    const bundles = () => (existsSync(at('evidence')) ? readdirSync(at('evidence')) : [])
+    /** Lets go of what is being read of the process. */
+    const letGo = async () => {
+      const writer = await open(at('proc/100/maps'), 'w')
+      rmSync(at('proc/100/maps'))
+      writeFileSync(at('proc/100/maps'), 'of the next')
+      await writer.write('of the first')
+      await writer.close()
+    }
+
+    beforeEach(() => {
+      cgroup(`kubepods/${ID}`, { 'cgroup.procs': '100\n', 'cgroup.kill': '' })
+      cgroup(`kubepods/${OTHER}`, { 'cgroup.procs': '101\n', 'cgroup.kill': '' })
+      writeFileSync(at('proc/100/stat'), `100 (miner) S 1 ${'0 '.repeat(17)}5000 0`)
+      writeFileSync(at('proc/100/status'), '')
+      // Reading it waits for a writer, as long as it takes.
+      execFileSync('mkfifo', [at('proc/100/maps')])
+    })
+
+    it('holds up no other, is done once, and answered when it is done', async () => {
+      let ticks = 0
+      const { channel, publish, bus } = world('n1', 30_000, () => {
+        ticks += 1
+        return NOW_MS + ticks
+      })
+      const command = commandOf(plan, 's1', evidence, privateKey, NOW_MS * 1000 - 1000)
+      if (command === null) throw new Error('no command')
+      await publish(command)
+      await publish(command)
+      const second = channel.toAgent('n1', evidence, plan, 's1')
+      await expect.poll(bundles).toHaveLength(1)
+      expect(await channel.toAgent('n1', kill, plan, 's1')).toMatchObject({ status: 200 })
+      expect(readFileSync(at(`cgroups/kubepods/${OTHER}/cgroup.kill`), 'utf8')).toBe('1')
+      // One at a time, and neither has been answered.
+      expect(bundles()).toEqual([expect.stringMatching(/^\..*\.new$/)])
+      expect(bus.read('weir.actions.v1')).toHaveLength(5)
+      await letGo()
+      expect(await second).toMatchObject({ status: 200, message: expect.stringContaining('of 1 processes') })
+      await bus.drain()
+      expect(bundles()).toHaveLength(2)
+      expect(bus.read('weir.actions.v1')).toHaveLength(7)
+    })
+
+    it('that has waited for as long as it counts is not done', async () => {
+      let now_ms = NOW_MS
+      const { channel } = world('n1', 30_000, () => now_ms)
+      const first = channel.toAgent('n1', evidence, plan, 's1')
+      await expect.poll(bundles).toHaveLength(1)
+      const second = channel.toAgent('n1', { ...evidence, body: body.replace('null', '"x"') }, plan, 's1')
+      expect(await channel.toAgent('n1', kill, plan, 's1')).toMatchObject({ status: 200 })
+      now_ms += 61_000
+      await letGo()
+      expect(await first).toMatchObject({ status: 200, message: expect.stringContaining('notes on what is missing') })
+      expect(await second).toMatchObject({ status: 500, message: expect.stringContaining('other evidence') })
+      expect(bundles()).toHaveLength(1)
+    })
+
+    it('is ended with what there is when the agent stops, and what a killed one left is removed', async () => {
+      mkdirSync(at('evidence/.2026-left.new/processes'), { recursive: true })
+      const { channel, stage } = world()
+      const first = channel.toAgent('n1', evidence, plan, 's1')
+      await expect.poll(() => bundles().some((name) => name.includes('left'))).toBe(false)
+      await expect.poll(bundles).toHaveLength(1)
+      const second = channel.toAgent('n1', { ...evidence, body: body.replace('null', '"x"') }, plan, 's1')
+      expect(await channel.toAgent('n1', kill, plan, 's1')).toMatchObject({ status: 200 })
+      const finished = stage.finish()
+      await letGo()
+      await finished
+      expect(await first).toMatchObject({ status: 200 })
+      expect(await second).toMatchObject({ status: 500, message: 'the agent is being stopped' })
+    })
+
+    it('that too many wait for is refused at once', async () => {
+      const { channel, stage } = world()
+      const all = Array.from({ length: 16 }, (_, index) =>
+        channel.toAgent('n1', { ...evidence, body: body.replace('null', `"${index}"`) }, plan, 's1')
+      )
+      await expect.poll(bundles).toHaveLength(1)
+      const more = await channel.toAgent('n1', { ...evidence, body: body.replace('null', '"more"') }, plan, 's1')
+      expect(more).toMatchObject({ status: 500, message: expect.stringContaining('waiting already') })
+      await letGo()
+      expect(await all[0]).toMatchObject({ status: 200 })
+      await stage.finish()
+    })
   })
 
   it('for another node is not answered, which is said in time', async () => {

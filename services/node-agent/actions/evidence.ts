@@ -32,6 +32,8 @@ export interface EvidencePorts {
   readonly node: string
   readonly limits: EvidenceLimits
   readonly now_ms: () => number
+  /** Aborted when it has to be done with what there is by now. */
+  readonly finish?: AbortSignal
 }
 
 export interface EvidenceRequest {
@@ -60,7 +62,7 @@ interface Bundle {
   inTime(): boolean
 }
 
-function openBundle(folder: string, limits: EvidenceLimits, until_ms: number, now_ms: () => number): Bundle {
+function openBundle(folder: string, limits: EvidenceLimits, isOver: () => boolean): Bundle {
   let late = false
   const bundle: Bundle = {
     members: [],
@@ -110,7 +112,7 @@ function openBundle(folder: string, limits: EvidenceLimits, until_ms: number, no
       }
     },
     inTime() {
-      if (now_ms() < until_ms) return true
+      if (!isOver()) return true
       if (!late) bundle.notes.push('not all was looked at: the time was up')
       late = true
       return false
@@ -197,6 +199,14 @@ async function sizeOf(folder: string): Promise<number> {
   return bytes
 }
 
+/** Removes what an agent that was killed has left half made: there is one collection at a time. */
+async function removeHalfMade(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => [])
+  for (const name of names) {
+    if (name.startsWith('.') && name.endsWith('.new')) await rm(join(directory, name), { recursive: true, force: true })
+  }
+}
+
 /** What hashes the files of a container, within the time of the bundle. */
 function hasherOf(bundle: Bundle, limits: EvidenceLimits): Hasher {
   return async (path, size) => {
@@ -227,6 +237,7 @@ export async function collectEvidence(ports: EvidencePorts, request: EvidenceReq
   const { folders, node, limits, now_ms } = ports
   const found = containerCgroups(folders, request)
   if (found.size === 0) throw new Error('there is no container of this pod on this node')
+  await removeHalfMade(limits.directory)
   const kept = await sizeOf(limits.directory)
   if (kept + limits.bundle_max_bytes > limits.total_max_bytes) {
     throw new Error(`${limits.directory} holds ${kept} bytes: no room for another bundle; move old ones away`)
@@ -237,7 +248,8 @@ export async function collectEvidence(ports: EvidencePorts, request: EvidenceReq
   const making = join(limits.directory, `.${name}.new`)
   await mkdir(making, { recursive: true, mode: 0o700 })
   try {
-    const bundle = openBundle(making, limits, begun + limits.time_max_ms, now_ms)
+    const isOver = () => ports.finish?.aborted === true || Math.abs(now_ms() - begun) >= limits.time_max_ms
+    const bundle = openBundle(making, limits, isOver)
     const copied = new Set<string>()
     const processes: Array<ProcProcess & { container: string }> = []
     for (const [container, cgroups] of found) {

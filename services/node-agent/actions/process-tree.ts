@@ -160,9 +160,9 @@ export async function killProcessTree(ports: ProcessTreePorts, request: ProcessT
       // Someone else was quicker.
     }
   }
-  const until = Date.now() + GONE_MS
+  const until = performance.now() + GONE_MS
   const remaining = () => [...stopped].filter(([pid, start]) => !isGone(folders, pid, start))
-  while (remaining().length > 0 && Date.now() < until) await sleep(GONE_POLL_MS)
+  while (remaining().length > 0 && performance.now() < until) await sleep(GONE_POLL_MS)
   const rest = remaining().length
   if (rest > 0) throw new Error(`killed ${stopped.size - rest} processes, ${rest} have not ended within ${GONE_MS} ms`)
   return `killed ${stopped.size} processes${left.size > 0 ? `; left ${left.size} alone that carry the node` : ''}`

@@ -153,7 +153,7 @@ export function createBpftraceObserver(ports: BpftraceObserverPorts) {
   /** Execs whose arguments have not come, and will not. */
   function tick(): void {
     for (const [tid, exec] of waiting) {
-      if (now_ms() - exec.since_ms < WAIT_MS) continue
+      if (Math.abs(now_ms() - exec.since_ms) < WAIT_MS) continue
       waiting.delete(tid)
       finishExec(exec, undefined)
     }

@@ -97,6 +97,17 @@ describe('an event', () => {
   })
 
   it.each([
+    ['forwards', 3_600_000],
+    ['back', -3_600_000]
+  ])('does not wait for longer when the clock is set %s', (_, by) => {
+    const { hold, clock } = holdWith()
+    hold.take(event(), null, true)
+    clock.now += by
+    expect(reasonOf(hold.take(event(), 1_000, true))).toBe('unknown container')
+    expect(reasonOf(hold.take(event('cd'.repeat(32)), null, true))).toBe('waits')
+  })
+
+  it.each([
     ['none', 'no runtime'],
     ['expected', 'waits'],
     ['answers', 'waits']

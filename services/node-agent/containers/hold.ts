@@ -83,7 +83,8 @@ export function createHold({ options, find, state, now_ms }: HoldPorts): Hold {
       const began = since ?? now
       const reason = state() === 'answers' ? 'unknown container' : 'no runtime'
       if (givenUp.has(id) || state() === 'none') return leave(event, reason)
-      if (now - began >= options.hold_ms) {
+      // The clock may have been set, back too: nothing waits for it to be what it was.
+      if (Math.abs(now - began) >= options.hold_ms) {
         if (options.give_up_ms > 0) givenUp.set(id, true)
         return leave(event, reason)
       }

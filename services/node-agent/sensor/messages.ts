@@ -1,3 +1,4 @@
+import type { SensorErrorCode } from './errors.ts'
 import type { EventKind, Kind } from './layout.ts'
 
 /** What the thread that reads the kernel is started with. */
@@ -30,7 +31,7 @@ export interface EventBatch {
 }
 
 /** Why events were lost: the ring was full, or the agent had too much in hand. */
-export type LossReason = 'SENSOR_RING_FULL' | 'SENSOR_SHED' | 'SENSOR_UNREADABLE'
+export type LossReason = Extract<SensorErrorCode, 'SENSOR_RING_FULL' | 'SENSOR_SHED' | 'SENSOR_UNREADABLE'>
 
 export interface Loss {
   readonly kind: Kind

@@ -164,6 +164,17 @@ describe('the observer', () => {
     expect(tell({ kind: 'unlink', pid: 11, texts: ['/x'] })?.process?.ancestors[0]?.executable).toBe('/bin/sh')
   })
 
+  it('what ended is not kept for as long as the clock was set back', () => {
+    const { observer, fork, exec, tell, advance } = observing({ running: [proc(1)] })
+    fork(1, 10, { kind: 'fork' })
+    exec(10, ['/bin/sh'])
+    const before = observer.processes()
+    tell({ kind: 'exit', pid: 10, values: [0n] })
+    advance(-3_600_000)
+    observer.sweep()
+    expect(observer.processes()).toBe(before - 1)
+  })
+
   it.each([
     [0n, 0, undefined],
     [0x300n, 3, undefined],
@@ -358,6 +369,7 @@ describe('any record', () => {
             boot_id: null,
             sensor: 'bpf',
             first_sequence: '1',
+            numbering: null,
             received: 0,
             events: [readBack(event)]
           })

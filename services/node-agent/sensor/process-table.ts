@@ -96,7 +96,8 @@ export function createProcessTable(most: number): ProcessTable {
     sweep(now_ms) {
       for (; firstEnded < ended.length; firstEnded += 1) {
         const process = ended[firstEnded]
-        if (process === undefined || (process.ended_ms ?? 0) + KEEP_ENDED_MS > now_ms) break
+        // The clock may have been set back: nothing waits for it to be what it was.
+        if (process === undefined || Math.abs(now_ms - (process.ended_ms ?? 0)) < KEEP_ENDED_MS) break
         forget(process)
       }
       if (firstEnded > 1000 && firstEnded * 2 > ended.length) {

@@ -10,7 +10,7 @@ import { isShed } from './shedding.ts'
 import { eventsOf } from './unpack.ts'
 
 /** A ring of ready records. */
-function ringOf(records: Buffer[]): Ring {
+function ringOf(records: readonly Buffer[]): Ring {
   let index = 0
   let current: Buffer = Buffer.alloc(0)
   return {
@@ -156,6 +156,60 @@ describe('the reader', () => {
     const { events, losses } = await reading({ processes: [exec(5, 10)], raw: [Buffer.alloc(200), Buffer.alloc(3)] })
     expect(events).toHaveLength(1)
     expect(losses).toEqual([{ kind: 'cgroup', reason: 'SENSOR_UNREADABLE', count: 2 }])
+  })
+})
+
+describe('the clock being set', () => {
+  it.each([
+    ['forwards', 3_600_000],
+    ['back', -3_600_000]
+  ])('%s holds up no event, moves times from then on, and neither order nor identity', async (_, by_ms) => {
+    const told: FromReader[] = []
+    const raw: Buffer[] = []
+    const processes = ringOf(raw)
+    let now_ms = 1_000_000_000
+    let dropped = 0
+    const offset_us = () => now_ms * 1000
+    const observer = createObserver({
+      ...{ node: 'n', boot_id: 'b', run: 'r', cgroup_version_1: false, readProcess: () => null },
+      now_ms: () => now_ms
+    })
+    observer.setOffset(offset_us())
+    const reader = createReader({
+      settings: { events: ALL, pending_max_bytes: 1_000_000, poll_interval_ms: 1 },
+      kernel: {
+        processes,
+        others: ringOf([]),
+        counters: () => [{ kind: 'connect', sent: 0, dropped }],
+        close: () => undefined
+      },
+      observer,
+      offset_us,
+      now_ms: () => now_ms,
+      tell: (message) => told.push(message)
+    })
+    const events = () =>
+      told
+        .flatMap((message) => (message.type === 'events' ? message.batches : []))
+        .flatMap(({ bytes, container, pod_uid }) => eventsOf(Buffer.from(bytes), container, pod_uid))
+    const running = reader.run()
+    raw.push(recordBytes(exec(5, 1_000)))
+    await expect.poll(() => processes.waiting()).toBe(0)
+    const before_us = offset_us()
+    now_ms += by_ms
+    dropped = 7
+    // Without another second going by: what waits is handed over, and what was dropped is told.
+    await expect.poll(() => told.map(({ type }) => type)).toEqual(['events', 'lost'])
+    raw.push(recordBytes({ ...exec(5, 2_000), texts: ['/bin/other', '', '/', 'other\0'] }))
+    await expect.poll(() => processes.waiting()).toBe(0)
+    reader.hear({ type: 'stop' })
+    await running
+    const [first, second, ...more] = events()
+    expect(more).toEqual([])
+    expect([first?.time, second?.time]).toEqual([before_us + 1, before_us + by_ms * 1000 + 2])
+    expect(second?.process?.executable).toBe('/bin/other')
+    expect(second?.process?.entity_id).toBe(first?.process?.entity_id)
+    expect(second?.process?.start_time).toBe(first?.process?.start_time)
   })
 })
 

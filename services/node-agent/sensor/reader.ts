@@ -164,8 +164,9 @@ export function createReader(ports: ReaderPorts): Reader {
       while (!stopped) {
         const count = drain()
         const now = now_ms()
-        if (open.size > 0 && now - firstEvent_ms >= BATCH_MS) flush()
-        if (now - house_ms >= HOUSEKEEPING_MS) {
+        // The clock may be set, back too: that is noticed here, at once.
+        if (open.size > 0 && Math.abs(now - firstEvent_ms) >= BATCH_MS) flush()
+        if (Math.abs(now - house_ms) >= HOUSEKEEPING_MS) {
           house_ms = now
           keepHouse()
         }

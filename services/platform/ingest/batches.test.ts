@@ -124,6 +124,24 @@ describe('batches of runtime events', () => {
     expect((await runtime(again.messages)).map(({ first_sequence }) => first_sequence)).toEqual(['4', '3'])
   })
 
+  it('that cannot be sent take no number from the others', async () => {
+    const taken = convertAll(Array.from({ length: 5 }, (_, index) => tetragonEvent('a', index))).taken.map(
+      (item, index) => {
+        const { runtime } = item.event
+        if (index !== 2 || runtime === null) return item
+        return { ...item, event: { ...item.event, runtime: { ...runtime, attributes: { x: 'x'.repeat(60_000) } } } }
+      }
+    )
+    const { messages, sequences } = toMessages(taken, [], { ...context, numbering: 'one', message_max_bytes: 50_000 })
+    const batches = await runtime(messages.filter(({ topic }) => topic === 'weir.runtime.v1'))
+    const numbers = batches.flatMap(({ first_sequence, events }) =>
+      events.map((_, index) => Number(first_sequence) + index)
+    )
+    expect(numbers).toEqual([1, 2, 3, 4])
+    expect(batches.map(({ numbering }) => numbering)).toEqual(batches.map(() => 'one'))
+    expect(sequences).toEqual({ 'uid-1/a/tetragon': 5 })
+  })
+
   it('number events the same, however they are grouped', async () => {
     const taken = convertAll(Array.from({ length: 7 }, (_, index) => tetragonEvent('a', index))).taken
     const numbers = async (groups: number[][]) => {

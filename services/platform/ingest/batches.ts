@@ -49,6 +49,8 @@ export interface BatchContext {
   readonly service: string
   /** Name of this instance. */
   readonly instance: string
+  /** Which numbering `sequences` are of; none unless given. */
+  readonly numbering?: string
   /** Topic whose dead letters take what was rejected before it was known what it is; that of audit events unless given. */
   readonly rejects_topic?: string
   /** Largest message the topics take. */
@@ -108,6 +110,8 @@ interface BatchEncoder {
   readonly topic: string
   readonly key: string | null
   encode(events: readonly Taken[]): Buffer
+  /** Told of so many events that have become a message, before the next are encoded. */
+  made?(count: number): void
 }
 
 function auditEncoder(cluster: Cluster, provider: string, received: number, context: BatchContext): BatchEncoder {
@@ -150,25 +154,21 @@ function runtimeEncoder(
   context: BatchContext
 ): BatchEncoder {
   const key = `${cluster.id}/${node}`
-  const numbered = new Map<Taken, number>()
-  const numberOf = (item: Taken): number => {
-    const known = numbered.get(item)
-    if (known !== undefined) return known
-    const number = takeSequence(next, `${key}/${sensor}`, 1)
-    numbered.set(item, number)
-    return number
-  }
+  const name = `${key}/${sensor}`
   return {
     topic: RUNTIME_TOPIC,
     key,
+    // What becomes a dead letter gets no number: it would be missing.
+    made: (count) => void takeSequence(next, name, count),
     encode: (items) => {
-      const [first_sequence = 0] = items.map(numberOf)
+      const first_sequence = next.get(name) ?? 1
       return context.codec.encode('runtime-batch', {
         cluster,
         node,
         boot_id,
         sensor,
         first_sequence: String(first_sequence),
+        numbering: context.numbering ?? null,
         received,
         events: items.map(({ event }) => event.runtime).filter((runtime): runtime is RuntimeEvent => runtime !== null)
       })
@@ -231,6 +231,7 @@ function* encodeFitting(
   try {
     const value = encoder.encode(items)
     if (value.length + MESSAGE_OVERHEAD_BYTES <= message_max_bytes) {
+      encoder.made?.(items.length)
       yield { value }
       return
     }

@@ -60,14 +60,14 @@ export function forward(options: ForwardOptions): Running {
 
   health.progress(service)
   const ticker = setInterval(() => {
-    if (busySince === null || Date.now() - busySince < PUBLISH_PATIENCE_MS) health.progress(service)
+    if (busySince === null || performance.now() - busySince < PUBLISH_PATIENCE_MS) health.progress(service)
   }, PROGRESS_INTERVAL_MS)
   ticker.unref()
 
   async function publishUntilDone(messages: readonly OutgoingMessage[]): Promise<boolean> {
     let wait = RETRY_FIRST_MS
     for (let attempt = 1; ; attempt += 1) {
-      busySince = Date.now()
+      busySince = performance.now()
       try {
         await publish(messages)
         if (attempt > 1) log.info({ attempt }, 'publishing works again')
@@ -115,7 +115,7 @@ export function forward(options: ForwardOptions): Running {
     for await (const records of groups) {
       const last = records.at(-1)
       if (last === undefined) continue
-      busySince = Date.now()
+      busySince = performance.now()
       const { messages, note, later = [], done } = await buildFor(records)
       if (messages.length > 0 && !(await publishUntilDone(messages))) return
       done?.()
