@@ -9,7 +9,7 @@ import { factChanges } from './enrich/fact-changes.ts'
 import { inventoryFromAudit } from './enrich/inventory.ts'
 import { enrich } from './enrich/join.ts'
 import { enrichLazily } from './enrich/lazy-join.ts'
-import type { PodFacts } from './enrich/pod-facts.ts'
+import { factKey, type PodFacts, withOwners } from './enrich/pod-facts.ts'
 import { auditEventFromText } from './events/audit-text.ts'
 import { decodeRecords, type TrailClusters } from './events/format.ts'
 import { eventId, type SourcedEvent } from './events/sourced-event.ts'
@@ -109,7 +109,12 @@ export function createHunt({
   const annotations = new Map<string, Annotate>()
   const latest = new Map<string, Incident>()
 
-  const factOf = (key: string): PodFacts | null => pods.get(key) ?? null
+  function factOf(key: string): PodFacts | null {
+    const facts = pods.get(key)
+    if (facts?.waits_for === undefined) return facts ?? null
+    const { cluster } = facts.waits_for
+    return withOwners(facts, (uid) => owners.get(factKey.owner(cluster, uid)) ?? null)
+  }
 
   function learn(records: readonly InventoryRecord[]): void {
     const changes = factChanges(records, { pods, owners })
