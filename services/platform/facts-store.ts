@@ -1,5 +1,5 @@
 import type { InventoryRecord, Workload } from '../../schemas/generated/types.ts'
-import { factChanges, keysToRead } from '../core/enrich/fact-changes.ts'
+import { createKnownFacts } from '../core/enrich/known-facts.ts'
 import { type PodFacts, withKnownOwners } from '../core/enrich/pod-facts.ts'
 
 /** Where what is known of pods is kept for joining. */
@@ -22,20 +22,14 @@ export interface FactsStore {
 
 /** A store in this process's memory, for `hunt` and the embedded pipeline. Deleted pods stay for as long as the process does. */
 export function createMemoryFactsStore(): FactsStore {
-  const pods = new Map<string, PodFacts>()
-  const owners = new Map<string, Workload>()
+  const { pods, owners, learn } = createKnownFacts()
   const pick = <Value>(keys: readonly string[], from: ReadonlyMap<string, Value>) =>
     new Map(keys.flatMap((key) => (from.has(key) ? [[key, from.get(key) as Value] as const] : [])))
   const find = async (keys: readonly string[]) => pick(keys, owners)
   return {
     fetch: (keys) => withKnownOwners(pick(keys, pods), find),
     find,
-    apply: async (records) => {
-      const wanted = keysToRead(records)
-      const changes = factChanges(records, { pods: pick(wanted.pods, pods), owners: pick(wanted.owners, owners) })
-      for (const [key, facts] of changes.pods) pods.set(key, facts)
-      for (const [key, owner] of changes.owners) owners.set(key, owner)
-    },
+    apply: async (records) => learn(records),
     isFilled: async () => true,
     markFilled: async () => {},
     close: async () => {}
