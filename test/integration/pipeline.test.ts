@@ -7,6 +7,7 @@ import { startEmbedded } from '../../services/cli/up/embedded.ts'
 import { untilDrained } from '../../services/cli/up/finished.ts'
 import { replayLive } from '../../services/cli/up/replay-live.ts'
 import { REPLAY_SETTINGS } from '../../services/cli/up/replay-settings.ts'
+import { arrayAt } from '../../services/core/json.ts'
 import { silentLogger } from '../../services/platform/log.ts'
 import { listIncidents } from '../../services/platform/opensearch/queries.ts'
 import type { SearchPort } from '../../services/platform/opensearch/search-port.ts'
@@ -30,7 +31,9 @@ async function outcomeOf(search: SearchPort, prefix: string, cluster_id: string)
       terms: { 'orchestrator.cluster.id': [cluster_id] },
       size: 10_000
     })
-    return found.map(({ id }) => id).toSorted()
+    // What the correlator took back again when late events came hangs on how late they came.
+    const stands = found.filter(({ document }) => !arrayAt(document, 'tags').includes('weir_withdrawn'))
+    return stands.map(({ id }) => id).toSorted()
   }
   const incidents = (await listIncidents(search, prefix, { statuses: ['open', 'closed'], limit: 1_000 }))
     .filter(({ cluster }) => cluster.id === cluster_id)
@@ -92,7 +95,7 @@ describe('the pipeline on real servers', () => {
     const critical = outcome.incidents.filter(({ severity }) => severity === 'critical')
     expect(critical).toHaveLength(1)
     expect(new Set(critical[0]?.timeline.map(({ source }) => source))).toEqual(new Set(['audit', 'runtime']))
-  }, 300_000)
+  }, 600_000)
 
   it('gives the same of a recording whose pods become known from the audit log only, while their events are on the way', async () => {
     const recording = await loadRecording(RECORDED, Date.now() * 1000)
@@ -103,7 +106,7 @@ describe('the pipeline on real servers', () => {
 
     expect(toldOf(outcome)).toEqual(toldOf(wanted))
     expect(outcome.incidents.filter(({ severity }) => severity === 'critical')).toHaveLength(1)
-  }, 300_000)
+  }, 600_000)
 
   it('gives the same when each service in turn is killed during the replay', async () => {
     const recording = await loadRecording(SCARLETEEL, Date.now() * 1000)
@@ -127,5 +130,5 @@ describe('the pipeline on real servers', () => {
     })
     expect(killed).toEqual(SERVICE_NAMES)
     expect(await settled(pipeline, recording, wanted)).toEqual(wanted)
-  }, 300_000)
+  }, 600_000)
 })
