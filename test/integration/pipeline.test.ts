@@ -13,7 +13,7 @@ import { listIncidents } from '../../services/platform/opensearch/queries.ts'
 import type { SearchPort } from '../../services/platform/opensearch/search-port.ts'
 import { type LivePipeline, startLivePipeline } from '../support/live-pipeline.ts'
 
-const DRAIN_TIMEOUT_MS = 120_000
+const DRAIN_TIMEOUT_MS = 300_000
 const never = new AbortController().signal
 
 interface Outcome {
