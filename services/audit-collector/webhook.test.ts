@@ -146,14 +146,13 @@ describe('the webhook', () => {
     expect(await started.spooled()).toMatchObject([{ body }])
   })
 
-  it('answers a list of 400 events with bodies within a second', async () => {
+  it('puts the largest list that API servers send into the spool in one piece, as it came', async () => {
     const started = await start()
     const body = list(
       Array.from({ length: 400 }, (_, index) => event(index, { requestObject: { data: 'x'.repeat(5000) } }))
     )
-    const before = performance.now()
-    expect((await send(started, body)).status).toBe(200)
-    expect(performance.now() - before).toBeLessThan(1000)
+    expect(await send(started, body)).toMatchObject({ status: 200, body: { accepted: 400, rejected: 0 } })
+    expect(await started.spooled()).toEqual([{ form: 'audit', from: '/audit', body }])
   })
 
   it('a bad event in a good list costs only itself', async () => {

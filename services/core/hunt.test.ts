@@ -23,7 +23,7 @@ const lines = gunzipSync(readFileSync(fixture))
     line.includes('"responseObject"') ? line : `${line.slice(0, -1)},"responseObject":{"x":"${'y'.repeat(2_100)}"}}`
   )
 
-describe('a record offered as bytes', { timeout: 30_000 }, () => {
+describe('a record offered as bytes', () => {
   it('comes to what the parsed record comes to', () => {
     const [one, other] = [newHunt(), newHunt()]
     let taken = 0

@@ -5,11 +5,10 @@ import { correlate } from './correlate/reducer.ts'
 import type { CorrelateSettings } from './correlate/settings.ts'
 import { type Annotate, type ClusterState, emptyState } from './correlate/state.ts'
 import type { RuleSet } from './detect/rule-set.ts'
-import { factChanges } from './enrich/fact-changes.ts'
 import { inventoryFromAudit } from './enrich/inventory.ts'
 import { enrich } from './enrich/join.ts'
+import { createKnownFacts } from './enrich/known-facts.ts'
 import { enrichLazily } from './enrich/lazy-join.ts'
-import type { PodFacts } from './enrich/pod-facts.ts'
 import { auditEventFromText } from './events/audit-text.ts'
 import { decodeRecords, type TrailClusters } from './events/format.ts'
 import { eventId, type SourcedEvent } from './events/sourced-event.ts'
@@ -95,8 +94,7 @@ export function createHunt({
   instance,
   trail
 }: HuntOptions): Hunt {
-  const pods = new Map<string, PodFacts>()
-  const owners = new Map<string, NonNullable<InventoryRecord['owners'][number]>>()
+  const { learn, factsOf } = createKnownFacts()
   const seen = createRecentIds(REMEMBERED_EVENTS)
   const states = new Map<string, ClusterState>()
   let pending: Signal[] = []
@@ -108,15 +106,6 @@ export function createHunt({
   /** Who is behind signals, by cluster, once correlations were evaluated. */
   const annotations = new Map<string, Annotate>()
   const latest = new Map<string, Incident>()
-
-  const factOf = (key: string): PodFacts | null => pods.get(key) ?? null
-
-  function learn(records: readonly InventoryRecord[]): void {
-    const changes = factChanges(records, { pods, owners })
-    for (const [key, facts] of changes.pods) pods.set(key, facts)
-    for (const [key, owner] of changes.owners) owners.set(key, owner)
-    // What was deleted stays known: the recording ends soon enough.
-  }
 
   function stitch(now: number): void {
     for (const [id, signals] of Map.groupBy(pending, (signal) => signal.cluster.id)) {
@@ -135,7 +124,7 @@ export function createHunt({
     // Two API servers, or two readings of a log, may carry the same event.
     if (!seen.isNew(idOf(event))) return null
     if (event.audit !== null) learn(inventoryFromAudit(event.audit, event.cluster, bodies))
-    const matched = rules.match(join(event, factOf, bodies), bodies)
+    const matched = rules.match(join(event, factsOf, bodies), bodies)
     for (const signal of matched) {
       const { id } = signal.rule
       if (index.uses.has(id) || learning.uses.has(id) || sessionIndex.parts.has(id)) parts.push(boundedSignal(signal))

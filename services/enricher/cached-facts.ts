@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache'
-import type { PodFacts } from '../core/enrich/pod-facts.ts'
+import { isSettled, type PodFacts } from '../core/enrich/pod-facts.ts'
 import type { FactsStore } from '../platform/facts-store.ts'
 import { lookups } from '../platform/metrics.ts'
 
 /**
- * An LRU in front of the store. Only what is known is kept: an unknown container may become known at any moment, so it is asked
- * for again each time.
+ * An LRU in front of the store. Only what is known and not about to change is kept: an unknown container may become known at any
+ * moment, and a pod that has just come gets its address and its containers, so that they are asked for again each time.
  */
 export interface CachedFacts {
   /**
@@ -33,7 +33,8 @@ export function createCachedFacts(
       if (missing.length === 0) return found
       const fetched = await store.fetch(missing)
       for (const [key, facts] of fetched) {
-        cache.set(key, facts)
+        if (isSettled(facts)) cache.set(key, facts)
+        else cache.delete(key)
         found.set(key, facts)
       }
       lookups.inc({ answer: 'redis' }, fetched.size)

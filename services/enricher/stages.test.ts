@@ -1,9 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import type { AuditEvent, EnrichedEvent, RuntimeEvent } from '../../schemas/generated/types.ts'
+import type {
+  AuditEvent,
+  EnrichedEvent,
+  InventoryRecord,
+  RuntimeEvent,
+  Workload
+} from '../../schemas/generated/types.ts'
 import { eventFixture } from '../../test/support/event-fixtures.ts'
 import { signalOf } from '../../test/support/signals.ts'
 import { createCodec, localSchemas } from '../core/avro/codec.ts'
 import type { RuleSet } from '../core/detect/rule-set.ts'
+import { emptyRecord } from '../core/enrich/empty-record.ts'
 import { WeirError } from '../core/errors.ts'
 import { cloudEventFrom } from '../core/events/cloudtrail.ts'
 import type { NeededParts } from '../core/profiles/sent-parts.ts'
@@ -122,6 +129,52 @@ const runtimeBatch = () =>
     ]
   })
 
+const POD = 'uid-of-pod'
+const cronJob: Workload = { kind: 'CronJob', name: 'tidy', namespace: 'ci', uid: 'uid-of-cronjob' }
+const job: InventoryRecord = {
+  ...emptyRecord(cluster, 'Job', 'uid-of-job', 'tidy-1', 1),
+  namespace: 'ci',
+  owners: [cronJob]
+}
+const podOfJob: InventoryRecord = {
+  ...emptyRecord(cluster, 'Pod', POD, 'tidy-1-x', 1),
+  namespace: 'ci',
+  owners: [{ kind: 'Job', name: 'tidy-1', namespace: 'ci', uid: 'uid-of-job' }],
+  pod: {
+    node: 'n1',
+    service_account: 'tidy',
+    host_network: false,
+    host_pid: false,
+    host_ipc: false,
+    containers: [{ id: CONTAINER, name: 'tidy', image_name: 'tidy:1', image_id: 'sha256:1', privileged: false }],
+    statuses: []
+  }
+}
+
+/** A list of secrets, asked for with the token of the pod. */
+const tokenBatch = (responseStatus: { readonly code: number }) =>
+  codec.encode('audit-batch', {
+    cluster,
+    provider: 'kubernetes',
+    collector: 'test',
+    received: 5,
+    events: convertJson(
+      {
+        ...auditJson('with-token'),
+        objectRef: { resource: 'secrets', namespace: 'ci' },
+        user: {
+          username: 'system:serviceaccount:ci:tidy',
+          extra: {
+            'authentication.kubernetes.io/pod-uid': [POD],
+            'authentication.kubernetes.io/pod-name': ['tidy-1-x']
+          }
+        },
+        responseStatus
+      },
+      { cluster, instance: 'test', received: 5 }
+    ).taken.flatMap(({ event }) => event.audit ?? [])
+  })
+
 describe('the enricher', () => {
   it('tells of events that never came as an event, which rules see', async () => {
     let now_ms = 0
@@ -211,6 +264,47 @@ describe('the enricher', () => {
     expect((await handle(enricher, 'weir.runtime.v1', runtimeBatch())).map(({ topic }) => topic)).toEqual([
       'weir.events.v1'
     ])
+  })
+
+  it.each([
+    ['a program of a container', 'weir.runtime.v1', runtimeBatch()],
+    ['a request with the token of a pod', 'weir.audit.v1', tokenBatch({ code: 200 })]
+  ])('says the same of %s, whether the pod became known before it or after', async (_, topic, batch) => {
+    const store = createMemoryFactsStore()
+    const [enricher, retry] = stages({ store })
+    const waiting = await handle(enricher, topic, batch)
+    expect(waiting.map((output) => output.topic)).toEqual(['weir.retry.v1'])
+    await store.apply([job])
+    const stillWaiting = await handle(retry, 'weir.retry.v1', waiting[0]?.value ?? null)
+    expect(stillWaiting.map((output) => output.topic)).toEqual(['weir.retry.v1'])
+    await store.apply([podOfJob])
+    const late = await handle(retry, 'weir.retry.v1', stillWaiting[0]?.value ?? null)
+    const early = await handle(stages({ store })[0], topic, batch)
+    expect(early.map((output) => output.topic)).toEqual(['weir.events.v1'])
+    expect(late).toEqual(early)
+    expect(await codec.decode('enriched-event', late[0]?.value ?? null)).toMatchObject({
+      pod: { uid: POD },
+      workload: { kind: 'CronJob', name: 'tidy' },
+      enrichment: { status: 'complete' }
+    })
+  })
+
+  it('lets a request go on at once that was refused: its pod may be nowhere', async () => {
+    const outputs = await handle(stages()[0], 'weir.audit.v1', tokenBatch({ code: 403 }))
+    expect(outputs.map(({ topic }) => topic)).toEqual(['weir.events.v1'])
+  })
+
+  it('joins an event with the pod as it is by then, as long as the pod is not complete', async () => {
+    const store = createMemoryFactsStore()
+    const [enricher] = stages({ store })
+    const address = async () => {
+      const [event] = await handle(enricher, 'weir.runtime.v1', runtimeBatch())
+      return (await codec.decode('enriched-event', event?.value ?? null)).pod?.ip
+    }
+    await store.apply([job, podOfJob])
+    expect(await address()).toBeNull()
+    await store.apply([{ ...podOfJob, addresses: ['10.244.0.9'], observed: 9 }])
+    expect(await address()).toBe('10.244.0.9')
   })
 
   it('waits for a store that is away, and loses nothing', async () => {

@@ -35,12 +35,23 @@ export function eventWrite(event: EnrichedEvent, context: DocumentContext): Docu
   return bucketed('events', event.id, event.time, eventDocument(event), context)
 }
 
-export function signalWrite(signal: Signal, context: DocumentContext): DocumentWrite {
+/** Mark on signals that later events have shown not to hold. */
+const TAG_WITHDRAWN = 'weir_withdrawn'
+
+/**
+ * @param place of what the correlator says, where in its topic it stands: it may say the same signal otherwise later on, or take it
+ *   back. Null for what is said once.
+ */
+export function signalWrite(signal: Signal, context: DocumentContext, place: number | null = null): DocumentWrite {
   const write = bucketed('signals', signal.id, signal.time, signalDocument(signal), context)
-  if (signal.role !== 'withdrawn') return write
-  // It takes the place of what was said before.
+  const version = place === null ? null : externalVersion(place + 1)
+  if (signal.role !== 'withdrawn') return { ...write, version }
   const { tags } = write.document
-  return { ...write, document: { ...write.document, tags: [...(Array.isArray(tags) ? tags : []), 'weir_withdrawn'] } }
+  return {
+    ...write,
+    document: { ...write.document, tags: [...(Array.isArray(tags) ? tags : []), TAG_WITHDRAWN] },
+    version
+  }
 }
 
 /** Each state of an action is a document: what was planned stays visible beside what was done. */

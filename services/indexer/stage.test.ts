@@ -12,6 +12,7 @@ import {
 } from '../../test/support/search-samples.ts'
 import { createCodec, localSchemas } from '../core/avro/codec.ts'
 import { WeirError } from '../core/errors.ts'
+import { at } from '../core/json.ts'
 import { createMemorySearch, type MemorySearchOptions } from '../platform/memory/search.ts'
 import { OPENSEARCH_ERRORS } from '../platform/opensearch/errors.ts'
 import type { SearchPort } from '../platform/opensearch/search-port.ts'
@@ -137,6 +138,24 @@ describe('signals', () => {
     const { handle } = indexer()
     const batch = batchOf('weir.signals.v1', encoded('signal', [signal]))
     expect(await handle(batch)).toEqual(await handle(batch))
+  })
+
+  it('of the correlator show what it said last, also when its topic is read again', async () => {
+    const { search, handle } = indexer()
+    const said = ['first', 'then'].map((title) => ({ ...signal, title }))
+    const tagsAndTitle = async () => {
+      const [found] = await search.find({ index: 'weir-signals-*', size: 10 })
+      return [at(found?.document, ['message']), at(found?.document, ['tags'])]
+    }
+    const all = encoded('signal', [...said, { ...signal, title: 'then', role: 'withdrawn' }])
+    await handle(batchOf('weir.correlated.v1', all.slice(0, 2)))
+    const [message] = await tagsAndTitle()
+    expect(message).toBe('then')
+    for (const batch of [all, all.slice(0, 1)]) {
+      await handle(batchOf('weir.correlated.v1', batch))
+      expect((await tagsAndTitle())[1]).toContain('weir_withdrawn')
+    }
+    expect(await idsOf(search, 'weir-signals-*')).toEqual([signal.id])
   })
 
   it('are not published as OCSF when that is not wanted', async () => {

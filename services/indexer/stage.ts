@@ -56,7 +56,7 @@ export function createIndexerStage({ codec, search, options, index_prefix, versi
   const indexed: ReadonlySet<EventClass> = new Set(options.index_events)
 
   type Project = (message: Message, context: DocumentContext) => Promise<Projection>
-  const fromSignal: Project = async (message, context) => {
+  const fromSignal = async (message: Message, context: DocumentContext, place: number | null): Promise<Projection> => {
     const signal = await codec.decode('signal', message.value)
     // What only counts towards correlations is in their signals, and in the index of events; verdicts are in the incidents.
     if (signal.role === 'part' || signal.role === 'verdict') return NOTHING
@@ -64,7 +64,7 @@ export function createIndexerStage({ codec, search, options, index_prefix, versi
       options.ocsf && signal.role === 'alert'
         ? [ocsfMessage(message, 'weir.ocsf.findings.v1', detectionFinding(signal, version))]
         : []
-    return { writes: [signalWrite(signal, context)], messages }
+    return { writes: [signalWrite(signal, context, place)], messages }
   }
   const projections: Readonly<Record<string, Project>> = {
     'weir.events.v1': async (message, context) => {
@@ -73,8 +73,9 @@ export function createIndexerStage({ codec, search, options, index_prefix, versi
       if (eventClass === null || !indexed.has(eventClass)) return NOTHING
       return { writes: [eventWrite(event, context)], messages: [] }
     },
-    'weir.signals.v1': fromSignal,
-    'weir.correlated.v1': fromSignal,
+    'weir.signals.v1': (message, context) => fromSignal(message, context, null),
+    // All of a cluster is in one partition, so that what stands later was said later.
+    'weir.correlated.v1': (message, context) => fromSignal(message, context, Number(message.offset)),
     'weir.incidents.v1': async (message, context) => {
       // A tombstone: the topic is compacted. The index keeps what it has.
       if (message.value === null) return NOTHING

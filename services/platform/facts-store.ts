@@ -1,10 +1,13 @@
 import type { InventoryRecord, Workload } from '../../schemas/generated/types.ts'
-import { factChanges, keysToRead } from '../core/enrich/fact-changes.ts'
-import type { PodFacts } from '../core/enrich/pod-facts.ts'
+import { createKnownFacts } from '../core/enrich/known-facts.ts'
+import { type PodFacts, withKnownOwners } from '../core/enrich/pod-facts.ts'
 
 /** Where what is known of pods is kept for joining. */
 export interface FactsStore {
-  /** Facts of those keys that are known. At most one round trip, however many keys. */
+  /**
+   * Facts of those keys that are known. One round trip, however many keys; another for each link of an owner chain that was not known
+   * when its pod was stored.
+   */
   fetch(keys: readonly string[]): Promise<ReadonlyMap<string, PodFacts>>
   /** Other objects that are known by those keys: of an address, of a service account, a workload's owner. */
   find(keys: readonly string[]): Promise<ReadonlyMap<string, Workload>>
@@ -19,19 +22,14 @@ export interface FactsStore {
 
 /** A store in this process's memory, for `hunt` and the embedded pipeline. Deleted pods stay for as long as the process does. */
 export function createMemoryFactsStore(): FactsStore {
-  const pods = new Map<string, PodFacts>()
-  const owners = new Map<string, Workload>()
+  const { pods, owners, learn } = createKnownFacts()
   const pick = <Value>(keys: readonly string[], from: ReadonlyMap<string, Value>) =>
     new Map(keys.flatMap((key) => (from.has(key) ? [[key, from.get(key) as Value] as const] : [])))
+  const find = async (keys: readonly string[]) => pick(keys, owners)
   return {
-    fetch: async (keys) => pick(keys, pods),
-    find: async (keys) => pick(keys, owners),
-    apply: async (records) => {
-      const wanted = keysToRead(records)
-      const changes = factChanges(records, { pods: pick(wanted.pods, pods), owners: pick(wanted.owners, owners) })
-      for (const [key, facts] of changes.pods) pods.set(key, facts)
-      for (const [key, owner] of changes.owners) owners.set(key, owner)
-    },
+    fetch: (keys) => withKnownOwners(pick(keys, pods), find),
+    find,
+    apply: async (records) => learn(records),
     isFilled: async () => true,
     markFilled: async () => {},
     close: async () => {}

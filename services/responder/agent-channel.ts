@@ -4,7 +4,7 @@ import type { Codec } from '../core/avro/codec.ts'
 import { WeirError } from '../core/errors.ts'
 import type { Stage } from '../platform/stage.ts'
 import { COMMAND_VALID_MS, commandKey, commandOf } from './commands.ts'
-import type { Delivered, ExecutorPorts } from './execute.ts'
+import type { Delivered, PerformerPorts } from './perform.ts'
 
 export interface AgentChannelPorts {
   readonly codec: Pick<Codec, 'decode'>
@@ -25,7 +25,7 @@ export function createAgentChannel({
 }: AgentChannelPorts) {
   const waiting = new Map<string, (delivered: Delivered) => void>()
 
-  const toAgent: NonNullable<ExecutorPorts['toAgent']> = async (node, request, plan, step) => {
+  const toAgent: NonNullable<PerformerPorts['toAgent']> = async (node, request, plan, step) => {
     const command = commandOf(plan, step, request, key, now_ms() * 1000)
     if (command === null) return { status: 0, message: `the plan has no step ${step}` }
     const { promise, resolve } = Promise.withResolvers<Delivered>()

@@ -1,4 +1,4 @@
-import type { ErrorList } from '../core/errors.ts'
+import { type ErrorList, WeirError } from '../core/errors.ts'
 
 /** Why a plan is not carried out, or not to its end. They stand in the `reason` of actions. */
 export const RESPONDER_ERRORS = {
@@ -42,3 +42,7 @@ export const RESPONDER_ERRORS = {
 } as const satisfies ErrorList<string>
 
 export type ResponderErrorCode = keyof typeof RESPONDER_ERRORS
+
+/** What is not done, and why. */
+export const refuse = (code: ResponderErrorCode, message: string): WeirError =>
+  new WeirError(RESPONDER_ERRORS, code, message)

@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { messageOf } from '../core/errors.ts'
 import { VERSION } from '../platform/version.ts'
-import type { Delivered } from './execute.ts'
 import type { ResponderOptions } from './options.ts'
+import type { Delivered } from './perform.ts'
 
 const TIMEOUT_MS = 5_000
 

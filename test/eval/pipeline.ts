@@ -1,4 +1,4 @@
-import type { Cluster, Incident, InventoryRecord, Signal } from '../../schemas/generated/types.ts'
+import type { Cluster, Incident, Signal } from '../../schemas/generated/types.ts'
 import { bodiesOf } from '../../services/core/bodies.ts'
 import {
   advanceCluster,
@@ -8,10 +8,9 @@ import {
 } from '../../services/core/correlate/cluster-memory.ts'
 import { type CorrelateSettings, DEFAULT_CORRELATE_SETTINGS } from '../../services/core/correlate/settings.ts'
 import type { LoadResult } from '../../services/core/detect/load-rule-set.ts'
-import { factChanges } from '../../services/core/enrich/fact-changes.ts'
 import { inventoryFromAudit, inventoryFromList } from '../../services/core/enrich/inventory.ts'
 import { enrich } from '../../services/core/enrich/join.ts'
-import type { PodFacts } from '../../services/core/enrich/pod-facts.ts'
+import { createKnownFacts } from '../../services/core/enrich/known-facts.ts'
 import { networksOf } from '../../services/core/events/cloud-source.ts'
 import { decodeRecords } from '../../services/core/events/format.ts'
 import type { Delivered } from '../support/scenario/campaigns/deliver.ts'
@@ -47,14 +46,8 @@ export function matchAll(
   { rules }: Pick<LoadResult, 'rules'>,
   onProgress: (done: number, of: number) => void = () => undefined
 ): Matching {
-  const pods = new Map<string, PodFacts>()
-  const owners = new Map<string, NonNullable<InventoryRecord['owners'][number]>>()
+  const { learn, factsOf } = createKnownFacts()
   const named: readonly Cluster[] = clusters.map(({ id, name }) => ({ id, name }))
-  const learn = (records: readonly InventoryRecord[]) => {
-    const changes = factChanges(records, { pods, owners })
-    for (const [key, facts] of changes.pods) pods.set(key, facts)
-    for (const [key, owner] of changes.owners) owners.set(key, owner)
-  }
   for (const [place, { inventory }] of clusters.entries()) {
     const cluster = named[place]
     if (cluster !== undefined) learn(inventoryFromList(JSON.parse(inventory), cluster, 0).records)
@@ -85,7 +78,7 @@ export function matchAll(
     for (const event of decoded.events) {
       const bodies = bodiesOf(event.audit)
       if (event.audit !== null) learn(inventoryFromAudit(event.audit, cluster, bodies))
-      const enriched = enrich(event, (key) => pods.get(key) ?? null, bodies)
+      const enriched = enrich(event, factsOf, bodies)
       const { label } = arrival
       of.set(enriched.id, label.kind === 'attack' ? (label.attack ?? 'attack') : `benign/${label.activity}`)
       const signals = rules.match(enriched, bodies)

@@ -10,13 +10,26 @@ import { setupKafka } from '../../platform/setup/setup-kafka.ts'
 import { loadTopics, withPartitions } from '../../platform/topics.ts'
 import { loadWeirSettings, type Settings, type SettingsOptions, withSettings } from '../settings.ts'
 
-/** Topics and subjects. @returns a line a change */
-export async function setUpKafka(settings: Settings): Promise<string[]> {
+/** For servers that have only just come up, and are slow on a busy machine. */
+export interface Patience {
+  /** How long each look-up in the registry is tried again. */
+  readonly retry_for_ms: number
+  readonly tell: (text: string) => void
+}
+
+/** Topics and subjects. @param patience the settings' own unless given @returns a line a change */
+export async function setUpKafka(settings: Settings, patience?: Patience): Promise<string[]> {
   const topics = withPartitions(loadTopics(), settings.kafka.partitions)
   const admin = createKafka(settings.kafka, silentLogger).kafka.admin()
+  const registry =
+    patience === undefined
+      ? createRegistry(settings.registry)
+      : createRegistry({ ...settings.registry, retry_for_ms: patience.retry_for_ms }, ({ message }) =>
+          patience.tell(`${message}; trying again`)
+        )
   await admin.connect()
   try {
-    return await setupKafka(createTopicAdmin(admin), createRegistry(settings.registry), topics, settings.kafka)
+    return await setupKafka(createTopicAdmin(admin), registry, topics, settings.kafka)
   } finally {
     await admin.disconnect()
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import type { Cluster } from '../../../schemas/generated/types.ts'
+import { isRecordedRuntime } from '../../core/events/recorded-runtime.ts'
 import { isObject } from '../../core/json.ts'
 import { recordTime } from '../../core/replay/record-time.ts'
 import { shiftTimes, shiftToEndAt } from '../../core/replay/shift-time.ts'
@@ -90,7 +91,7 @@ async function readRecords(folder: string, source: ReplayRecord['source']): Prom
 
 /**
  * Reads a recording and moves it in time, so that its last event happens at `end`. A replay for another time is another attack on
- * another cluster: audit ids and the cluster's id are renewed, or the second of two replays would be taken for duplicates of the
+ * another cluster: ids of events and the cluster's id are renewed, or the second of two replays would be taken for duplicates of the
  * first. For the same time everything is the same.
  * @param end microseconds since the epoch
  */
@@ -101,8 +102,11 @@ export async function loadRecording({ folder, title }: RecordingPlace, end: numb
   ])
   const records = sources.flat().toSorted((a, b) => a.time - b.time)
   const cluster = clusterOf(inventory)
-  const renewId = (json: unknown): unknown =>
-    isObject(json) && typeof json['auditID'] === 'string' ? { ...json, auditID: renewed(json['auditID'], end) } : json
+  const renewId = (json: unknown): unknown => {
+    if (!isObject(json)) return json
+    if (typeof json['auditID'] === 'string') return { ...json, auditID: renewed(json['auditID'], end) }
+    return isRecordedRuntime(json) ? { ...json, id: renewed(String(json['id']), end) } : json
+  }
   const delta = shiftToEndAt(records.at(-1)?.time ?? end, end)
   return {
     title,

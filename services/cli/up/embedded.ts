@@ -13,6 +13,7 @@ import type { Logger } from '../../platform/log.ts'
 import { createMemoryBus, type MemoryBus } from '../../platform/memory/bus.ts'
 import { createMemorySearch } from '../../platform/memory/search.ts'
 import type { SearchPort } from '../../platform/opensearch/search-port.ts'
+import type { Stage } from '../../platform/stage.ts'
 import { loadTopics } from '../../platform/topics.ts'
 import { VERSION } from '../../platform/version.ts'
 import { createResponderStage } from '../../responder/stage.ts'
@@ -27,8 +28,15 @@ export interface Embedded {
   replay(recording: Recording, progress: (share: number) => void): Promise<void>
 }
 
-/** Every stage in this process over topics in memory: the same code as on Kafka, without servers. */
-export async function startEmbedded(settings: Settings, log: Logger): Promise<Embedded> {
+/**
+ * Every stage in this process over topics in memory: the same code as on Kafka, without servers.
+ * @param inTurn gives the order in which stages have their turn. What comes out does not depend on it.
+ */
+export async function startEmbedded(
+  settings: Settings,
+  log: Logger,
+  inTurn: (stages: readonly Stage[]) => readonly Stage[] = (stages) => stages
+): Promise<Embedded> {
   const now_ms = Date.now
   const schemas = localSchemas()
   const codec = createCodec(schemas)
@@ -71,7 +79,7 @@ export async function startEmbedded(settings: Settings, log: Logger): Promise<Em
       now_ms
     })
   ]
-  for (const stage of stages) bus.run(stage)
+  for (const stage of inTurn(stages)) bus.run(stage)
 
   return {
     bus,

@@ -81,7 +81,9 @@ export async function startLive(options: LiveOptions): Promise<Live> {
 
   progress.started('setup', 'topics, subjects, templates')
   const began_ms = Date.now()
-  const changes = [...(await setUpKafka(settings)), ...(await setUpOpenSearch(settings))]
+  // A registry that says it is ready may take longer over its first look-ups than one may take.
+  const patience = { retry_for_ms: READY_TIMEOUT_MS, tell: (text: string) => progress.note(`setup: ${text}`) }
+  const changes = [...(await setUpKafka(settings, patience)), ...(await setUpOpenSearch(settings))]
   progress.ready(
     'setup',
     `${changes.length === 0 ? 'all in place' : `${changes.length} changes`}`,

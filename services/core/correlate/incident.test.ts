@@ -9,7 +9,7 @@ import { scoreOf } from './score.ts'
 const HEADER = { id: 'i', revision: 1, status: 'open' } as const
 const build = (...sketches: readonly SignalSketch[]) => buildIncident(HEADER, sketches.map(signalOf))
 
-describe('the score', { timeout: 60_000 }, () => {
+describe('the score', () => {
   const signals = (
     severity: Signal['severity'],
     tactics: number,
@@ -160,7 +160,7 @@ function pathsOf({ causality }: ReturnType<typeof build>): readonly string[] {
   return [...paths.values()]
 }
 
-describe('causality', { timeout: 60_000 }, () => {
+describe('causality', () => {
   const alice = entityOf('user', 'alice', 'actor')
 
   it('goes from who asked over what was made to what ran in it', () => {
@@ -286,7 +286,7 @@ describe('causality', { timeout: 60_000 }, () => {
   })
 })
 
-describe('words', { timeout: 60_000 }, () => {
+describe('words', () => {
   it('a lone finding is told by its own title', () => {
     expect(build({ id: 'a', minute: 0, title: 'alice listed secrets' }).title).toBe('alice listed secrets')
   })

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { CorrelatorState, IncidentStatus, PublishedIncident, Signal } from '../../../schemas/generated/types.ts'
+import { BLANK_ENTRY } from '../changelog-entry.ts'
 import { type Link, linksOf } from './link-keys.ts'
 import { byCodeUnits } from './text.ts'
 import type { Judged } from './verdicts.ts'
@@ -104,16 +105,6 @@ export function storedSignal(raw: Signal, cutKeys: readonly string[] = [], annot
   return { signal, raw, links: linksOf(signal), workload: owner?.id ?? '', cutKeys, group: null }
 }
 
-const BLANK = {
-  signal: null,
-  sealed: null,
-  cut_keys: [],
-  published: null,
-  watermark: 0,
-  document: null,
-  packed: null
-} as const
-
 /** Notes that a signal has to be written (or, with `forget`, deleted) in the changelog. */
 export function noteSignal(state: ClusterState, stored: StoredSignal, forget = false): void {
   const key = `signal/${stored.signal.id}`
@@ -121,7 +112,9 @@ export function noteSignal(state: ClusterState, stored: StoredSignal, forget = f
   const { cluster_id } = state
   state.changes.set(
     key,
-    forget ? null : { ...BLANK, key, cluster_id, kind: 'signal', signal: stored.raw, sealed, cut_keys: stored.cutKeys }
+    forget
+      ? null
+      : { ...BLANK_ENTRY, key, cluster_id, kind: 'signal', signal: stored.raw, sealed, cut_keys: stored.cutKeys }
   )
 }
 
@@ -129,7 +122,10 @@ export function noteIncident(state: ClusterState, id: string): void {
   const key = `incident/${id}`
   const published = state.published.get(id)
   const { cluster_id } = state
-  state.changes.set(key, published === undefined ? null : { ...BLANK, key, cluster_id, kind: 'incident', published })
+  state.changes.set(
+    key,
+    published === undefined ? null : { ...BLANK_ENTRY, key, cluster_id, kind: 'incident', published }
+  )
 }
 
 /** Notes that the verdicts on the incident of a signal have to be written, or deleted. */
@@ -138,10 +134,10 @@ export function noteVerdicts(state: ClusterState, signal: string): void {
   const judged = state.verdicts.get(signal)
   const { cluster_id } = state
   const document = JSON.stringify({ signal, judged })
-  state.changes.set(key, judged === undefined ? null : { ...BLANK, key, cluster_id, kind: 'verdict', document })
+  state.changes.set(key, judged === undefined ? null : { ...BLANK_ENTRY, key, cluster_id, kind: 'verdict', document })
 }
 
 export function noteClock(state: ClusterState): void {
   const { cluster_id, watermark } = state
-  state.changes.set('clock', { ...BLANK, key: 'clock', cluster_id, kind: 'clock', watermark })
+  state.changes.set('clock', { ...BLANK_ENTRY, key: 'clock', cluster_id, kind: 'clock', watermark })
 }

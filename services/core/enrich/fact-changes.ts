@@ -1,7 +1,8 @@
 import type { InventoryRecord, Workload } from '../../../schemas/generated/types.ts'
 import { hasEnded } from './inventory-objects.ts'
 import { containerKeys, factKey, keysOfPod, type PodFacts, podFacts } from './pod-facts.ts'
-import { completedContainers, factsOfContainer, withContainer } from './runtime-containers.ts'
+import { completedContainers, factsOfContainer, withAddress, withContainer } from './runtime-containers.ts'
+import { workloadKindOfKind } from './workload-kinds.ts'
 
 /** How long what was deleted stays resolvable: events of a pod arrive after its end. */
 export const TOMBSTONE_SECONDS = 3600
@@ -88,13 +89,18 @@ export function factChanges(records: readonly InventoryRecord[], stored: StoredF
   }
 
   function changeOwner(record: InventoryRecord): void {
+    const { kind, name, namespace, uid, deleted } = record
     const [owner] = record.owners
-    const key = factKey.owner(record.cluster.id, record.uid)
+    const key = factKey.owner(record.cluster.id, uid)
     if (owner !== undefined) {
       owners.set(key, owner)
       expire.delete(key)
+    } else if (!deleted && workloadKindOfKind(kind) !== null) {
+      // What has no owner is its own, so that nobody waits for one.
+      owners.set(key, { kind, name, namespace, uid })
+      expire.delete(key)
     }
-    if (record.deleted) expire.add(key)
+    if (deleted) expire.add(key)
   }
 
   function deletePod(record: InventoryRecord): void {
@@ -119,7 +125,11 @@ export function factChanges(records: readonly InventoryRecord[], stored: StoredF
       podAt(factKey.podUid(cluster, record.uid)) ??
       (static_uid === undefined ? undefined : podAt(factKey.podUid(cluster, static_uid)))
     if ((known?.observed ?? 0) > told.observed) return
-    const facts = { ...told, containers: completedContainers(told.containers, known?.containers ?? []) }
+    const facts = {
+      ...told,
+      pod: withAddress(told.pod, known?.pod.ip ?? null),
+      containers: completedContainers(told.containers, known?.containers ?? [])
+    }
     for (const key of new Set([...keysOfPod(record), ...containerKeys(cluster, facts.containers)])) {
       // A name may already mean a later pod.
       if ((podAt(key)?.observed ?? 0) > facts.observed) continue
@@ -134,7 +144,7 @@ export function factChanges(records: readonly InventoryRecord[], stored: StoredF
     const [uidKey, nameKey, containerKey] = keysOfContainer(record)
     if (told === null || container === undefined || uidKey === undefined || nameKey === undefined) return
     const known = podAt(uidKey)
-    const facts = known === undefined ? told : withContainer(known, container)
+    const facts = known === undefined ? told : withContainer(known, container, told.pod.ip)
     // Of a container that is gone, and of whose pod nothing is known, nothing but itself may still be asked for.
     if (facts !== known && !(record.deleted && known === undefined)) {
       setPod(uidKey, facts)

@@ -19,7 +19,7 @@ import { actorOf, tokenPodUid } from './actor.ts'
 import { clientAddress } from './client-address.ts'
 import { inventoryFromAudit } from './inventory.ts'
 import { actionOf, outcomeOf } from './outcome.ts'
-import { factKey, type PodFacts, podFacts } from './pod-facts.ts'
+import { factKey, lacksOwner, type PodFacts, podFacts } from './pod-facts.ts'
 import { podSpecFacts } from './pod-spec.ts'
 import { workloadKindOfResource } from './workload-kinds.ts'
 
@@ -62,6 +62,10 @@ export interface Joined {
 
 const COMPLETE: Enrichment = { status: 'complete', reason: null }
 const NOT_APPLICABLE: Enrichment = { status: 'not_applicable', reason: null }
+const OWNER_UNKNOWN: Enrichment = {
+  status: 'partial',
+  reason: 'what made the workload of the pod is not in the inventory'
+}
 const NOTHING: Joined = { pod: null, container: null, workload: null, enrichment: NOT_APPLICABLE }
 
 /** A pod of which no more is known than how it is called, and perhaps where it runs. */
@@ -106,7 +110,7 @@ function enrichmentOf(facts: PodFacts, containerUnknown: boolean): Enrichment {
       status: 'partial',
       reason: 'only the container runtime knows the pod; owner and service account are missing'
     }
-  return COMPLETE
+  return lacksOwner(facts) ? OWNER_UNKNOWN : COMPLETE
 }
 
 /** The top owner as the sensor saw it, where it does (Tetragon works it out from the pod's owner references). */
@@ -194,7 +198,7 @@ function joinAudit(
         pod: facts.pod,
         container: requestedContainer(event, facts),
         workload: facts.workload,
-        enrichment: COMPLETE
+        enrichment: enrichmentOf(facts, false)
       }
     }
     if (reference.name === null) return NOTHING
@@ -207,7 +211,12 @@ function joinAudit(
   }
   const workload = kind === null || reference === null ? null : workloadOf(event, reference, kind.kind, bodies)
   if (fetched !== null)
-    return { pod: fetched.pod, container: null, workload: workload ?? fetched.workload, enrichment: COMPLETE }
+    return {
+      pod: fetched.pod,
+      container: null,
+      workload: workload ?? fetched.workload,
+      enrichment: workload === null ? enrichmentOf(fetched, false) : COMPLETE
+    }
   if (actor.pod_uid === null) return { ...NOTHING, workload }
   return {
     pod: barePod(
@@ -300,7 +309,11 @@ export function enrich(event: SourcedEvent, facts: Facts, bodies: Bodies = event
   }
 }
 
-/** Whether waiting may help: the event is of a container that the inventory does not know yet. */
-export function isWorthRetrying(event: EnrichedEvent): boolean {
-  return event.runtime !== null && (event.enrichment.status === 'missing' || event.enrichment.status === 'partial')
+/**
+ * Whether waiting may help: the event is of a container or pod that the inventory does not know yet, or not wholly. A request that
+ * was refused, or whose answer is still to come, may be about a pod that is nowhere.
+ */
+export function isWorthRetrying({ runtime, audit, outcome, enrichment }: EnrichedEvent): boolean {
+  if (runtime === null && (audit === null || outcome !== 'success')) return false
+  return enrichment.status === 'missing' || enrichment.status === 'partial'
 }

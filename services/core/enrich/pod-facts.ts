@@ -12,6 +12,8 @@ export interface PodFacts {
   readonly observed: number
   /** The pod has been deleted. */
   readonly gone?: true
+  /** The workload at which the chain of owners ends without its own record having been seen: it may have an owner, too. */
+  readonly waits_for?: { readonly cluster: string; readonly uid: string }
 }
 
 /**
@@ -33,32 +35,114 @@ export const factKey = {
     `${cluster}/service-account/${namespace}/${name}`
 }
 
-/**
- * The top of a pod's owner chain. Where the chain ends at a ReplicaSet or Job whose owner is not known, a ReplicaSet made by a
- * Deployment is recognised by its name: Deployment + '-' + the pod's label pod-template-hash (the Deployment controller's rule).
- * @param ownerOf the owner of a workload by UID, from an earlier record; null when not known
- */
-export function topOwner(record: InventoryRecord, ownerOf: (uid: string) => Workload | null): Workload {
-  const self: Workload = { kind: record.kind, name: record.name, namespace: record.namespace, uid: record.uid }
-  let top = record.owners.at(-1)
-  if (top === undefined) return self
-  for (let depth = 0; depth < 8; depth += 1) {
-    const next: Workload | null = top.uid === null ? null : ownerOf(top.uid)
-    if (next === null) break
-    top = next
-  }
-  const hash = record.labels['pod-template-hash']
-  if (top.kind === 'ReplicaSet' && hash !== undefined && hash !== '' && top.name.endsWith(`-${hash}`)) {
-    return { kind: 'Deployment', name: top.name.slice(0, -hash.length - 1), namespace: top.namespace, uid: null }
-  }
-  // A static pod is owned by its Node; what a response has to deal with is the pod itself.
-  return top.kind === 'Node' ? self : top
+/** Owner of a workload by UID; the workload itself where it is known to have none, null where nothing is known of it. */
+export type OwnerOf = (uid: string) => Workload | null
+
+const LONGEST_CHAIN = 8
+
+/** The end of a chain of owners, and the UID of the workload there of which nothing is known. */
+interface ChainEnd {
+  readonly top: Workload
+  readonly unseen: string | null
 }
 
+function climb(from: Workload, ownerOf: OwnerOf): ChainEnd {
+  let top = from
+  // Owner references cannot form a ring in a real cluster, but a body can say anything.
+  for (let depth = 0; depth < LONGEST_CHAIN && top.uid !== null; depth += 1) {
+    const next = ownerOf(top.uid)
+    if (next === null) return { top, unseen: top.uid }
+    if (next.uid === top.uid) break
+    top = next
+  }
+  return { top, unseen: null }
+}
+
+/**
+ * Where a chain ends at a ReplicaSet whose owner is not known, one made by a Deployment is recognised by its name: Deployment + '-' +
+ * the pod's label pod-template-hash (the Deployment controller's rule).
+ */
+function deploymentOf(top: Workload, labels: Readonly<Record<string, string>>): Workload {
+  const hash = labels['pod-template-hash']
+  if (top.kind !== 'ReplicaSet' || hash === undefined || hash === '' || !top.name.endsWith(`-${hash}`)) return top
+  return { kind: 'Deployment', name: top.name.slice(0, -hash.length - 1), namespace: top.namespace, uid: null }
+}
+
+function endOfChain(record: InventoryRecord, ownerOf: OwnerOf): ChainEnd {
+  const self: Workload = { kind: record.kind, name: record.name, namespace: record.namespace, uid: record.uid }
+  const owner = record.owners.at(-1)
+  // A static pod is owned by its Node; what a response has to deal with is the pod itself.
+  if (owner === undefined || owner.kind === 'Node') return { top: self, unseen: null }
+  const { top, unseen } = climb(owner, ownerOf)
+  return { top: deploymentOf(top, record.labels), unseen }
+}
+
+/** The top of a pod's owner chain, as far as it is known. */
+export function topOwner(record: InventoryRecord, ownerOf: OwnerOf): Workload {
+  return endOfChain(record, ownerOf).top
+}
+
+const awaiting = (cluster: string, unseen: string | null): Pick<PodFacts, 'waits_for'> =>
+  unseen === null ? {} : { waits_for: { cluster, uid: unseen } }
+
+/** The facts with the owner that has become known since: objects of the API are told of in any order. */
+export function withOwners(facts: PodFacts, ownerOf: OwnerOf): PodFacts {
+  const { waits_for, ...settled } = facts
+  if (waits_for === undefined) return facts
+  const owner = ownerOf(waits_for.uid)
+  if (owner === null) return facts
+  if (owner.uid === waits_for.uid) return settled
+  const { top, unseen } = climb(owner, ownerOf)
+  return { ...settled, workload: deploymentOf(top, facts.pod.labels), ...awaiting(waits_for.cluster, unseen) }
+}
+
+/**
+ * Facts with all owners that are known by now.
+ * @param find owners by `factKey.owner`; asked once for each link of the longest chain that is not whole
+ */
+export async function withKnownOwners(
+  found: ReadonlyMap<string, PodFacts>,
+  find: (keys: readonly string[]) => Promise<ReadonlyMap<string, Workload>>
+): Promise<ReadonlyMap<string, PodFacts>> {
+  const owners = new Map<string, Workload | null>()
+  let pods = found
+  for (let depth = 0; depth < LONGEST_CHAIN; depth += 1) {
+    const keys = [...pods.values()].flatMap(({ waits_for }) =>
+      waits_for === undefined ? [] : [factKey.owner(waits_for.cluster, waits_for.uid)]
+    )
+    const unasked = [...new Set(keys)].filter((key) => !owners.has(key))
+    if (unasked.length === 0) return pods
+    const answers = await find(unasked)
+    for (const key of unasked) owners.set(key, answers.get(key) ?? null)
+    pods = new Map(
+      [...pods].map(([key, facts]) => {
+        const cluster = facts.waits_for?.cluster ?? ''
+        return [key, withOwners(facts, (uid) => owners.get(factKey.owner(cluster, uid)) ?? null)]
+      })
+    )
+  }
+  return pods
+}
+
+/** Kinds that are mostly made by another: their owner is worth waiting for. */
+const MADE_BY_OTHERS: ReadonlySet<string> = new Set(['ReplicaSet', 'Job'])
+
+/** Whether the workload named is likely not the top one. */
+export const lacksOwner = ({ waits_for, workload }: PodFacts): boolean =>
+  waits_for !== undefined && MADE_BY_OTHERS.has(workload.kind)
+
+/** Whether a later word about a pod that runs is unlikely to change what events are joined with. */
+export const isSettled = (facts: PodFacts): boolean =>
+  facts.observed > 0 &&
+  !lacksOwner(facts) &&
+  (facts.pod.ip !== null || facts.pod.host_network === true) &&
+  facts.containers.every(({ id }) => id !== '')
+
 /** Facts of a pod's record; null for records of other kinds. */
-export function podFacts(record: InventoryRecord, ownerOf: (uid: string) => Workload | null): PodFacts | null {
+export function podFacts(record: InventoryRecord, ownerOf: OwnerOf): PodFacts | null {
   const { pod } = record
   if (pod === null) return null
+  const { top, unseen } = endOfChain(record, ownerOf)
   return {
     pod: {
       uid: record.uid,
@@ -74,8 +158,9 @@ export function podFacts(record: InventoryRecord, ownerOf: (uid: string) => Work
       host_ipc: pod.host_ipc
     },
     containers: pod.containers,
-    workload: topOwner(record, ownerOf),
-    observed: record.observed
+    workload: top,
+    observed: record.observed,
+    ...awaiting(record.cluster.id, unseen)
   }
 }
 

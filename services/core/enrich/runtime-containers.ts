@@ -1,4 +1,4 @@
-import type { Container, InventoryRecord } from '../../../schemas/generated/types.ts'
+import type { Container, InventoryRecord, Pod } from '../../../schemas/generated/types.ts'
 import type { PodFacts } from './pod-facts.ts'
 
 /** Containers of earlier starts that are kept beside those of today: events of a container arrive after its end. */
@@ -29,8 +29,17 @@ export function completedContainers(told: readonly Container[], known: readonly 
   return [...current, ...others.filter((other) => !used.has(other)).slice(-MAX_EARLIER_CONTAINERS)]
 }
 
-/** Facts of a pod with a container that the runtime tells of. The same facts when they have it already. */
-export function withContainer(facts: PodFacts, container: Container): PodFacts {
+/** The pod with the address that the runtime gave it, which the API learns with the state of its containers. */
+export function withAddress(pod: Pod, ip: string | null): Pod {
+  return pod.ip !== null || ip === null || pod.host_network === true ? pod : { ...pod, ip }
+}
+
+/**
+ * Facts of a pod with a container that the runtime tells of, and the pod's address. The same facts when they have both already.
+ */
+export function withContainer(known: PodFacts, container: Container, ip: string | null): PodFacts {
+  const pod = withAddress(known.pod, ip)
+  const facts = pod === known.pod ? known : { ...known, pod }
   const { containers } = facts
   if (container.id === '' || containers.some(({ id }) => id === container.id)) return facts
   const named = containers.find(({ name }) => name === container.name)

@@ -1,20 +1,8 @@
-import { hash } from 'node:crypto'
 import type { CorrelatorState } from '../../../schemas/generated/types.ts'
+import { BLANK_ENTRY, shortHash } from '../changelog-entry.ts'
 import type { ProfileRule } from './profile-rule.ts'
 import type { Counted, Period, RateGroup } from './rate-group.ts'
 import type { NewEvent, ProfileState, ValueGroup } from './state.ts'
-
-const BLANK = {
-  signal: null,
-  sealed: null,
-  cut_keys: [],
-  published: null,
-  watermark: 0,
-  document: null,
-  packed: null
-} as const
-
-const short = (text: string): string => hash('sha256', text, 'hex').slice(0, 32)
 
 /** Values of one scope, a shard of them; the first shard says whose they are. */
 export interface StoredValues {
@@ -72,10 +60,10 @@ export type Stored = StoredValues | StoredEvent | StoredRelease | StoredRate
 function put(state: ProfileState, key: string, stored: Stored | null, signal: CorrelatorState['signal'] = null): void {
   const { changes, cluster_id } = state
   const document = JSON.stringify(stored)
-  changes.set(key, stored === null ? null : { ...BLANK, key, cluster_id, kind: 'profile', signal, document })
+  changes.set(key, stored === null ? null : { ...BLANK_ENTRY, key, cluster_id, kind: 'profile', signal, document })
 }
 
-const groupPath = ({ key, rule }: ValueGroup | RateGroup): string => `profile/${rule.id}/${short(key)}`
+const groupPath = ({ key, rule }: ValueGroup | RateGroup): string => `profile/${rule.id}/${shortHash(key)}`
 
 export function noteGroupGone(state: ProfileState, group: ValueGroup): void {
   for (let index = 0; index < group.known.shards.length; index += 1) put(state, `${groupPath(group)}/${index}`, null)
@@ -107,7 +95,7 @@ export function noteRelease(
   key: string,
   times: readonly number[] | null
 ): void {
-  put(state, `profile/${rule.id}/release/${short(key)}`, times === null ? null : { type: 'release', key, times })
+  put(state, `profile/${rule.id}/release/${shortHash(key)}`, times === null ? null : { type: 'release', key, times })
 }
 
 function noteValues(state: ProfileState, group: ValueGroup): void {

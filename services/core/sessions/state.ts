@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto'
 import type { CorrelatorState, Signal } from '../../../schemas/generated/types.ts'
+import { BLANK_ENTRY, shortHash } from '../changelog-entry.ts'
 import { type Agenda, emptyAgenda } from '../key-agenda.ts'
 import type { WindowRule } from '../windows/window-rule.ts'
 import type { ProcessStart, SessionActor, SessionRequest } from './session-facts.ts'
@@ -117,21 +117,10 @@ export function emptyPod(pod: string): PodSessions {
   }
 }
 
-const BLANK = {
-  signal: null,
-  sealed: null,
-  cut_keys: [],
-  published: null,
-  watermark: 0,
-  document: null,
-  packed: null
-} as const
-const shortOf = (text: string): string => hash('sha256', text, 'hex').slice(0, 32)
-
 /** Notes that a signal has to be written (or, without one, deleted) in the changelog. */
 export function noteSessionSignal({ changes, cluster_id }: SessionState, id: string, signal: Signal | null): void {
   const key = `session/${id}`
-  changes.set(key, signal === null ? null : { ...BLANK, key, cluster_id, kind: 'session', signal })
+  changes.set(key, signal === null ? null : { ...BLANK_ENTRY, key, cluster_id, kind: 'session', signal })
 }
 
 /** Entries that are no signals. */
@@ -142,19 +131,19 @@ export type SessionDocument =
 function noteDocument({ changes, cluster_id }: SessionState, key: string, document: SessionDocument | null): void {
   changes.set(
     key,
-    document === null ? null : { ...BLANK, key, cluster_id, kind: 'session', document: JSON.stringify(document) }
+    document === null ? null : { ...BLANK_ENTRY, key, cluster_id, kind: 'session', document: JSON.stringify(document) }
   )
 }
 
 /** Notes what was told of a pod's sessions. */
 export function noteTold(state: SessionState, { pod, told }: PodSessions): void {
-  const key = `session/told-${shortOf(pod)}`
+  const key = `session/told-${shortHash(pod)}`
   noteDocument(state, key, told.size === 0 ? null : { pod, told: [...told.values()] })
 }
 
 /** Notes when something was heard of a source. */
 export function noteSeen(state: SessionState, source: string): void {
   const spans = state.seen.get(source)
-  const key = `session/seen-${shortOf(source)}`
+  const key = `session/seen-${shortHash(source)}`
   noteDocument(state, key, spans === undefined ? null : { seen: source, spans: [...spans].sort((a, b) => a - b) })
 }

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Workload } from '../../../schemas/generated/types.ts'
 import { factChanges, keysToRead, TOMBSTONE_SECONDS } from '../../core/enrich/fact-changes.ts'
-import type { PodFacts } from '../../core/enrich/pod-facts.ts'
+import { type PodFacts, withKnownOwners } from '../../core/enrich/pod-facts.ts'
 import { messageOf, WeirError } from '../../core/errors.ts'
 import type { FactsStore } from '../facts-store.ts'
 import { REDIS_ERRORS } from './errors.ts'
@@ -42,7 +42,8 @@ export function createRedisFactsStore(redis: Redis): FactsStore {
   }
 
   return {
-    fetch: (keys) => unavailable('look up pods', () => read<PodFacts>(keys)),
+    fetch: (keys) =>
+      unavailable('look up pods', async () => withKnownOwners(await read<PodFacts>(keys), read<Workload>)),
     find: (keys) => unavailable('look up objects', () => read<Workload>(keys)),
 
     apply: (records) =>

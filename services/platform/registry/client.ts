@@ -58,9 +58,13 @@ const statusOf = (error: unknown) =>
 /**
  * Client of a registry with Confluent's API. The library `@kafkajs/confluent-schema-registry` speaks to it; its own caches,
  * its defaults for subjects and compatibility, and its coding of messages are not used.
+ * @param onRetry told of each failure after which it is tried again
  * @throws REGISTRY_FILE_UNREADABLE; the registry is not spoken to yet
  */
-export function createRegistry(options: RegistryOptions): SchemaRegistry {
+export function createRegistry(
+  options: RegistryOptions,
+  onRetry: (error: WeirError) => void = () => {}
+): SchemaRegistry {
   const { url, username, password_file, request_timeout_ms, retry_for_ms } = options
   const login =
     username === undefined || password_file === undefined
@@ -115,6 +119,7 @@ export function createRegistry(options: RegistryOptions): SchemaRegistry {
       } catch (error) {
         const isOutage = error instanceof WeirError && error.code === 'REGISTRY_UNREACHABLE'
         if (!isOutage || performance.now() + wait > deadline) throw error
+        onRetry(error)
         await delay(wait)
       }
     }

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { SCHEMAS } from '../../../schemas/generated/schemas.ts'
+import type { WeirError } from '../../core/errors.ts'
 import { loadTopics } from '../topics.ts'
 import { createRegistry } from './client.ts'
 import { createMemoryRegistry } from './memory.ts'
@@ -15,12 +16,17 @@ afterEach(() => {
 })
 
 /** A server that answers as told, and the client for it. */
-async function registryAt(answer: (request: IncomingMessage, response: ServerResponse) => void, more: object = {}) {
+async function registryAt(
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+  more: object = {},
+  onRetry?: (error: WeirError) => void
+) {
   server = createServer(answer)
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return createRegistry(
-    registryOptions.parse({ url: `http://127.0.0.1:${port}/apis/ccompat/v7`, retry_for_ms: 0, ...more })
+    registryOptions.parse({ url: `http://127.0.0.1:${port}/apis/ccompat/v7`, retry_for_ms: 0, ...more }),
+    onRetry
   )
 }
 
@@ -96,6 +102,20 @@ describe('what a registry answers', () => {
       { retry_for_ms: 5000 }
     )
     expect(await registry.schema(1)).toBe('string')
+  })
+
+  it('a look-up that took too long is made again, and somebody is told', async () => {
+    let left = 2
+    const told: string[] = []
+    const slow = await registryAt(
+      (_request, response) => {
+        if (left-- <= 0) json(response, 200, { schema: '"string"' })
+      },
+      { request_timeout_ms: 50, retry_for_ms: 60_000 },
+      ({ code }) => told.push(code)
+    )
+    expect(await slow.schema(1)).toBe('string')
+    expect(told).toEqual(['REGISTRY_UNREACHABLE', 'REGISTRY_UNREACHABLE'])
   })
 
   it('a schema that is not Avro is there, for the codec to refuse', async () => {
