@@ -119,6 +119,13 @@ export const correlatorLimits = new Counter({
   registers: [metrics]
 })
 
+export const spreadParts = new Counter({
+  name: 'weir_windows_parts_total',
+  help: 'Parts of spread clusters that came to windows, by result: taken, duplicate, unknown (of a correlation that is not among the rules here). Late ones are among the limits of the correlator.',
+  labelNames: ['result'] as const,
+  registers: [metrics]
+})
+
 export const plansOut = new Counter({
   name: 'weir_plans_total',
   help: 'Response plans written, by playbook; a plan that stays the same is written again with each revision.',
