@@ -52,6 +52,11 @@ export function divide(signals: readonly Signal[], messages: Map<Signal, Message
   return { signals: own, told: [...told.values()] }
 }
 
+/** How many signals count in windows elsewhere. Where the cluster is not to be spread, other services were started with other settings. */
+export function countSent(signals: readonly Signal[], messages: ReadonlyMap<Signal, Message>): number {
+  return signals.filter((signal) => messages.get(signal)?.headers[SPREAD_HEADER] === SPREAD.sent).length
+}
+
 /** The correlator's part in windows that are spread. */
 export interface Spreading {
   has(cluster_id: string): boolean

@@ -16,7 +16,7 @@ import type { OutgoingMessage, Stage, StageContext } from '../platform/stage.ts'
 import { readState, stateMessage } from './changelog.ts'
 import { deadLetterOf, decodeAll } from './intake.ts'
 import type { CorrelatorOptions } from './options.ts'
-import { createSpreading, divide } from './spread.ts'
+import { countSent, createSpreading, divide } from './spread.ts'
 
 const SIGNALS = 'weir.signals.v1'
 const INCIDENTS = 'weir.incidents.v1'
@@ -121,7 +121,7 @@ export function createCorrelatorStage({
           // Time comes behind the parts before it, or they would be late.
           outputs.push(...spreading.forward(cluster_id, signals, messages))
           outputs.push(...spreading.tellTime(cluster_id, memory.stitching.watermark, memory))
-        }
+        } else correlatorLimits.inc({ limit: 'spread_elsewhere' }, countSent(signals, messages))
         if (isKnown(memory)) clusters.set(cluster_id, memory)
         count(result)
         correlatorMemory.set({ cluster: cluster_id, kind: 'groups' }, memory.stitching.groups.size)

@@ -295,7 +295,7 @@ export async function chaosRun(
       incidents: found.incidents.size,
       correlated: found.correlated.size,
       deaths: deaths(),
-      differences: differences(is, one, all),
+      differences: differences(is, one, all, settings.correlator.spread_clusters),
       took_ms: performance.now() - started_ms
     }
   } finally {

@@ -136,7 +136,7 @@ describe('windows of a cluster that are spread over processes', () => {
       expect(oneByOne.correlated.size).toBeGreaterThan(10)
       for (const [number, way] of WAYS.entries()) {
         const { bus, outcome } = await scattered(load, createRandom(`spread-${seed}-${number}`), way)
-        expect(differences(outcome, oneByOne, together)).toEqual([])
+        expect(differences(outcome, oneByOne, together, spreadOptions.spread_clusters)).toEqual([])
         const own = (topic: string) => bus.read(topic).length
         expect(own('weir.parts.v1')).toBeGreaterThan(50)
         if (way.enrichersKnow) expect(own(SIGNALS)).toBeLessThan(load.length + own('weir.correlated.v1'))
