@@ -19,13 +19,15 @@ interface Instance {
   readonly places: readonly { readonly topic: MemoryTopic; readonly partition: number; offset: number }[]
 }
 
-/** How often an instance is started anew in place of a batch. */
+/** How often an instance is started anew in place of a batch, unless told otherwise. */
 const RESTARTS = 0.06
 
+/** @param restarts share of steps in which an instance is started anew */
 export function createScatteredBus(
   definitions: readonly TopicDefinition[],
   random: Random,
-  batch_max_messages: number
+  batch_max_messages: number,
+  restarts = RESTARTS
 ): ScatteredBus {
   const topics = new Map(definitions.map((topic) => [topic.name, createMemoryTopic(topic)]))
   const instances: Instance[] = []
@@ -76,7 +78,7 @@ export function createScatteredBus(
       )
       if (ready.length === 0) return false
       const { instance, place } = random.pick(ready)
-      if (random.next() < RESTARTS) {
+      if (random.next() < restarts) {
         await start(instance)
         return true
       }
