@@ -160,7 +160,8 @@ async function untilConsumed(
   read: ReadonlyArray<readonly [string, string]>,
   deaths: () => readonly string[]
 ): Promise<void> {
-  const deadline_ms = Date.now() + DRAIN_TIMEOUT_MS
+  const timeout_ms = DRAIN_TIMEOUT_MS * read.length
+  const deadline_ms = Date.now() + timeout_ms
   for (let before = ''; ; ) {
     const states = []
     for (const [group, topic] of read) states.push(await unreadOf(world, admin, group, topic))
@@ -169,7 +170,7 @@ async function untilConsumed(
     if (unread.length === 0 && (read.length === 1 || ends === before)) return
     before = ends
     if (Date.now() > deadline_ms)
-      throw new Error(`after ${DRAIN_TIMEOUT_MS} ms not all is read (${unread.join('; ')}); ${deaths().join('; ')}`)
+      throw new Error(`after ${timeout_ms} ms not all is read (${unread.join('; ')}); ${deaths().join('; ')}`)
     await delay(50)
   }
 }
