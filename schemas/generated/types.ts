@@ -436,6 +436,18 @@ export interface CorrelatorState {
   readonly watermark: number
 }
 
+/** A signal that counts towards one correlation of a cluster whose windows are spread, or the time of that cluster. Value of weir.parts.v1. */
+export interface CountedPart {
+  /** The cluster. */
+  readonly cluster_id: string
+  /** Id of the correlation it counts towards, and of no other; empty where there is no signal. */
+  readonly correlation: string
+  /** The signal, its texts cut to the correlator's bounds; null where only time goes on. */
+  readonly signal: Signal | null
+  /** Without a signal: latest event time that the correlator has seen of the cluster, microseconds since the epoch. */
+  readonly watermark: number
+}
+
 /** What another detection engine said. */
 export interface EngineAlert {
   /** falco, tetragon, tracee. */

@@ -84,7 +84,13 @@ export const correlatorOptions = z
     max_signals_per_cluster: count(
       DEFAULTS.max_signals_per_cluster,
       'Most signals remembered per cluster; one takes some 5 KB.'
-    )
+    ),
+    spread_clusters: z
+      .array(z.string().min(1))
+      .default([])
+      .describe(
+        'Ids of very big clusters whose windows are spread over processes, see services/windows. Enrichers, correlators and `weir serve windows` all go by this setting.'
+      )
   })
   .refine(
     ({ max_signals_per_cluster, max_signals_per_incident }) => max_signals_per_cluster >= max_signals_per_incident,

@@ -1,4 +1,3 @@
-import type { CorrelatorState, Signal } from '../../schemas/generated/types.ts'
 import type { Codec } from '../core/avro/codec.ts'
 import {
   advanceCluster,
@@ -10,15 +9,14 @@ import {
   emptyMemory,
   isKnown
 } from '../core/correlate/cluster-memory.ts'
-import type { StateEntry } from '../core/correlate/state.ts'
-import { messageOf, WeirError } from '../core/errors.ts'
 import type { ProfileRule } from '../core/profiles/profile-rule.ts'
 import type { WindowRule } from '../core/windows/window-rule.ts'
-import { toDeadLetter } from '../platform/dead-letter.ts'
 import { correlatedSignals, correlatorLimits, correlatorMemory, incidentRevisions } from '../platform/metrics.ts'
-import type { Batch, Message, OutgoingMessage, Stage, StageContext } from '../platform/stage.ts'
-import { VERSION } from '../platform/version.ts'
+import type { OutgoingMessage, Stage, StageContext } from '../platform/stage.ts'
+import { readState, stateMessage } from './changelog.ts'
+import { deadLetterOf, decodeAll } from './intake.ts'
 import type { CorrelatorOptions } from './options.ts'
+import { countSent, createSpreading, divide } from './spread.ts'
 
 const SIGNALS = 'weir.signals.v1'
 const INCIDENTS = 'weir.incidents.v1'
@@ -51,6 +49,8 @@ export interface CorrelatorPorts {
   readonly windows?: readonly WindowRule[]
   /** None unless given. */
   readonly profiles?: readonly ProfileRule[]
+  /** How many partitions weir.parts.v1 has; needed where windows of clusters are spread. */
+  readonly parts_partitions?: number
   /** Milliseconds since the epoch. */
   readonly now_ms: () => number
 }
@@ -60,68 +60,25 @@ export interface CorrelatorPorts {
  * per batch. The state of a partition's clusters lives in memory from assignment to revocation, and in the same partition of
  * the changelog.
  */
-export function createCorrelatorStage({ codec, options, windows = [], profiles = [], now_ms }: CorrelatorPorts): Stage {
+export function createCorrelatorStage({
+  codec,
+  options,
+  windows = [],
+  profiles = [],
+  parts_partitions = 0,
+  now_ms
+}: CorrelatorPorts): Stage {
   /** By partition, then cluster. */
   const partitions = new Map<number, Map<string, ClusterMemory>>()
   const content: CorrelateContent = contentOf(windows, profiles, options)
 
-  function deadLetter(message: Message, code: string, text: string): OutgoingMessage {
-    const reason = {
-      stage: 'correlate',
-      service: 'correlator',
-      version: VERSION,
-      code,
-      message: text,
-      attempts: 1,
-      failed_at_ms: now_ms()
-    }
-    return toDeadLetter(message, reason)
-  }
-
-  function stateMessage(partition: number, cluster_id: string, { key, value }: StateEntry): OutgoingMessage {
-    const encoded = value === null ? null : codec.encode('correlator-state', value)
-    return { topic: STATE, partition, key: `${cluster_id}/${key}`, value: encoded }
-  }
+  const worker = { stage: 'correlate', service: 'correlator', now_ms }
+  const spreading = createSpreading(codec, windows, profiles, options, parts_partitions)
 
   async function onAssigned(_topic: string, partition: number, context: StageContext): Promise<void> {
-    const marker: CorrelatorState = {
-      key: 'fence',
-      cluster_id: '',
-      kind: 'marker',
-      signal: null,
-      sealed: null,
-      cut_keys: [],
-      published: null,
-      watermark: 0,
-      document: null,
-      packed: null
-    }
-    const fence = {
-      topic: STATE,
-      partition,
-      key: `fence/${partition}`,
-      value: codec.encode('correlator-state', marker)
-    }
     const restorer = createMemoryRestorer(content, options)
-    for await (const message of context.changelog.read(STATE, partition, fence)) {
-      const name = message.key?.toString('utf8') ?? ''
-      restorer.take(name, message.value === null ? null : await codec.decode('correlator-state', message.value))
-    }
+    await readState(codec, context, { topic: STATE, partition }, restorer.take)
     partitions.set(partition, restorer.finish())
-  }
-
-  /** Decodes what can be decoded, the rest becomes dead letters. Nothing of the state is touched yet, so it may be tried again. */
-  async function readSignals(batch: Batch, outputs: OutgoingMessage[]): Promise<ReadonlyMap<Signal, Message>> {
-    const signals = new Map<Signal, Message>()
-    for (const message of batch.messages) {
-      try {
-        signals.set(await codec.decode('signal', message.value), message)
-      } catch (error) {
-        if (!(error instanceof WeirError) || error.retriable) throw error
-        outputs.push(deadLetter(message, error.code, messageOf(error)))
-      }
-    }
-    return signals
   }
 
   return {
@@ -140,15 +97,17 @@ export function createCorrelatorStage({ codec, options, windows = [], profiles =
       if (clusters === undefined)
         throw new TypeError(`partition ${batch.partition} was not assigned to this correlator`)
       const outputs: OutgoingMessage[] = []
-      const messages = await readSignals(batch, outputs)
+      const messages = await decodeAll(codec, 'signal', batch.messages, outputs, worker)
+      const changelog = { topic: STATE, partition: batch.partition }
       let turn = 0
-      for (const [cluster_id, signals] of Map.groupBy(messages.keys(), (signal) => signal.cluster.id)) {
+      for (const [cluster_id, all] of Map.groupBy(messages.keys(), (signal) => signal.cluster.id)) {
         if (++turn % HEARTBEAT_EVERY === 0) await context.heartbeat()
         const memory = clusters.get(cluster_id) ?? emptyMemory(cluster_id)
-        const result = advanceCluster(memory, content, signals, now_ms() * 1000, options)
+        const { signals, told } = divide(all, messages)
+        const result = advanceCluster(memory, content, signals, now_ms() * 1000, options, told)
         for (const { signal, code, reason } of result.refused) {
           const message = messages.get(signal)
-          if (message !== undefined) outputs.push(deadLetter(message, code, reason))
+          if (message !== undefined) outputs.push(deadLetterOf(worker, message, code, reason))
         }
         for (const signal of result.correlated) {
           outputs.push({ topic: CORRELATED, key: cluster_id, value: codec.encode('signal', signal) })
@@ -156,7 +115,13 @@ export function createCorrelatorStage({ codec, options, windows = [], profiles =
         for (const incident of result.incidents) {
           outputs.push({ topic: INCIDENTS, key: incident.id, value: codec.encode('incident', incident) })
         }
-        for (const entry of result.entries) outputs.push(stateMessage(batch.partition, cluster_id, entry))
+        for (const { key, value } of result.entries)
+          outputs.push(stateMessage(codec, changelog, `${cluster_id}/${key}`, value))
+        if (spreading.has(cluster_id)) {
+          // Time comes behind the parts before it, or they would be late.
+          outputs.push(...spreading.forward(cluster_id, signals, messages))
+          outputs.push(...spreading.tellTime(cluster_id, memory.stitching.watermark, memory))
+        } else correlatorLimits.inc({ limit: 'spread_elsewhere' }, countSent(signals, messages))
         if (isKnown(memory)) clusters.set(cluster_id, memory)
         count(result)
         correlatorMemory.set({ cluster: cluster_id, kind: 'groups' }, memory.stitching.groups.size)

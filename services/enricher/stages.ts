@@ -8,7 +8,7 @@ import type { RuleSet } from '../core/detect/rule-set.ts'
 import { enrich, isWorthRetrying, lookupKeys } from '../core/enrich/join.ts'
 import { messageOf, WeirError } from '../core/errors.ts'
 import type { SourcedEvent } from '../core/events/sourced-event.ts'
-import { createSentParts, type NeededParts } from '../core/profiles/sent-parts.ts'
+import type { NeededParts } from '../core/profiles/sent-parts.ts'
 import { toDeadLetter } from '../platform/dead-letter.ts'
 import type { Logger } from '../platform/log.ts'
 import { enrichments, eventsIn, signalsOut } from '../platform/metrics.ts'
@@ -19,6 +19,7 @@ import type { CachedFacts } from './cached-facts.ts'
 import { ENRICH_ERRORS } from './errors.ts'
 import { watchMissingEvents } from './missing-events.ts'
 import type { EnricherOptions } from './options.ts'
+import { type BatchSignals, createSignalOutputs, type SpreadClusters } from './signal-outputs.ts'
 
 export interface EnricherPorts {
   readonly schemas: SchemaSource
@@ -26,6 +27,8 @@ export interface EnricherPorts {
   readonly rules: RuleSet
   /** The parts that the correlator needs; others are not sent. All unless given. */
   readonly parts?: NeededParts
+  /** Clusters whose windows are spread; none unless given. */
+  readonly spread?: SpreadClusters
   readonly facts: CachedFacts
   readonly log: Logger
   readonly now_ms: () => number
@@ -59,9 +62,14 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
   const enrichedWriter = createRawEventWriter('enriched-event', schemas)
   const retryWriter = createRawEventWriter('retry-event', schemas)
   // Containers that stayed unknown through all attempts: without inventory, every event would wait in vain.
-  const sentParts = ports.parts === undefined ? null : createSentParts(ports.parts, options.sent_parts_max_entries)
   const givenUp = new LRUCache<string, true>({ max: GIVEN_UP_MAX_ENTRIES, ttl: GIVEN_UP_TTL_MS })
   const missing = watchMissingEvents({ codec, log, now_ms })
+
+  const { sent_parts_max_entries } = options
+  const signalsOfBatch = createSignalOutputs({
+    ...{ codec, sent_parts_max_entries },
+    ...{ parts: ports.parts, spread: ports.spread }
+  })
 
   function deadLetter(stage: string, message: Message, error: WeirError, attempts: number): OutgoingMessage {
     return toDeadLetter(message, {
@@ -107,20 +115,14 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
     return { topic: 'weir.retry.v1', key: `${event.cluster.id}/${event.source.instance}`, value }
   }
 
-  function outputsOf(work: Work, enriched: EnrichedEvent, bodies: Bodies): OutgoingMessage[] {
-    const signals = rules
-      .match(enriched, bodies)
-      .filter((signal) => signal.role === 'alert' || sentParts === null || sentParts.isNeeded(signal))
+  function outputsOf(work: Work, enriched: EnrichedEvent, bodies: Bodies, sending: BatchSignals): OutgoingMessage[] {
+    const signals = rules.match(enriched, bodies)
     enrichments.inc({ status: enriched.enrichment.status })
     for (const { rule, severity, role } of signals)
       if (role === 'alert') signalsOut.inc({ code: rule.code ?? rule.id, severity })
     return [
       { topic: 'weir.events.v1', key: keyOf(enriched), value: enrichedWriter.encode(work.raw, enriched) },
-      ...signals.map((signal) => ({
-        topic: 'weir.signals.v1',
-        key: signal.cluster.id,
-        value: codec.encode('signal', signal)
-      }))
+      ...sending.take(signals)
     ]
   }
 
@@ -140,6 +142,7 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
       }
     )
     await context.heartbeat()
+    const sending = signalsOfBatch()
     for (const [index, work] of works.entries()) {
       await guarded(stage, work.original, outputs, () => {
         const bodies = eventBodies(work.event)
@@ -152,9 +155,10 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
           }
           givenUp.set(bestKey, true)
         }
-        outputs.push(...outputsOf(work, enriched, bodies))
+        outputs.push(...outputsOf(work, enriched, bodies, sending))
       })
     }
+    outputs.push(...sending.rest())
   }
 
   async function openAudit(message: Message): Promise<Work[]> {

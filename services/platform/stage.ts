@@ -23,6 +23,8 @@ export interface OutgoingMessage {
   readonly headers?: Readonly<Record<string, string>>
   /** Given where the key alone must not decide (co-partitioned topics). */
   readonly partition?: number
+  /** Of a stage without transactions: whether it has to be acknowledged before others of its batch are sent. */
+  readonly isFirst?: boolean
 }
 
 /** Messages of one partition, in order. */

@@ -5,6 +5,7 @@
  * npm run bench -- engines [--json]   rules against other engines, which are built with the cargo, go and mvn that are there
  * npm run bench -- state [--keys N]   memory, changelog and restart of the correlator's state, a broker is started for it
  * npm run bench -- transactions      what a signal takes from and to Kafka, with transactions and without
+ * npm run bench -- spread    what parts cost with the windows of their cluster in one process and spread over several
  * npm run bench -- windows   what windows and stitching take per signal, and windows beside Esper
  */
 import { cpus } from 'node:os'
@@ -50,6 +51,10 @@ if (wanted.includes('state')) {
   await benchState(keys < 0 ? 1_000_000 : Number(wanted[keys + 1]), ({ name, value }) =>
     console.log(`  ${name.padEnd(24)} ${value}`)
   )
+}
+if (wanted.includes('spread')) {
+  const { benchSpread } = await import('./spread.ts')
+  printFigures('Windows of a cluster in one process, and spread', await benchSpread())
 }
 if (wanted.includes('sensor')) {
   const { benchAgent } = await import('./sensor-agent.ts')

@@ -8,7 +8,7 @@ const LIFELINE = new URL('../../bin/lifeline.js', import.meta.url).href
 const STOP_GRACE_MS = 30_000
 const RESTART_MS = 300
 
-/** A correlator that is to run: whatever ends it, it is started again, as a cluster would. */
+/** A service's process that is to run: whatever ends it, it is started again, as a cluster would. */
 interface Instance {
   readonly number: number
   child: ChildProcess | null
@@ -42,7 +42,12 @@ function lastFatal(log_file: string): string {
 }
 
 /** @param number of instances that run from the start */
-export function startInstances(number: number, settings_file: string, log_directory: string): Instances {
+export function startInstances(
+  service: 'correlator' | 'windows',
+  number: number,
+  settings_file: string,
+  log_directory: string
+): Instances {
   const instances: Instance[] = []
   const deaths: string[] = []
   const timers = new Set<NodeJS.Timeout>()
@@ -58,9 +63,9 @@ export function startInstances(number: number, settings_file: string, log_direct
 
   function start(instance: Instance): void {
     if (stopping || !instance.wanted || instance.child !== null) return
-    const log_file = join(log_directory, `correlator-${instance.number}.log`)
+    const log_file = join(log_directory, `${service}-${instance.number}.log`)
     const log = createWriteStream(log_file, { flags: 'a' })
-    const child = spawn(process.execPath, ['--import', LIFELINE, MAIN, 'serve', 'correlator', '-c', settings_file], {
+    const child = spawn(process.execPath, ['--import', LIFELINE, MAIN, 'serve', service, '-c', settings_file], {
       env: { ...process.env, WEIR_LIFELINE: String(process.pid) },
       stdio: ['ignore', 'pipe', 'pipe', 'pipe']
     })
@@ -73,7 +78,7 @@ export function startInstances(number: number, settings_file: string, log_direct
       instance.child = null
       if (stopping || !instance.wanted) return
       if (instance.away_ms === null)
-        deaths.push(`instance ${instance.number} ended (${signal ?? `exit code ${code}`}): ${lastFatal(log_file)}`)
+        deaths.push(`${service} ${instance.number} ended (${signal ?? `exit code ${code}`}): ${lastFatal(log_file)}`)
       later(() => start(instance), instance.away_ms ?? RESTART_MS)
     })
   }

@@ -6,7 +6,7 @@ import { PARTS, type Part } from './rules.ts'
 
 const MINUTE_US = 60_000_000
 const DAY_MINUTES = 24 * 60
-/** So long after the first phase that its incidents are closed and forgotten: 14 days idle, 6 hours to reopen, lateness. */
+/** So long after the first phase, unless told otherwise, that its incidents are closed and forgotten: 14 days idle, 6 hours to reopen, lateness. */
 const SECOND_PHASE_MINUTES = 15 * DAY_MINUTES
 /** How much later than its time a signal comes, at most: what the correlator allows. */
 const LATENESS_MINUTES = 9
@@ -81,10 +81,10 @@ function benignSignals(
   )
 }
 
-function clusterArrivals(cluster: Cluster, random: Random): readonly Arrival[] {
+function clusterArrivals(cluster: Cluster, random: Random, second_phase_minutes: number): readonly Arrival[] {
   const arrivals: Arrival[] = []
   const cluster_id = cluster.id
-  for (const [phase, start] of [0, SECOND_PHASE_MINUTES].entries()) {
+  for (const [phase, start] of [0, second_phase_minutes].entries()) {
     const copy = (name: string) => `${phase}-${name}-`
     const signals = [
       ...attackSignals(cluster, copy('a'), start + random.integer(0, 20)),
@@ -101,9 +101,9 @@ function clusterArrivals(cluster: Cluster, random: Random): readonly Arrival[] {
     }
   }
   const end = Math.max(...arrivals.map(({ arrives }) => arrives))
-  const tick = signalOf({ id: 'tick', minute: SECOND_PHASE_MINUTES + 180, cluster, severity: 'informational' })
+  const tick = signalOf({ id: 'tick', minute: second_phase_minutes + 180, cluster, severity: 'informational' })
   const tooLate = signalOf({ id: 'too-late', minute: 5, cluster })
-  const withoutId = signalOf({ id: '', minute: SECOND_PHASE_MINUTES + 5, cluster })
+  const withoutId = signalOf({ id: '', minute: second_phase_minutes + 5, cluster })
   arrivals.push(
     { cluster_id, signal: null, arrives: end - random.integer(0, 60) * MINUTE_US },
     { cluster_id, signal: withoutId, arrives: end - random.integer(0, 60) * MINUTE_US },
@@ -118,10 +118,19 @@ function clusterArrivals(cluster: Cluster, random: Random): readonly Arrival[] {
  * Signals of several clusters, each in the order of its arrival: attacks and lonely signals for stitching, parts for windows, late
  * within what is allowed, some twice, some unusable; two phases so far apart that the first is closed and forgotten.
  * The same seed gives the same.
+ * @param second_phase_minutes from the beginning of the first phase to that of the second
  */
-export function chaosLoad(random: Random, clusters: number): readonly Sent[] {
+export function chaosLoad(
+  random: Random,
+  clusters: number,
+  second_phase_minutes: number = SECOND_PHASE_MINUTES
+): readonly Sent[] {
   const queues = Array.from({ length: clusters }, (_, number) => [
-    ...clusterArrivals({ id: `cluster-${number}`, name: `cluster ${number}` }, random.fork(`cluster-${number}`))
+    ...clusterArrivals(
+      { id: `cluster-${number}`, name: `cluster ${number}` },
+      random.fork(`cluster-${number}`),
+      second_phase_minutes
+    )
   ])
   const order = random.fork('order')
   const sent: Sent[] = []

@@ -12,10 +12,11 @@ const HELP = `Feeds generated signals through Kafka to correlators that are proc
 them, has more of them join and leave, and kills and restarts the broker. What has been committed in the end has to equal
 what an undisturbed run over the same signals gives: incidents, correlated signals, dead letters and state, each once.
 
-Usage: npm run chaos -- [--seed S] [--runs N] [--keep]
+Usage: npm run chaos -- [--seed S] [--runs N] [--spread] [--keep]
 
   --seed S   seed of the first run, a whole number; the next run has the next one (default: from the clock)
   --runs N   how many runs (default: 5)
+  --spread   windows of three clusters are spread over processes, which are disturbed, too
   --keep     keep settings and logs of all runs, not only of those that failed
 
 Examples:
@@ -27,6 +28,7 @@ Ends with 1 when a run differs, naming its seed.`
 interface Options {
   readonly seed: number
   readonly runs: number
+  readonly spread: boolean
   readonly keep: boolean
 }
 
@@ -36,6 +38,7 @@ function optionsFrom(args: string[]): Options | null {
     options: {
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       runs: { type: 'string', default: '5' },
+      spread: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false, short: 'h' }
     }
@@ -45,19 +48,19 @@ function optionsFrom(args: string[]): Options | null {
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new RangeError(`--seed has to be a whole number, not ${values.seed}`)
   if (!Number.isSafeInteger(runs) || runs < 1) throw new RangeError(`--runs has to be at least 1, not ${values.runs}`)
-  return { seed, runs, keep: values.keep }
+  return { seed, runs, spread: values.spread, keep: values.keep }
 }
 
-function described({ plan, signals, incidents, correlated, deaths, took_ms }: ChaosResult): string {
+function described({ plan, signals, parts, incidents, correlated, deaths, took_ms }: ChaosResult): string {
   const steps = plan.steps.map(({ kind }) => kind).join(' ')
   const ended = deaths.length === 0 ? '' : `, ${deaths.length} ended by themselves`
   return (
-    `${signals} signals, ${incidents} incidents, ${correlated} correlated; ${plan.instances} instances of batches up to ` +
+    `${signals} signals, ${parts} parts, ${incidents} incidents, ${correlated} correlated; ${plan.instances} instances of batches up to ` +
     `${plan.handle_max_messages}: ${steps}${ended} (${(took_ms / 1000).toFixed(1)} s)`
   )
 }
 
-async function runAll({ seed: first, runs, keep }: Options): Promise<number> {
+async function runAll({ seed: first, runs, spread, keep }: Options): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), 'weir-chaos-'))
   const progress = plainProgress(process.stderr)
   const servers = await startNativeServers({
@@ -72,7 +75,7 @@ async function runAll({ seed: first, runs, keep }: Options): Promise<number> {
       mkdirSync(logs, { recursive: true })
       const name = `run ${seed - first + 1} of ${runs}, seed ${seed}`
       try {
-        const result = await chaosRun(servers, seed, logs)
+        const result = await chaosRun(servers, seed, logs, spread)
         const equal = result.differences.length === 0
         console.log(`${name}: ${equal ? 'equal' : 'DIFFERS'}; ${described(result)}`)
         for (const death of result.deaths) console.log(`  ${death}`)
@@ -93,7 +96,9 @@ async function runAll({ seed: first, runs, keep }: Options): Promise<number> {
   }
   console.log(`${runs - failed.length} of ${runs} runs gave what the undisturbed run gives`)
   for (const seed of failed) {
-    console.log(`to repeat: npm run chaos -- --seed ${seed} --runs 1; logs: ${join(directory, `seed-${seed}`)}`)
+    console.log(
+      `to repeat: npm run chaos -- --seed ${seed} --runs 1${spread ? ' --spread' : ''}; logs: ${join(directory, `seed-${seed}`)}`
+    )
   }
   return failed.length === 0 ? 0 : 1
 }

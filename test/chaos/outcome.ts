@@ -1,7 +1,11 @@
 import type { CorrelatorState, Incident, Signal } from '../../schemas/generated/types.ts'
 import type { Codec } from '../../services/core/avro/codec.ts'
-import { contentOf, createMemoryRestorer } from '../../services/core/correlate/cluster-memory.ts'
+import { contentOf, createMemoryRestorer, patientRules } from '../../services/core/correlate/cluster-memory.ts'
+import { leastLatenessOf } from '../../services/core/correlate/settings.ts'
 import type { ProfileRule } from '../../services/core/profiles/profile-rule.ts'
+import { createSpreadRestorer, spreadContentOf } from '../../services/core/spread/spread-memory.ts'
+import { spreadRulesOf } from '../../services/core/spread/spread-rules.ts'
+import type { WindowState } from '../../services/core/windows/state.ts'
 import type { WindowRule } from '../../services/core/windows/window-rule.ts'
 import type { CorrelatorOptions } from '../../services/correlator/options.ts'
 import { createCorrelatorStage } from '../../services/correlator/stage.ts'
@@ -16,6 +20,8 @@ export interface Published {
   readonly correlated: readonly Message[]
   readonly dead_letters: readonly Message[]
   readonly state: readonly Message[]
+  /** State of windows that are spread; none unless given. */
+  readonly windows?: readonly Message[]
 }
 
 /** What the correlator judges by. */
@@ -40,13 +46,25 @@ export interface Outcome {
 const decodeAll = <Name extends 'incident' | 'signal'>(codec: Codec, name: Name, messages: readonly Message[]) =>
   Promise.all(messages.map(({ value }) => codec.decode(name, value)))
 
+type Changelog = ReadonlyMap<string, CorrelatorState>
+
+/** What a changelog comes to. */
+async function compacted(codec: Codec, messages: readonly Message[]): Promise<Changelog> {
+  const latest = new Map<string, CorrelatorState>()
+  for (const { key, value } of messages) {
+    const name = String(key)
+    if (value === null) latest.delete(name)
+    else latest.set(name, await codec.decode('correlator-state', value))
+  }
+  return latest
+}
+
 /** What counts towards windows, by where: several signals lie in one entry of the changelog, which ones hangs on batches. */
-function countedIn(state: ReadonlyMap<string, CorrelatorState>, by: Judged): ReadonlyMap<string, string> {
-  const restorer = createMemoryRestorer(contentOf(by.windows, by.profiles), by.options)
+function countedIn(state: Changelog, spread: readonly Changelog[], by: Judged): ReadonlyMap<string, string> {
+  const restorer = createMemoryRestorer(contentOf(by.windows, by.profiles, by.options), by.options)
   for (const [name, entry] of state) restorer.take(name, entry)
   const counted = new Map<string, string>()
-  for (const [cluster_id, { windows }] of restorer.finish()) {
-    const { groups, parts } = windows
+  const note = (cluster_id: string, { groups, parts }: WindowState) => {
     for (const group of groups.all()) {
       groups.each(group, (slot) => {
         const signal = parts.signalOf(slot)
@@ -55,18 +73,23 @@ function countedIn(state: ReadonlyMap<string, CorrelatorState>, by: Judged): Rea
       })
     }
   }
+  for (const [cluster_id, { windows }] of restorer.finish()) note(cluster_id, windows)
+  const rules = spreadRulesOf(patientRules(by.windows, by.profiles, by.options), by.profiles).spread
+  for (const changelog of spread) {
+    const ofPartition = createSpreadRestorer(spreadContentOf(rules, leastLatenessOf(by.options) * 1000))
+    for (const [name, entry] of changelog) ofPartition.take(name, entry)
+    for (const [cluster_id, { windows }] of ofPartition.finish().clusters)
+      for (const one of windows.values()) note(cluster_id, one)
+  }
   return counted
 }
 
 export async function outcomeOf(codec: Codec, published: Published, by: Judged): Promise<Outcome> {
   const incidents = await decodeAll(codec, 'incident', published.incidents)
   const correlated = await decodeAll(codec, 'signal', published.correlated)
-  const state = new Map<string, CorrelatorState>()
-  for (const { key, value } of published.state) {
-    const name = String(key)
-    if (value === null) state.delete(name)
-    else state.set(name, await codec.decode('correlator-state', value))
-  }
+  const state = await compacted(codec, published.state)
+  const byPartition = Map.groupBy(published.windows ?? [], ({ partition }) => partition)
+  const spread = await Promise.all([...byPartition.values()].map((messages) => compacted(codec, messages)))
   return {
     incidents: Map.groupBy(incidents, ({ id }) => id),
     correlated: Map.groupBy(correlated, ({ id }) => id),
@@ -74,7 +97,7 @@ export async function outcomeOf(codec: Codec, published: Published, by: Judged):
       .map(({ headers }) => `${headers['dlq.partition']}/${headers['dlq.offset']} ${headers[DLQ_CODE_HEADER]}`)
       .toSorted(),
     state,
-    counted: countedIn(state, by)
+    counted: countedIn(state, spread, by)
   }
 }
 
@@ -163,24 +186,45 @@ function repetitions({ incidents, correlated, dead_letters }: Outcome): readonly
   return lines
 }
 
+/** Whether an incident is of a cluster whose windows are spread, and what these told is in it. */
+const isSpread = ({ cluster, timeline }: Incident, found: Outcome, spread_clusters: readonly string[]) =>
+  spread_clusters.includes(cluster.id) &&
+  timeline.some(({ signals }) => signals.some((signal) => found.correlated.has(signal)))
+
 /**
  * Revisions count signals, whatever the batches: of incidents that are open and did not come about by merging or by a signal that was
- * told again, which is what the same number one by one and all together shows.
+ * told again, which is what the same number one by one and all together shows. Where windows are spread, what is told anew of one may come
+ * by itself or together with something else.
  */
-function revisions(found: Outcome, oneByOne: Outcome, together: Outcome): readonly string[] {
+function revisions(
+  found: Outcome,
+  oneByOne: Outcome,
+  together: Outcome,
+  spread_clusters: readonly string[]
+): readonly string[] {
   const [some, others] = [latest(oneByOne.incidents), latest(together.incidents)]
-  return [...latest(found.incidents)].flatMap(([id, { revision, status }]) => {
+  return [...latest(found.incidents)].flatMap(([id, incident]) => {
+    const { revision, status } = incident
     const wanted = some.get(id)?.revision
     if (status !== 'open' || wanted !== others.get(id)?.revision || revision === wanted) return []
+    if (isSpread(incident, found, spread_clusters)) return []
     return [`incident ${id} has revision ${revision}, which should be ${wanted}`]
   })
 }
 
-/** In what a run differs from the undisturbed one; nothing when all is well. */
-export function differences(found: Outcome, oneByOne: Outcome, together: Outcome): readonly string[] {
+/**
+ * In what a run differs from the undisturbed one; nothing when all is well.
+ * @param spread_clusters none unless given
+ */
+export function differences(
+  found: Outcome,
+  oneByOne: Outcome,
+  together: Outcome,
+  spread_clusters: readonly string[] = []
+): readonly string[] {
   return [
     ...differing(standing(found), standing(oneByOne)),
     ...repetitions(found),
-    ...revisions(found, oneByOne, together)
+    ...revisions(found, oneByOne, together, spread_clusters)
   ]
 }

@@ -4,7 +4,7 @@ import { runUntilStopped } from '../../platform/lifecycle.ts'
 import { createLogger } from '../../platform/log.ts'
 import { collectProcessMetrics } from '../../platform/metrics.ts'
 import { VERSION } from '../../platform/version.ts'
-import { SERVICE_NAMES, type ServiceName, startService } from '../serve/services.ts'
+import { EXTRA_SERVICE_NAMES, SERVICE_NAMES, type ServiceName, startService } from '../serve/services.ts'
 import { loadWeirSettings, type SettingsOptions, withSettings } from '../settings.ts'
 
 export function serveCommand(): Command {
@@ -14,7 +14,7 @@ export function serveCommand(): Command {
       'Runs a service. It serves /healthz, /readyz and /metrics, drains on SIGTERM, and ends with exit code 1 on what it cannot mend:\n' +
         'whoever runs it starts it again, and nothing is lost.'
     )
-    .addArgument(new Argument('<service>', 'which one').choices(SERVICE_NAMES))
+    .addArgument(new Argument('<service>', 'which one').choices([...SERVICE_NAMES, ...EXTRA_SERVICE_NAMES]))
     .addHelpText(
       'after',
       '\nExamples:\n  weir serve enricher -c /etc/weir/weir.yml\n  WEIR_LOG__LEVEL=debug weir serve audit-collector -c weir.yml'

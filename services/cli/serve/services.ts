@@ -24,7 +24,9 @@ export const SERVICE_NAMES = [
   'indexer',
   'responder'
 ] as const
-export type ServiceName = (typeof SERVICE_NAMES)[number]
+/** Those that only very big clusters need. */
+export const EXTRA_SERVICE_NAMES = ['windows'] as const
+export type ServiceName = (typeof SERVICE_NAMES)[number] | (typeof EXTRA_SERVICE_NAMES)[number]
 
 /** Longest that the responder waits for the index of events, milliseconds. */
 const WHO_CHANGED_TIMEOUT_MS = 5_000
@@ -93,8 +95,34 @@ async function startEnricher(world: World): Promise<Running[]> {
     max_entries: settings.enricher.cache_max_entries,
     ttl_ms: settings.enricher.cache_ttl_ms
   })
-  const stages = createEnricherStages({ ...world, rules, parts, facts, waitUntil }, settings.enricher)
+  const spread = { clusters: settings.correlator.spread_clusters, windows, profiles }
+  const stages = createEnricherStages({ ...world, rules, parts, spread, facts, waitUntil }, settings.enricher)
   return [closing(() => store.close()), ...stages.map((stage) => run(stage, world))]
+}
+
+async function loadCorrelations({ settings, log }: World) {
+  const { loadRules } = await import('../rules.ts')
+  const { windows, profiles } = await loadRules(
+    { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
+    (message) => log.warn(message)
+  )
+  log.info({ correlations: windows.length, profiles: profiles.length }, 'correlations and profiles loaded')
+  return { windows, profiles }
+}
+
+async function startCorrelator(world: World): Promise<Running[]> {
+  const { createCorrelatorStage } = await import('../../correlator/stage.ts')
+  const { PARTS_TOPIC } = await import('../../correlator/spread.ts')
+  const rules = await loadCorrelations(world)
+  const parts_partitions = world.topics.find(({ name }) => name === PARTS_TOPIC)?.partitions ?? 0
+  const options = world.settings.correlator
+  return [run(createCorrelatorStage({ ...world, ...rules, options, parts_partitions }), world)]
+}
+
+async function startWindows(world: World): Promise<Running[]> {
+  const { createWindowsStage } = await import('../../windows/stage.ts')
+  const rules = await loadCorrelations(world)
+  return [run(createWindowsStage({ ...world, ...rules, options: world.settings.correlator }), world)]
 }
 
 async function startInventory(world: World): Promise<Running[]> {
@@ -274,17 +302,10 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
       return startInventory(await openWorld(settings, log, health))
     case 'enricher':
       return startEnricher(await openWorld(settings, log, health))
-    case 'correlator': {
-      const { createCorrelatorStage } = await import('../../correlator/stage.ts')
-      const { loadRules } = await import('../rules.ts')
-      const world = await openWorld(settings, log, health)
-      const { windows, profiles } = await loadRules(
-        { folders: settings.enricher.rules, builtin: settings.enricher.builtin_rules },
-        (message) => log.warn(message)
-      )
-      log.info({ correlations: windows.length, profiles: profiles.length }, 'correlations and profiles loaded')
-      return [run(createCorrelatorStage({ ...world, options: settings.correlator, windows, profiles }), world)]
-    }
+    case 'correlator':
+      return startCorrelator(await openWorld(settings, log, health))
+    case 'windows':
+      return startWindows(await openWorld(settings, log, health))
     case 'indexer':
       return startIndexer(await openWorld(settings, log, health))
     case 'responder': {

@@ -6,6 +6,7 @@ import { emptyProfileState, type ProfileState } from '../profiles/state.ts'
 import { annotateWith, applySessions } from '../sessions/apply-sessions.ts'
 import { restoreSessions, type SessionCounts } from '../sessions/reducer.ts'
 import { emptySessionState, type SessionIndex, type SessionState, sessionIndexOf } from '../sessions/state.ts'
+import { spreadRulesOf } from '../spread/spread-rules.ts'
 import { inTurn } from '../windows/in-turn.ts'
 import {
   advanceWindows,
@@ -13,6 +14,7 @@ import {
   DEFAULT_WINDOW_LIMITS,
   type WindowCounts,
   type WindowIndex,
+  type WindowResult,
   windowIndexOf
 } from '../windows/reducer.ts'
 import { createWindowsRestorer, type WindowsRestorer } from '../windows/restore.ts'
@@ -37,8 +39,28 @@ export interface ClusterMemory {
 /** What signals are judged by. */
 export interface CorrelateContent {
   readonly windows: WindowIndex
+  /** Of clusters whose windows are spread: what is evaluated here all the same. */
+  readonly staying: WindowIndex
   readonly profiles: ProfileIndex
   readonly sessions: SessionIndex
+}
+
+/**
+ * Correlations that know how long to wait for what they count.
+ * @param rules all correlations; what one refers to stands before it
+ * @param settings how late each source may be
+ */
+export function patientRules(
+  rules: readonly WindowRule[],
+  profiles: readonly ProfileRule[],
+  settings: CorrelateSettings
+): readonly WindowRule[] {
+  const least_ms = leastLatenessOf(settings)
+  const learnt_us = (latenessOf(settings) - least_ms) * 1000
+  const waits = new Map(profiles.map(({ id, profile }) => [id, settledAfter_us(profile) + learnt_us]))
+  return withWaits(rules, waits, ({ sources }) =>
+    sources.length === 0 ? 0 : (latenessOf(settings, sources) - least_ms) * 1000
+  )
 }
 
 /**
@@ -51,14 +73,17 @@ export function contentOf(
   profiles: readonly ProfileRule[] = [],
   settings: CorrelateSettings = DEFAULT_CORRELATE_SETTINGS
 ): CorrelateContent {
-  const least_ms = leastLatenessOf(settings)
-  const learnt_us = (latenessOf(settings) - least_ms) * 1000
-  const waits = new Map(profiles.map(({ id, profile }) => [id, settledAfter_us(profile) + learnt_us]))
-  const patient = withWaits(rules, waits, ({ sources }) =>
-    sources.length === 0 ? 0 : (latenessOf(settings, sources) - least_ms) * 1000
-  )
-  return { windows: windowIndexOf(patient), profiles: profileIndexOf(profiles), sessions: sessionIndexOf(rules) }
+  const patient = patientRules(rules, profiles, settings)
+  return {
+    windows: windowIndexOf(patient),
+    staying: windowIndexOf(spreadRulesOf(patient, profiles).staying),
+    profiles: profileIndexOf(profiles),
+    sessions: sessionIndexOf(rules)
+  }
 }
+
+const windowsOf = ({ windows, staying }: CorrelateContent, cluster_id: string, settings: CorrelateSettings) =>
+  settings.spread_clusters.includes(cluster_id) ? staying : windows
 
 export interface ClusterOutputs {
   /** New, changed and withdrawn signals of correlations and profiles. */
@@ -107,25 +132,28 @@ export function isKnown({ stitching }: ClusterMemory): boolean {
  * @param memory of the cluster; it is changed in place and must be used by nobody else
  * @param signals of the cluster, a batch in any order
  * @param now microseconds since the epoch; bounds how far signals can move event time on
+ * @param spread what windows elsewhere told of the cluster, at most one for each id
  */
 export function advanceCluster(
-  { stitching, windows, profiles, sessions }: ClusterMemory,
+  { cluster_id, stitching, windows, profiles, sessions }: ClusterMemory,
   content: CorrelateContent,
   signals: readonly Signal[],
   now: number,
-  settings: CorrelateSettings
+  settings: CorrelateSettings,
+  spread: readonly WindowResult[] = []
 ): ClusterOutputs {
+  const index = windowsOf(content, cluster_id, settings)
   const latest = now + settings.clock_tolerance_ms * 1000
   // Verdicts are no events: time does not go on with them.
   const usable = signals.filter((signal) => signal.role !== 'verdict' && defectOf(signal) === null)
   const time = usable.reduce((most, signal) => Math.max(most, Math.min(signal.time, latest)), stitching.watermark)
-  const parts = usable.filter(({ rule }) => content.windows.uses.has(rule.id)).map(boundedSignal)
+  const parts = usable.filter(({ rule }) => index.uses.has(rule.id)).map(boundedSignal)
   const closed = closedBefore(time, settings)
   const clock = { latest, lateness_us: latenessOf(settings) * 1000 }
   const ofProfiles = advanceProfiles(profiles, content.profiles, usable, clock)
   const learnt = ofProfiles.results
-  const ofWindows = advanceWindows(windows, content.windows, parts, closed.windows, DEFAULT_WINDOW_LIMITS, learnt)
-  const results = [...ofWindows.results, ...ofProfiles.results]
+  const ofWindows = advanceWindows(windows, index, parts, closed.windows, DEFAULT_WINDOW_LIMITS, learnt)
+  const results = [...ofWindows.results, ...ofProfiles.results, ...spread]
   const told = standing(results)
   const gone = changedIds(results)
   const batch = { parts: usable, alerts: [...usable, ...told], gone: new Set(gone), closed_before: closed.sessions }
@@ -133,7 +161,7 @@ export function advanceCluster(
   const given = [...ofSessions.again, ...inTurn(signals, [...told, ...standing(ofSessions.results)])]
   const withdrawn = [...gone, ...ofSessions.again.map(({ id }) => id), ...changedIds(ofSessions.results)]
   const stitched = correlate(stitching, given, now, settings, withdrawn, ofSessions.annotate)
-  completeChanges(windows, content.windows)
+  completeChanges(windows, index)
   const changes = [...windows.changes, ...profiles.changes, ...sessions.changes]
   for (const state of [windows, profiles, sessions]) state.changes.clear()
   return {
@@ -201,7 +229,7 @@ export function createMemoryRestorer(content: CorrelateContent, settings: Correl
       let cluster = clusters.get(cluster_id)
       if (cluster === undefined) {
         cluster = {
-          windows: createWindowsRestorer(cluster_id, content.windows),
+          windows: createWindowsRestorer(cluster_id, windowsOf(content, cluster_id, settings)),
           profiles: new Map(),
           sessions: new Map(),
           others: new Map()

@@ -45,6 +45,8 @@ export interface CorrelateSettings {
   readonly max_groups_per_cluster: number
   /** Most signals remembered per cluster. */
   readonly max_signals_per_cluster: number
+  /** Clusters whose windows are elsewhere, as far as they can be: see core/spread. */
+  readonly spread_clusters: readonly string[]
 }
 
 /**
@@ -76,7 +78,8 @@ export const DEFAULT_CORRELATE_SETTINGS: CorrelateSettings = {
   reopen_ms: 6 * HOUR_MS,
   max_signals_per_incident: 1000,
   max_groups_per_cluster: 20_000,
-  max_signals_per_cluster: 50_000
+  max_signals_per_cluster: 50_000,
+  spread_clusters: []
 }
 
 /** The longest that events of some sources may be late, milliseconds. @param sources all unless given */

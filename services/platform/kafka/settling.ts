@@ -101,7 +101,9 @@ export function createSettling(running: {
       one.position = next
       if (one.state !== 'lost') payload.resolveOffset(last)
     } else {
-      await send(outputs)
+      const first = outputs.filter(({ isFirst }) => isFirst === true)
+      if (first.length > 0) await send(first)
+      await send(first.length > 0 ? outputs.filter(({ isFirst }) => isFirst !== true) : outputs)
       if (one.state === 'lost') return false
       payload.resolveOffset(last)
       const topics = [{ topic, partitions: [{ partition, offset: String(next) }] }]
