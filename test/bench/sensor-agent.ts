@@ -130,9 +130,12 @@ const watchEnriched = (world: World): Promise<Lateness> =>
     return event.runtime?.category === 'file' ? event.time : null
   })
 
+/** One batch in so many is decoded for the time of its events. */
+const SAMPLED_BATCHES = 7
+
 /** How late batches are on Kafka, by the first of their events, which has waited longest. */
 const watchPublished = (world: World): Promise<Lateness> =>
-  watchLateness(world, 'weir.runtime.v1', 1, async (value) => {
+  watchLateness(world, 'weir.runtime.v1', SAMPLED_BATCHES, async (value) => {
     const { events } = await world.codec.decode('runtime-batch', value)
     return events.find(({ category }) => category === 'file')?.time ?? null
   })
@@ -262,6 +265,19 @@ interface Measured {
   readonly print: (must: Must) => void
 }
 
+const QUIET_MS = 5000
+const QUIET_TRIES = 24
+
+/** What is still in the spool is late, not lost: waits until nothing more than what an idle agent says comes to Kafka. */
+async function untilQuiet(onKafka: () => number): Promise<void> {
+  for (let last = onKafka(), tries = 0; tries < QUIET_TRIES; tries += 1) {
+    await sleep(QUIET_MS)
+    const now = onKafka()
+    if (now - last < 4096) return
+    last = now
+  }
+}
+
 async function measureAgent({ world, agent, folder, mark, print }: Measured): Promise<void> {
   const { pid } = agent
   const onKafka = () => bytesOnDisk(folder, 'weir.runtime.v1')
@@ -318,5 +334,6 @@ async function measureAgent({ world, agent, folder, mark, print }: Measured): Pr
     await enriched.stop()
     await published.stop()
   }
+  await untilQuiet(onKafka)
   console.log(`  memory at most: ${mb(memoryOf(pid, 'most'))}`)
 }
