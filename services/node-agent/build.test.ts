@@ -66,7 +66,17 @@ const process = (entity_id: string, name: string): KnownProcess => ({
   ...{ as_ancestor: null, depth: 0, last_change: null }
 })
 const observed = (id: string, of: KnownProcess, rest: Partial<ObservedEvent> = {}): ObservedEvent => ({
-  ...{ id, process: of, time: 1, category: 'process', action: 'exec', network: null, file: null, attributes: {} },
+  ...{
+    id,
+    process: of,
+    time: 1,
+    category: 'process',
+    action: 'exec',
+    network: null,
+    file: null,
+    opened: null,
+    attributes: {}
+  },
   ...{ container: null, pod_uid: null, exit_code: null, cgroup: 1 },
   ...rest
 })

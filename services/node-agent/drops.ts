@@ -17,7 +17,7 @@ export interface Lost {
 }
 
 /** A note for the spool that something was lost, in its place among the others. */
-export function dropRecord({ from, reason, count, kind, time }: Lost): Buffer {
+export function dropRecord({ from, reason, count, kind, time }: Lost): Buffer<ArrayBuffer> {
   return encodeRecord(
     { received: time, from, form: 'drop' },
     Buffer.from(JSON.stringify({ reason, kind, count: count === null ? null : String(count) }))

@@ -42,6 +42,8 @@ export interface Must {
 interface Service {
   readonly child: ChildProcess
   readonly pid: number
+  /** The end of what it has logged. */
+  said(): string
   stop(): Promise<void>
 }
 
@@ -67,6 +69,7 @@ async function startService(name: string, file: string, folder: string): Promise
   return {
     child,
     pid: child.pid ?? 0,
+    said: () => readFileSync(log, 'utf8').slice(-2000),
     stop: async () => {
       child.kill('SIGTERM')
       if (child.exitCode === null) await once(child, 'exit')
@@ -85,26 +88,57 @@ function bytesOnDisk(folder: string, topic: string): number {
   return bytes
 }
 
-/** Reads enriched events as they come, and keeps how late some of them are, milliseconds. */
-async function watchEnriched(world: World): Promise<{ readonly late_ms: number[]; stop(): Promise<void> }> {
-  const consumer = world.kafka.kafka.consumer({ groupId: 'bench-sensor', maxWaitTimeInMs: 50 })
+interface Lateness {
+  /** How late some of the events were, milliseconds. */
+  readonly late_ms: number[]
+  stop(): Promise<void>
+}
+
+/**
+ * Reads a topic as it is written.
+ * @param sampled one message in so many is decoded
+ * @param timeOf when the event of the load happened that a message tells of, microseconds; null when it tells of none
+ */
+async function watchLateness(
+  { kafka }: World,
+  topic: string,
+  sampled: number,
+  timeOf: (value: Buffer | null) => Promise<number | null>
+): Promise<Lateness> {
+  const consumer = kafka.kafka.consumer({ groupId: `bench-sensor-${topic}`, maxWaitTimeInMs: 50 })
   const late_ms: number[] = []
   let count = 0
   await consumer.connect()
-  await consumer.subscribe({ topic: 'weir.events.v1', fromBeginning: false })
+  await consumer.subscribe({ topic, fromBeginning: false })
   await consumer.run({
     eachBatch: async ({ batch }) => {
       const now = Date.now()
       for (const { value } of batch.messages) {
         count += 1
-        if (count % SAMPLED !== 0) continue
-        const event = await world.codec.decode('enriched-event', value)
-        if (event.runtime?.category === 'file') late_ms.push(now - event.time / 1000)
+        if (count % sampled !== 0) continue
+        const time = await timeOf(value)
+        if (time !== null) late_ms.push(now - time / 1000)
       }
     }
   })
   return { late_ms, stop: () => consumer.disconnect() }
 }
+
+const watchEnriched = (world: World): Promise<Lateness> =>
+  watchLateness(world, 'weir.events.v1', SAMPLED, async (value) => {
+    const event = await world.codec.decode('enriched-event', value)
+    return event.runtime?.category === 'file' ? event.time : null
+  })
+
+/** One batch in so many is decoded for the time of its events. */
+const SAMPLED_BATCHES = 7
+
+/** How late batches are on Kafka, by the first of their events, which has waited longest. */
+const watchPublished = (world: World): Promise<Lateness> =>
+  watchLateness(world, 'weir.runtime.v1', SAMPLED_BATCHES, async (value) => {
+    const { events } = await world.codec.decode('runtime-batch', value)
+    return events.find(({ category }) => category === 'file')?.time ?? null
+  })
 
 function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
@@ -199,6 +233,9 @@ export async function benchAgent(print: (must: Must) => void): Promise<void> {
     const agent = await startService('node-agent', file, folder)
     try {
       await measureAgent({ world, agent, folder, path, mark, print })
+    } catch (error) {
+      if (agent.child.exitCode === null) throw error
+      throw new Error(`the agent has ended with ${agent.child.exitCode}: ${agent.said()}`, { cause: error })
     } finally {
       await agent.stop()
       await enricher.stop()
@@ -228,6 +265,19 @@ interface Measured {
   readonly print: (must: Must) => void
 }
 
+const QUIET_MS = 5000
+const QUIET_TRIES = 24
+
+/** What is still in the spool is late, not lost: waits until nothing more than what an idle agent says comes to Kafka. */
+async function untilQuiet(onKafka: () => number): Promise<void> {
+  for (let last = onKafka(), tries = 0; tries < QUIET_TRIES; tries += 1) {
+    await sleep(QUIET_MS)
+    const now = onKafka()
+    if (now - last < 4096) return
+    last = now
+  }
+}
+
 async function measureAgent({ world, agent, folder, mark, print }: Measured): Promise<void> {
   const { pid } = agent
   const onKafka = () => bytesOnDisk(folder, 'weir.runtime.v1')
@@ -251,6 +301,7 @@ async function measureAgent({ world, agent, folder, mark, print }: Measured): Pr
   })
 
   for (const { name, rate, seconds } of LOADS) {
+    const published = await watchPublished(world)
     const enriched = await watchEnriched(world)
     await sleep(2000)
     const before = { cpu: cpuOf(pid), bytes: onKafka() }
@@ -265,7 +316,8 @@ async function measureAgent({ world, agent, folder, mark, print }: Measured): Pr
     const cpu = (cpuOf(pid) - before.cpu) / load.events
     console.log(
       `  ${name}: ${load.events} opens in ${load.took_s.toFixed(1)} s; CPU from kernel to Kafka ${cpu.toFixed(1)} µs an event; ` +
-        `on Kafka ${((onKafka() - before.bytes) / load.events).toFixed(0)} B an open; ` +
+        `on Kafka ${((onKafka() - before.bytes) / load.events).toFixed(0)} B an open, ` +
+        `after ${percentile(published.late_ms, 0.5).toFixed(0)} ms, p99 ${percentile(published.late_ms, 0.99).toFixed(0)} ms; ` +
         `enriched after ${percentile(enriched.late_ms, 0.5).toFixed(0)} ms, p99 ${percentile(enriched.late_ms, 0.99).toFixed(0)} ms (${enriched.late_ms.length} samples)`
     )
     const met = most <= 120
@@ -280,6 +332,8 @@ async function measureAgent({ world, agent, folder, mark, print }: Measured): Pr
       })
     }
     await enriched.stop()
+    await published.stop()
   }
+  await untilQuiet(onKafka)
   console.log(`  memory at most: ${mb(memoryOf(pid, 'most'))}`)
 }

@@ -60,17 +60,38 @@ function writeNetwork(writer: Writer, network: Network | null): void {
   writer.maybeString(domain)
 }
 
-/** network, file, alert and attributes. */
-function writeTail(writer: Writer, { network, file, attributes, cgroup }: ObservedEvent): void {
-  writeNetwork(writer, network)
-  if (file === null) writer.byte(0)
+function writeFile(writer: Writer, { file, opened }: ObservedEvent): void {
+  if (opened !== null) {
+    writer.byte(2)
+    writer.text(opened.bytes, opened.from, opened.to)
+    writer.byte(0)
+    writer.maybeString(opened.mode)
+  } else if (file === null) writer.byte(0)
   else {
     writer.byte(2)
     writer.string(file.path)
     writer.maybeString(file.target_path)
     writer.maybeString(file.mode)
   }
-  writer.byte(0)
+}
+
+/** Attributes of events that have no other than their control group, by its number: there are few. */
+const plain = new Map<number, Uint8Array>()
+const PLAIN_MAX = 1000
+const plainWriter = createAvroWriter(256)
+
+function plainAttributes(cgroup: number): Uint8Array {
+  let bytes = plain.get(cgroup)
+  if (bytes === undefined) {
+    writeAttributes(plainWriter, {}, cgroup)
+    bytes = plainWriter.take()
+    if (plain.size >= PLAIN_MAX) plain.clear()
+    plain.set(cgroup, bytes)
+  }
+  return bytes
+}
+
+function writeAttributes(writer: Writer, attributes: Readonly<Record<string, string>>, cgroup: number): void {
   let count = 1
   for (const _ in attributes) count += 1
   writer.long(count)
@@ -81,6 +102,16 @@ function writeTail(writer: Writer, { network, file, attributes, cgroup }: Observ
   writer.string('cgroup_id')
   writer.string(String(cgroup))
   writer.byte(0)
+}
+
+/** network, file, alert and attributes. */
+function writeTail(writer: Writer, event: ObservedEvent): void {
+  const { network, opened, attributes, cgroup } = event
+  writeNetwork(writer, network)
+  writeFile(writer, event)
+  writer.byte(0)
+  if (opened !== null) writer.raw(plainAttributes(cgroup))
+  else writeAttributes(writer, attributes, cgroup)
 }
 
 export function openBatch(pod_uid: string | null): OpenBatch {
@@ -96,7 +127,8 @@ export function openBatch(pod_uid: string | null): OpenBatch {
     numbers += 1
     defined.set(process, { bytes, number: numbers })
     const at = writer.size()
-    writer.raw(NO_PROCESS_HEAD)
+    writer.byte(PROCESS)
+    writer.skip(PROCESS_HEAD_BYTES - 1)
     writer.setU32(at + 1, bytes.before.length)
     writer.setU32(at + 5, bytes.behind.length)
     writer.raw(bytes.before)
@@ -111,9 +143,10 @@ export function openBatch(pod_uid: string | null): OpenBatch {
       const number = numberOf(process)
       count += 1
       const at = writer.size()
-      writer.raw(exit_code === null ? NO_EVENT_HEAD : NO_EXIT_HEAD)
+      writer.byte(exit_code === null ? EVENT : EVENT_WITH_EXIT_CODE)
+      writer.skip(EVENT_HEAD_BYTES - 1)
       writer.setU32(at + 1, number)
-      if (exit_code !== null) writer.setU32(at + 5, exit_code)
+      writer.setU32(at + 5, exit_code ?? 0)
       writer.string(id)
       writer.long(time)
       writer.long(CATEGORIES[category])
@@ -132,11 +165,6 @@ export function openBatch(pod_uid: string | null): OpenBatch {
     }
   }
 }
-
-const headOf = (what: number, bytes: number) => Uint8Array.from({ length: bytes }, (_, at) => (at === 0 ? what : 0))
-const NO_PROCESS_HEAD = headOf(PROCESS, PROCESS_HEAD_BYTES)
-const NO_EVENT_HEAD = headOf(EVENT, EVENT_HEAD_BYTES)
-const NO_EXIT_HEAD = headOf(EVENT_WITH_EXIT_CODE, EVENT_HEAD_BYTES)
 
 /** Where the pieces of an event are, in the bytes of its batch. */
 export interface EventPieces {

@@ -29,6 +29,7 @@ function configOf(settings: ReaderSettings): Buffer {
   let bits = 0
   for (const kind of kinds) bits |= 1 << kindNumber(kind)
   bytes.writeUInt32LE(bits >>> 0, CONFIG.kinds)
+  bytes.writeUInt32LE(settings.write_ignore_prefixes.length > 0 ? 1 : 0, CONFIG.ignores_writes)
   return bytes
 }
 

@@ -78,7 +78,14 @@ export const AT = {
 export const COMM_BYTES = 16
 
 /** Offsets and size of `struct config`. */
-export const CONFIG = { self: 0, cgroup_version_1: 4, cgroup_hierarchy: 8, kinds: 12, bytes: 16 } as const
+export const CONFIG = {
+  self: 0,
+  cgroup_version_1: 4,
+  cgroup_hierarchy: 8,
+  kinds: 12,
+  ignores_writes: 16,
+  bytes: 20
+} as const
 
 /** `struct prefix`: bits, then the text. `struct name_key`: the text. Bits of their values. */
 export const PREFIX_BYTES = 124

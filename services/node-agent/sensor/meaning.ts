@@ -142,6 +142,9 @@ export function walkedPath(record: KernelRecord, slot: number): string {
   return `${cutMark(record)}${textOf(record, slot)}${deletedMark(record)}`
 }
 
+/** Whether text `slot` is a walked path as it is, to which nothing has to be added. */
+export const isWholePath = ({ flags }: KernelRecord): boolean => (flags & (FLAGS.deleted | FLAGS.path_cut)) === 0
+
 /** A path as the process gave it, made absolute by the folder it counted from. */
 function givenPath(record: KernelRecord, slot: number, base: number, isRelative: boolean): string {
   const text = textOf(record, slot)
@@ -163,7 +166,7 @@ const OPEN_FLAGS: ReadonlyArray<readonly [bit: number, name: string]> = [
 const knownFlags = new Map<number, string>()
 const KNOWN_FLAGS_MAX = 1000
 
-function openFlags(record: KernelRecord): string {
+export function openFlags(record: KernelRecord): string {
   const bits = lowOf(record, 0)
   const key = bits * 2 + ((record.flags & FLAGS.created) === 0 ? 0 : 1)
   const known = knownFlags.get(key)

@@ -99,7 +99,7 @@ export const builtinSource = z.strictObject({
     .number()
     .int()
     .positive()
-    .default(8 * MIB)
+    .default(16 * MIB)
     .describe('Events that wait for the spool; the fuller, the more kinds are dropped: first reads, processes never.'),
   poll_interval_ms: z.number().int().positive().max(1000).default(25).describe('How often the rings are looked into.'),
   heartbeat_interval_ms: z

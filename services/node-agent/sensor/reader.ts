@@ -5,7 +5,7 @@ import { AT, type Kind } from './layout.ts'
 import { categoryOf } from './meaning.ts'
 import type { EventBatch, FromReader, Loss, LossReason, ReaderSettings, ReaderState, ToReader } from './messages.ts'
 import type { Observer } from './observer.ts'
-import { type KernelRecord, recordAt } from './record.ts'
+import { createRecordSlot, type KernelRecord, readRecord } from './record.ts'
 import type { Ring } from './ring.ts'
 import { isShed } from './shedding.ts'
 
@@ -42,6 +42,7 @@ export function createReader(ports: ReaderPorts): Reader {
   const lost = new Map<string, Loss>()
   const told = new Map<Kind, number>()
   const open = new Map<string | null, OpenBatch>()
+  const record = createRecordSlot()
   let firstEvent_ms = 0
   let pending = 0
   let stopped = false
@@ -70,13 +71,13 @@ export function createReader(ports: ReaderPorts): Reader {
     )
   }
 
-  function take(record: KernelRecord): void {
-    const { kind } = record
+  function take(taken: KernelRecord): void {
+    const { kind } = taken
     if (kind !== 'cgroup' && isShed(categoryOf(kind), kind === 'read', pending, settings.pending_max_bytes)) {
       lose(kind, 'SENSOR_SHED', 1)
       return
     }
-    const event = observer.observe(record)
+    const event = observer.observe(taken)
     if (event === null || !wanted.has(kind)) return
     if (open.size === 0) firstEvent_ms = now_ms()
     let batch = open.get(event.container)
@@ -93,9 +94,8 @@ export function createReader(ports: ReaderPorts): Reader {
   }
 
   function takeFrom(ring: Ring, at: number): void {
-    const record = recordAt(ring.bytes, at, ring.length())
-    if (record === null) lose('cgroup', 'SENSOR_UNREADABLE', 1)
-    else take(record)
+    if (readRecord(record, ring.bytes, at, ring.length())) take(record)
+    else lose('cgroup', 'SENSOR_UNREADABLE', 1)
     ring.next()
   }
 

@@ -26,32 +26,60 @@ function u64(bytes: Buffer, at: number): number {
   return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x1_0000_0000
 }
 
+/** A record to be filled, again and again. */
+export type RecordSlot = { -readonly [Name in keyof KernelRecord]: KernelRecord[Name] }
+
+const NO_BYTES = Buffer.alloc(0)
+
+export function createRecordSlot(): RecordSlot {
+  // Numbers that need more than 31 bits are so from the start: V8 then keeps the place of each and writes into it.
+  const large = 2 ** 40
+  return {
+    kind: 'cgroup',
+    flags: 0,
+    uid: large,
+    time_ns: large,
+    start: large,
+    cgroup: large,
+    pid: 0,
+    tid: 0,
+    bytes: NO_BYTES,
+    at: 0
+  }
+}
+
 /**
  * Reads the fixed part of a record.
+ * @param slot where to put it
  * @param bytes memory that holds it
  * @param at where it begins
  * @param length how long it is
- * @returns null when it is none: too short for what it says of itself, or of a kind that is not known
+ * @returns false when it is none: too short for what it says of itself, or of a kind that is not known
  */
-export function recordAt(bytes: Buffer, at: number, length: number): KernelRecord | null {
-  if (length < AT.data || at < 0 || at + length > bytes.length) return null
+export function readRecord(slot: RecordSlot, bytes: Buffer, at: number, length: number): boolean {
+  if (length < AT.data || at < 0 || at + length > bytes.length) return false
   const kind = KINDS[bytes.readUInt16LE(at + AT.kind)]
-  if (kind === undefined || kind === '') return null
+  if (kind === undefined || kind === '') return false
   let texts = 0
-  for (let slot = 0; slot < 4; slot += 1) texts += bytes.readUInt16LE(at + AT.lengths + 2 * slot)
-  if (AT.data + texts > length) return null
-  return {
-    kind,
-    flags: bytes.readUInt16LE(at + AT.flags),
-    uid: bytes.readUInt32LE(at + AT.uid),
-    time_ns: u64(bytes, at + AT.time),
-    start: Math.floor(u64(bytes, at + AT.start) / NS_PER_TICK),
-    cgroup: u64(bytes, at + AT.cgroup),
-    pid: bytes.readUInt32LE(at + AT.pid),
-    tid: bytes.readUInt32LE(at + AT.tid),
-    bytes,
-    at
-  }
+  for (let text = 0; text < 4; text += 1) texts += bytes.readUInt16LE(at + AT.lengths + 2 * text)
+  if (AT.data + texts > length) return false
+  slot.kind = kind
+  slot.flags = bytes.readUInt16LE(at + AT.flags)
+  slot.uid = bytes.readUInt32LE(at + AT.uid)
+  slot.time_ns = u64(bytes, at + AT.time)
+  slot.start = Math.floor(u64(bytes, at + AT.start) / NS_PER_TICK)
+  slot.cgroup = u64(bytes, at + AT.cgroup)
+  slot.pid = bytes.readUInt32LE(at + AT.pid)
+  slot.tid = bytes.readUInt32LE(at + AT.tid)
+  slot.bytes = bytes
+  slot.at = at
+  return true
+}
+
+/** As `readRecord`. @returns null when it is none */
+export function recordAt(bytes: Buffer, at: number, length: number): KernelRecord | null {
+  const slot = createRecordSlot()
+  return readRecord(slot, bytes, at, length) ? slot : null
 }
 
 /** Bytes of text `slot`, which lie one behind the other. */
@@ -69,6 +97,10 @@ export function textOf(record: KernelRecord, slot: number): string {
   const length = bytes.readUInt16LE(at + AT.lengths + 2 * slot)
   return length === 0 ? '' : bytes.toString('utf8', from, from + length)
 }
+
+/** Where text 0 is, and how long. */
+export const textStart = ({ at }: KernelRecord): number => at + AT.data
+export const textLength = ({ bytes, at }: KernelRecord): number => bytes.readUInt16LE(at + AT.lengths)
 
 /** Short name of the thread. */
 export function commOf({ bytes, at }: KernelRecord): string {

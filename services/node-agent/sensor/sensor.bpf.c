@@ -107,6 +107,7 @@ struct config {
   u32 cgroup_version_1; /* the groups of the memory controller count, not those of version 2 */
   u32 cgroup_hierarchy;
   u32 kinds; /* bit per kind that is wanted */
+  u32 ignores_writes; /* whether there are prefixes of files whose writing does not matter */
 };
 
 struct walked {
@@ -246,6 +247,24 @@ static __always_inline void emit(struct event *event, u32 used, bool process) {
     }                                                                                                                  \
   } while (0)
 
+/** What a path needs of a directory entry. Its parent and its name lie together, and are read at once: calls are what walking costs. */
+static __always_inline void read_entry(u64 entry, u64 *parent, u32 *length, u64 *name) {
+  u64 from = bpf_core_field_offset(struct dentry, d_parent);
+  u64 length_at = bpf_core_field_offset(struct dentry, d_name.len) - from;
+  u64 name_at = bpf_core_field_offset(struct dentry, d_name.name) - from;
+  u64 words[4] = {};
+  if (length_at <= sizeof(words) - sizeof(u32) && name_at <= sizeof(words) - sizeof(u64)) {
+    bpf_probe_read_kernel(words, sizeof(words), (void *)(entry + from));
+    *parent = words[0];
+    *length = *(u32 *)((char *)words + length_at);
+    *name = *(u64 *)((char *)words + name_at);
+  } else {
+    *parent = (u64)BPF_CORE_READ((struct dentry *)entry, d_parent);
+    *length = BPF_CORE_READ((struct dentry *)entry, d_name.len);
+    *name = (u64)BPF_CORE_READ((struct dentry *)entry, d_name.name);
+  }
+}
+
 /**
  * Writes the path of a directory entry, as the current process sees it, into this processor's `paths`.
  * @return 0, or 1 when there is none
@@ -254,8 +273,9 @@ __noinline int walk(u64 vfsmount, u64 entry) {
   struct walked *walked = WALKED();
   if (!walked) return 1;
   struct task_struct *task = bpf_get_current_task_btf();
-  u64 root_entry = (u64)BPF_CORE_READ(task, fs, root.dentry), root_mount = (u64)BPF_CORE_READ(task, fs, root.mnt);
+  u64 root_entry = (u64)task->fs->root.dentry, root_mount = (u64)task->fs->root.mnt;
   u64 offset = bpf_core_field_offset(struct mount, mnt);
+  u64 top = (u64)BPF_CORE_READ((struct vfsmount *)vfsmount, mnt_root);
   /* Where the text begins is kept in memory, of which the verifier tracks nothing: else it would follow every way there is
    * through the loop. */
   walked->start = PATH_MAX;
@@ -265,8 +285,9 @@ __noinline int walk(u64 vfsmount, u64 entry) {
       walked->cut = 0;
       break;
     }
-    u64 parent = (u64)BPF_CORE_READ((struct dentry *)entry, d_parent);
-    u64 top = (u64)BPF_CORE_READ((struct vfsmount *)vfsmount, mnt_root);
+    u64 parent = 0, name = 0;
+    u32 length = 0;
+    read_entry(entry, &parent, &length, &name);
     if (entry == top || entry == parent) {
       struct mount *mount = (struct mount *)(vfsmount - offset);
       u64 above = (u64)BPF_CORE_READ(mount, mnt_parent);
@@ -279,18 +300,18 @@ __noinline int walk(u64 vfsmount, u64 entry) {
       } else {
         entry = (u64)BPF_CORE_READ(mount, mnt_mountpoint);
         vfsmount = above + offset;
+        top = (u64)BPF_CORE_READ((struct vfsmount *)vfsmount, mnt_root);
         continue;
       }
     }
-    u32 length = BPF_CORE_READ((struct dentry *)entry, d_name.len) & 0xff;
-    const unsigned char *name = BPF_CORE_READ((struct dentry *)entry, d_name.name);
+    length &= 0xff;
     u32 at = walked->start;
     if (length + 1 > at) break;
     at -= length + 1;
     walked->start = at;
     u32 place = at & (PATH_MAX - 1);
     walked->text[place] = '/';
-    bpf_probe_read_kernel(&walked->text[place + 1], length, name);
+    bpf_probe_read_kernel(&walked->text[place + 1], length, (void *)name);
     if (entry == parent) {
       walked->cut = 0;
       break;
@@ -337,10 +358,11 @@ static __always_inline int walk_directory(void) {
   return walk((u64)BPF_CORE_READ(task, fs, pwd.mnt), (u64)BPF_CORE_READ(task, fs, pwd.dentry));
 }
 
-static __always_inline bool is_unnamed(struct file *file) {
-  return BPF_CORE_READ(file, f_path.dentry, d_hash.pprev) == 0 &&
-         (BPF_CORE_READ(file, f_path.dentry, d_parent) != BPF_CORE_READ(file, f_path.dentry));
+static __always_inline bool is_unnamed_entry(struct dentry *entry) {
+  return BPF_CORE_READ(entry, d_hash.pprev) == 0 && BPF_CORE_READ(entry, d_parent) != entry;
 }
+
+static __always_inline bool is_unnamed(struct file *file) { return is_unnamed_entry(BPF_CORE_READ(file, f_path.dentry)); }
 
 /** Whether reading this file is watched: by a prefix of its path, or by its name, alone or with its folder's. */
 static __always_inline bool is_watched(struct file *file, struct walked *walked) {
@@ -388,10 +410,11 @@ __noinline int on_open(u64 descriptor) {
   struct file *file = file_of(descriptor);
   if (!settings || !walked || !file) return 0;
   u32 mode = BPF_CORE_READ(file, f_mode);
-  u16 type = BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT;
   if (mode & FMODE_PATH) return 0;
   bool write = mode & (FMODE_WRITE | FMODE_CREATED);
   if (!wanted(settings, write ? OPEN_WRITE : READ)) return 0;
+  u16 inode_mode = BPF_CORE_READ(file, f_inode, i_mode);
+  u16 type = inode_mode & S_IFMT;
   if (type == S_IFCHR) {
     /* Of character devices only the memory: /dev/mem, /dev/kmem, /dev/port. */
     u32 device = BPF_CORE_READ(file, f_inode, i_rdev);
@@ -399,14 +422,15 @@ __noinline int on_open(u64 descriptor) {
   } else if (type != S_IFREG && type != S_IFBLK) {
     return 0;
   }
-  if (walk_file(file)) return 0;
-  if (type == S_IFREG && (write ? is_write_ignored(walked) : !is_watched(file, walked))) return 0;
+  struct dentry *entry = BPF_CORE_READ(file, f_path.dentry);
+  if (walk((u64)BPF_CORE_READ(file, f_path.mnt), (u64)entry)) return 0;
+  if (type == S_IFREG && (write ? settings->ignores_writes && is_write_ignored(walked) : !is_watched(file, walked))) return 0;
   struct event *event = begin(write ? OPEN_WRITE : READ, settings);
   if (!event) return 0;
   event->values[0] = BPF_CORE_READ(file, f_flags);
-  event->values[1] = BPF_CORE_READ(file, f_inode, i_mode);
+  event->values[1] = inode_mode;
   if (mode & FMODE_CREATED) event->flags |= CREATED;
-  if (is_unnamed(file)) event->flags |= DELETED;
+  if (is_unnamed_entry(entry)) event->flags |= DELETED;
   emit(event, add_walked(event, 0, 0), false);
   return 0;
 }

@@ -10,7 +10,7 @@ import type { Logger } from '../../platform/log.ts'
 import type { Spool } from '../../platform/spool/spool.ts'
 import { dropRecord } from '../drops.ts'
 import { SENSOR_ERRORS, type SensorErrorCode, sensorError } from './errors.ts'
-import { boundBuffers, collectGarbage } from './garbage.ts'
+import { boundBuffers, collectGarbage, free } from './garbage.ts'
 import type { EventBatch, FromReader, Loss, ReaderSettings, ReaderState, ToReader } from './messages.ts'
 import { sensorEvents, sensorLost } from './metrics.ts'
 import { findObject, requireBtf, sensorArch } from './object-file.ts'
@@ -94,9 +94,10 @@ export async function startBuiltinSensor(ports: BuiltinPorts): Promise<Running> 
   }
 
   /** In the order in which they came, each until the spool takes it: what has to wait waits in the reader's account. */
-  function store(records: readonly Buffer[], bytes: number): void {
+  function store(records: ReadonlyArray<Buffer<ArrayBuffer>>, bytes: number): void {
     storing = storing.then(async () => {
       await append(records)
+      for (const record of records) free(record)
       say({ type: 'stored', bytes })
     })
     storing.catch((error: unknown) => fail(errorOf('SENSOR_STOPPED', `events cannot be stored: ${messageOf(error)}`)))
@@ -119,8 +120,14 @@ export async function startBuiltinSensor(ports: BuiltinPorts): Promise<Running> 
 
   const received = () => now_ms() * 1000
   const { boot_id } = settings
-  const recordOf = ({ container, pod_uid, bytes }: EventBatch): Buffer =>
-    encodeRecord({ received: received(), from: BUILTIN, form: 'packed', boot_id, container, pod_uid }, bytes)
+  function recordOf({ container, pod_uid, bytes }: EventBatch): Buffer<ArrayBuffer> {
+    const record = encodeRecord(
+      { received: received(), from: BUILTIN, form: 'packed', boot_id, container, pod_uid },
+      bytes
+    )
+    free(bytes)
+    return record
+  }
 
   function onLost(losses: readonly Loss[]): void {
     for (const { kind, reason, count } of losses) {

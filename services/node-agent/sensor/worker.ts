@@ -7,6 +7,7 @@ import { bootOffsetMicros, trimMemory } from './libbpf.ts'
 import type { FromReader, ReaderSettings, ToReader } from './messages.ts'
 import { createObserver } from './observer.ts'
 import { processIds, readProcess } from './proc.ts'
+import { releaseProgramPages } from './program-pages.ts'
 import { createReader } from './reader.ts'
 
 const BUFFERS_MAX_BYTES = 2 * 1024 * 1024
@@ -31,7 +32,9 @@ try {
   })
   port.on('message', (message: ToReader) => {
     reader.hear(message)
-    if (message.type === 'tell') trimMemory()
+    if (message.type !== 'tell') return
+    trimMemory()
+    releaseProgramPages()
   })
   collectGarbage()
   boundBuffers(BUFFERS_MAX_BYTES)

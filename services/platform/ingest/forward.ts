@@ -111,7 +111,7 @@ export function forward(options: ForwardOptions): Running {
   }
 
   async function forwardAll(): Promise<void> {
-    const groups = gather(spool.read(stopReading.signal), options)
+    const groups = gather(spool.read(stopReading.signal, { reuse: true }), options)
     for await (const records of groups) {
       const last = records.at(-1)
       if (last === undefined) continue

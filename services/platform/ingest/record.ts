@@ -22,9 +22,14 @@ export interface RecordHeader {
 /**
  * A record as it is spooled: the header as one line of JSON, then the bytes as they arrived. Spools hold input in its own format,
  * so that what was spooled by one version can be read by the next.
+ * @returns bytes that have their memory for themselves
  */
-export function encodeRecord(header: RecordHeader, body: Uint8Array): Buffer {
-  return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), body])
+export function encodeRecord(header: RecordHeader, body: Uint8Array): Buffer<ArrayBuffer> {
+  const head = Buffer.from(`${JSON.stringify(header)}\n`)
+  const record = Buffer.allocUnsafeSlow(head.length + body.length)
+  head.copy(record)
+  record.set(body, head.length)
+  return record
 }
 
 /** @throws TypeError when the header is not one: only this module writes records, so that is a mistake in the program */

@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { withoutAborted } from './kafkajs-mends.ts'
 
 type Record =
@@ -88,5 +89,72 @@ describe('what is left of a partition without its aborted transactions', () => {
     ]
     expect(withoutAborted({ messages, abortedTransactions: null })).toEqual(messages)
     expect(withoutAborted({ messages, abortedTransactions: [{ producerId: '7', firstOffset: '0' }] })).toEqual(messages)
+  })
+})
+
+interface Queue {
+  push(request: {
+    readonly entry: { readonly correlationId: number; resolve(): void }
+    readonly expectResponse: boolean
+    sendRequest(): void
+  }): void
+  fulfillRequest(response: { readonly correlationId: number; readonly payload: null; readonly size: number }): void
+  maybeThrottle(time_ms: number): void
+}
+
+describe('the queue of a connection', () => {
+  const RequestQueue = createRequire(import.meta.url)('kafkajs/src/network/requestQueue') as new (
+    options: object
+  ) => Queue
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  function queueWith(sent: number[], maxInFlightRequests: number | null): (correlationId: number) => Queue {
+    const logger = { debug: () => undefined, warn: () => undefined }
+    const queue = new RequestQueue({
+      maxInFlightRequests,
+      requestTimeout: 30_000,
+      enforceRequestTimeout: false,
+      clientId: 'test',
+      broker: 'broker',
+      logger
+    })
+    return (correlationId) => {
+      const entry = { correlationId, resolve: () => undefined }
+      queue.push({ entry, expectResponse: true, sendRequest: () => sent.push(correlationId) })
+      return queue
+    }
+  }
+
+  it('leaves no timer behind when every request has been answered', () => {
+    const sent: number[] = []
+    const queue = queueWith(sent, null)(1)
+    queue.fulfillRequest({ correlationId: 1, payload: null, size: 0 })
+    expect(sent).toEqual([1])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('sends what had to wait: for an answer to another request, or for the time that the broker asked for', () => {
+    const sent: number[] = []
+    const push = queueWith(sent, 1)
+    const queue = push(1)
+    push(2)
+    expect(sent).toEqual([1])
+    queue.fulfillRequest({ correlationId: 1, payload: null, size: 0 })
+    expect(sent).toEqual([1, 2])
+    queue.fulfillRequest({ correlationId: 2, payload: null, size: 0 })
+    queue.maybeThrottle(500)
+    push(3)
+    vi.advanceTimersByTime(400)
+    expect(sent).toEqual([1, 2])
+    vi.advanceTimersByTime(200)
+    expect(sent).toEqual([1, 2, 3])
+    queue.fulfillRequest({ correlationId: 3, payload: null, size: 0 })
+    vi.advanceTimersByTime(100)
+    expect(vi.getTimerCount()).toBe(0)
   })
 })

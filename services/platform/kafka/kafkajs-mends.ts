@@ -113,17 +113,21 @@ export async function recordBatch(parts: RecordBatchParts): Promise<Encoder> {
   return new NewEncoder().writeInt64(0).writeBytes(batch.buffer)
 }
 
+/** What kafkajs has for each connection: requests that are under way, and those that wait until they may be sent. */
+interface RequestQueue {
+  readonly pending: readonly unknown[]
+  scheduleCheckPendingRequests(): void
+}
+
 /**
- * Node warns of a negative timeout that kafkajs computes in `network/requestQueue`; it is harmless there. Other warnings,
- * and this one from elsewhere, stay.
+ * Once a connection has had its first answer, kafkajs looks every millisecond for as long as it is open whether requests wait, with a
+ * timeout in the past, of which Node warns. A request that has to wait asks for that look itself, so one is due only while some wait.
  */
-function filterWarning(): void {
-  const emitWarning = process.emitWarning.bind(process) as (...parameters: unknown[]) => void
-  process.emitWarning = (...parameters: unknown[]) => {
-    const [, type] = parameters
-    const name = typeof type === 'object' && type !== null && 'type' in type ? type.type : type
-    if (name === 'TimeoutNegativeWarning' && new Error().stack?.includes('network/requestQueue')) return
-    emitWarning(...parameters)
+function lookOnlyForWaitingRequests(): void {
+  const { prototype } = require('kafkajs/src/network/requestQueue') as { readonly prototype: RequestQueue }
+  const schedule = prototype.scheduleCheckPendingRequests
+  prototype.scheduleCheckPendingRequests = function scheduleWhileSomeWait(this: RequestQueue) {
+    if (this.pending.length > 0) schedule.call(this)
   }
 }
 
@@ -131,4 +135,4 @@ const PRODUCE = 'kafkajs/src/protocol/requests/produce/v3/request'
 replaceModule('kafkajs/src/protocol/recordBatch/record/v0', PRODUCE, (parts: RecordParts) => parts)
 replaceModule('kafkajs/src/protocol/recordBatch/v0', PRODUCE, { RecordBatch: recordBatch, MAGIC_BYTE: MAGIC })
 replaceModule('kafkajs/src/consumer/filterAbortedMessages', 'kafkajs/src/consumer/batch', withoutAborted)
-filterWarning()
+lookOnlyForWaitingRequests()

@@ -55,9 +55,17 @@ export async function listSegments(directory: string): Promise<Segment[]> {
   return segments
 }
 
-/** Reads `length` bytes, fewer only at the end of the file. */
-export async function readExactly(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(length)
+/**
+ * Reads `length` bytes, fewer only at the end of the file.
+ * @param memory where to put them, if it is large enough
+ */
+export async function readExactly(
+  handle: FileHandle,
+  position: number,
+  length: number,
+  memory?: Buffer
+): Promise<Buffer> {
+  const buffer = memory !== undefined && memory.length >= length ? memory : Buffer.allocUnsafe(length)
   let filled = 0
   while (filled < length) {
     const { bytesRead } = await handle.read(buffer, filled, length - filled, position + filled)

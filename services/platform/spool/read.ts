@@ -2,7 +2,8 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { readExactly, type Segment, type SpoolPosition, spoolError } from './files.ts'
 import { decodeHeader, findRecord, HEADER_BYTES, payloadIsGood } from './frame.ts'
 
-const CHUNK_BYTES = 256 * 1024
+/** Larger than most records, so that few are read twice. */
+const CHUNK_BYTES = 320 * 1024
 
 /** A record as the consumer gets it. */
 export interface SpoolRecord {
@@ -35,6 +36,26 @@ export interface ReadOptions {
   /** Registers a function to be called once when there is more to read or the spool is closed. */
   readonly wakeOnce: (resolve: () => void) => void
   readonly damage: (damage: Damage) => void
+  /** Sequence number before which records are done with; given, their memory is used again for others. */
+  readonly doneBefore?: () => number
+}
+
+/** Memory for what is read, as long as records before `until` may lie in it. */
+interface Chunk {
+  readonly memory: Buffer
+  until: number
+}
+
+/** Records that are read ahead of those that are done with: more than that lie in memory of their own. */
+const CHUNKS_MAX = 3
+
+/** @returns memory that no record is in any more, if there is or may be more of it */
+function freeChunk(chunks: Chunk[], doneBefore: number): Chunk | undefined {
+  const found = chunks.find(({ until }) => until <= doneBefore)
+  if (found !== undefined || chunks.length >= CHUNKS_MAX) return found
+  const fresh = { memory: Buffer.allocUnsafeSlow(CHUNK_BYTES), until: 0 }
+  chunks.push(fresh)
+  return fresh
 }
 
 /**
@@ -42,11 +63,12 @@ export interface ReadOptions {
  * Only bytes that an append has finished are looked at, so a record in the making is never taken for a damaged one.
  */
 export async function* readRecords(options: ReadOptions): AsyncGenerator<SpoolRecord, void> {
-  const { segments, signal, follow, isClosed, wakeOnce } = options
+  const { segments, signal, follow, isClosed, wakeOnce, doneBefore } = options
   let position = options.start
   let handle: FileHandle | null = null
   let handleOf: Segment | null = null
   let wakeUp: (() => void) | null = null
+  const chunks: Chunk[] = []
   const onAbort = () => wakeUp?.()
   signal.addEventListener('abort', onAbort)
   try {
@@ -69,7 +91,9 @@ export async function* readRecords(options: ReadOptions): AsyncGenerator<SpoolRe
         handle = await open(segment.path, 'r')
         handleOf = segment
       }
-      const stretch = await readStretch(handle, segment, position, options.damage)
+      const chunk = doneBefore === undefined ? undefined : freeChunk(chunks, doneBefore())
+      const stretch = await readStretch(handle, segment, position, options.damage, chunk?.memory)
+      if (chunk !== undefined) chunk.until = stretch.end.sequence
       for (const record of stretch.records) {
         yield record
         if (signal.aborted || isClosed()) return
@@ -89,10 +113,11 @@ async function readStretch(
   handle: FileHandle,
   segment: Segment,
   start: SpoolPosition,
-  damage: (damage: Damage) => void
+  damage: (damage: Damage) => void,
+  memory?: Buffer
 ): Promise<{ records: SpoolRecord[]; end: SpoolPosition }> {
   const limit = segment.bytes - start.offset
-  let chunk = await readExactly(handle, start.offset, Math.min(CHUNK_BYTES, limit))
+  let chunk = await readExactly(handle, start.offset, Math.min(CHUNK_BYTES, limit), memory)
   const firstEnd = HEADER_BYTES + (decodeHeader(chunk, 0)?.length ?? 0)
   if (firstEnd > chunk.length && firstEnd <= limit) chunk = await readExactly(handle, start.offset, firstEnd)
 

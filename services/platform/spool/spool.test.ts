@@ -20,6 +20,7 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { WeirError } from '../../core/errors.ts'
 import { encodeHeader, HEADER_BYTES } from './frame.ts'
+import type { SpoolRecord } from './read.ts'
 import { openSpool, type Spool, type SpoolOptions } from './spool.ts'
 
 const opened: Spool[] = []
@@ -192,6 +193,21 @@ describe('a spool', () => {
     expect(await spool.oldest()).toBe(1_005_000)
     await spool.commit(second?.next ?? spool.checkpoint.position)
     expect(await spool.oldest()).toBeNull()
+  })
+
+  it('can be synced again and again while it is written, over many segments, and closed meanwhile', async () => {
+    const directory = newFolder()
+    const { spool, problems } = await openIn(directory, { fsync_interval_ms: 1 })
+    const work = texts(0, 200).map(async (text) => {
+      await spool.append([bytes(text)])
+      await spool.sync()
+    })
+    await Promise.all(work)
+    void spool.sync()
+    await spool.close()
+    const again = await openIn(directory)
+    expect((await textsNow(again.spool)).toSorted()).toEqual(texts(0, 200).toSorted())
+    expect(problems).toEqual([])
   })
 
   it('never goes back when an older position is committed late', async () => {
@@ -394,6 +410,37 @@ describe('whatever the sequence of appends, commits and crashes', () => {
         await spool.close()
       }),
       { numRuns: 60 }
+    )
+  })
+
+  it('records stay as they are until they are committed, also where their memory is used again', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 0, max: 400_000 }), { minLength: 1, maxLength: 25 }),
+        fc.integer({ min: 0, max: 10 }),
+        async (sizes, behind) => {
+          const { spool } = await openIn(newFolder(), { max_bytes: 2e7, segment_bytes: 700_000 })
+          for (const [number, size] of sizes.entries()) await spool.append([numbered(number, size)])
+          const waiting: SpoolRecord[] = []
+          const seen: number[] = []
+          const commitFirst = async () => {
+            const first = waiting.shift()
+            if (first === undefined) return
+            const number = numberOf(first.payload)
+            seen.push(number)
+            expect(first.payload.equals(numbered(number, sizes[number] ?? -1))).toBe(true)
+            await spool.commit(first.next)
+          }
+          for await (const record of spool.read(new AbortController().signal, { follow: false, reuse: true })) {
+            waiting.push(record)
+            if (waiting.length > behind) await commitFirst()
+          }
+          while (waiting.length > 0) await commitFirst()
+          expect(seen).toEqual(range(0, sizes.length))
+          await spool.close()
+        }
+      ),
+      { numRuns: 25 }
     )
   })
 

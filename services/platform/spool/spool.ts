@@ -53,9 +53,13 @@ export interface Spool {
   append(payloads: readonly Buffer[]): Promise<void>
   /**
    * The records from the committed position on.
-   * @param options `follow` (default): wait at the end for more, until aborted or closed; else end there
+   * @param options `follow` (default): wait at the end for more, until aborted or closed; else end there. `reuse`: payloads are only
+   *   valid until their record is committed
    */
-  read(signal: AbortSignal, options?: { readonly follow: boolean }): AsyncGenerator<SpoolRecord, void>
+  read(
+    signal: AbortSignal,
+    options?: { readonly follow?: boolean; readonly reuse?: boolean }
+  ): AsyncGenerator<SpoolRecord, void>
   /**
    * Records before `position` are done with; their space is given back. Positions that go back change nothing.
    * @param note kept with the position and found again as `checkpoint.note`; left as it is when not given
@@ -137,7 +141,12 @@ async function openLocked(options: SpoolOptions, release: () => void): Promise<S
 
   const totalBytes = () => segments.reduce((sum, segment) => sum + segment.bytes, 0)
 
+  /** What is being synced beside the writing, which a slow disk would hold up for as long. */
+  let syncing: Promise<void> = Promise.resolve()
+
   async function syncActive(): Promise<void> {
+    // Whoever asked for it has been told if it failed.
+    await syncing.catch(() => undefined)
     if (!dirty || active === null) return
     dirty = false
     try {
@@ -288,7 +297,9 @@ async function openLocked(options: SpoolOptions, release: () => void): Promise<S
   }
 
   async function sync(): Promise<void> {
-    await inTurn(syncActive)
+    const own = syncActive()
+    syncing = own
+    await own
   }
 
   const timer = setInterval(() => {
@@ -355,8 +366,9 @@ async function openLocked(options: SpoolOptions, release: () => void): Promise<S
       corrupt_bytes,
       torn_bytes
     }),
-    read: (signal, { follow } = { follow: true }) =>
+    read: (signal, { follow = true, reuse = false } = {}) =>
       readRecords({
+        ...(reuse && { doneBefore: () => checkpoint.position.sequence }),
         directory,
         start: checkpoint.position,
         segments,
