@@ -32,6 +32,8 @@ export interface ClusterMemory {
   readonly windows: WindowState
   readonly profiles: ProfileState
   readonly sessions: SessionState
+  /** What it was made with, since windows know rules by what they are and not by name; null before the first signals. */
+  content: CorrelateContent | null
 }
 
 /** What signals are judged by. */
@@ -80,7 +82,8 @@ export function emptyMemory(cluster_id: string): ClusterMemory {
     stitching: emptyState(cluster_id),
     windows: emptyWindowState(cluster_id),
     profiles: emptyProfileState(cluster_id),
-    sessions: emptySessionState(cluster_id)
+    sessions: emptySessionState(cluster_id),
+    content: null
   }
 }
 
@@ -105,16 +108,21 @@ export function isKnown({ stitching }: ClusterMemory): boolean {
  * One step of everything that needs more than one event: correlations and profiles over the signals, whose session they were in, then
  * stitching of all.
  * @param memory of the cluster; it is changed in place and must be used by nobody else
+ * @param content the very object that the memory was made or restored with
  * @param signals of the cluster, a batch in any order
  * @param now microseconds since the epoch; bounds how far signals can move event time on
  */
 export function advanceCluster(
-  { stitching, windows, profiles, sessions }: ClusterMemory,
+  memory: ClusterMemory,
   content: CorrelateContent,
   signals: readonly Signal[],
   now: number,
   settings: CorrelateSettings
 ): ClusterOutputs {
+  const { stitching, windows, profiles, sessions } = memory
+  memory.content ??= content
+  // Open windows of rules that were loaded a second time would never be looked at again.
+  if (memory.content !== content) throw new TypeError('the memory of a cluster was made with other rules')
   const latest = now + settings.clock_tolerance_ms * 1000
   // Verdicts are no events: time does not go on with them.
   const usable = signals.filter((signal) => signal.role !== 'verdict' && defectOf(signal) === null)
@@ -179,6 +187,7 @@ interface Restoring {
   readonly others: Map<string, CorrelatorState>
 }
 
+/** @param content what signals will be judged by: `advanceCluster` has to be given this very object */
 export function createMemoryRestorer(content: CorrelateContent, settings: CorrelateSettings): MemoryRestorer {
   const clusters = new Map<string, Restoring>()
 
@@ -230,7 +239,8 @@ export function createMemoryRestorer(content: CorrelateContent, settings: Correl
             ),
             windows: windows.finish(closed.windows),
             profiles: restoreProfiles(cluster_id, content.profiles, [...profiles.values()], closed.profiles),
-            sessions: restored
+            sessions: restored,
+            content
           }
           return [cluster_id, memory] as const
         })
