@@ -18,7 +18,9 @@ import { toDeadLetter } from '../platform/dead-letter.ts'
 import { correlatedSignals, correlatorLimits, correlatorMemory, incidentRevisions } from '../platform/metrics.ts'
 import type { Batch, Message, OutgoingMessage, Stage, StageContext } from '../platform/stage.ts'
 import { VERSION } from '../platform/version.ts'
+import { createLatestEntries } from './latest-entries.ts'
 import type { CorrelatorOptions } from './options.ts'
+import type { Standby } from './standby.ts'
 
 const SIGNALS = 'weir.signals.v1'
 const INCIDENTS = 'weir.incidents.v1'
@@ -53,6 +55,8 @@ export interface CorrelatorPorts {
   readonly profiles?: readonly ProfileRule[]
   /** Milliseconds since the epoch. */
   readonly now_ms: () => number
+  /** What reads the state of others ahead; all of a state is read at its assignment unless given. */
+  readonly standby?: Standby
 }
 
 /**
@@ -60,7 +64,8 @@ export interface CorrelatorPorts {
  * per batch. The state of a partition's clusters lives in memory from assignment to revocation, and in the same partition of
  * the changelog.
  */
-export function createCorrelatorStage({ codec, options, windows = [], profiles = [], now_ms }: CorrelatorPorts): Stage {
+export function createCorrelatorStage(ports: CorrelatorPorts): Stage {
+  const { codec, options, windows = [], profiles = [], now_ms, standby } = ports
   /** By partition, then cluster. */
   const partitions = new Map<number, Map<string, ClusterMemory>>()
   const content: CorrelateContent = contentOf(windows, profiles, options)
@@ -102,11 +107,12 @@ export function createCorrelatorStage({ codec, options, windows = [], profiles =
       key: `fence/${partition}`,
       value: codec.encode('correlator-state', marker)
     }
+    const ahead = (await standby?.claim(partition)) ?? null
+    const entries = ahead?.entries ?? createLatestEntries()
+    for await (const { key, value } of context.changelog.read(STATE, partition, fence, ahead?.from))
+      entries.take(key, value)
     const restorer = createMemoryRestorer(content, options)
-    for await (const message of context.changelog.read(STATE, partition, fence)) {
-      const name = message.key?.toString('utf8') ?? ''
-      restorer.take(name, message.value === null ? null : await codec.decode('correlator-state', message.value))
-    }
+    for (const [name, value] of entries.drain()) restorer.take(name, await codec.decode('correlator-state', value))
     partitions.set(partition, restorer.finish())
   }
 
@@ -134,6 +140,7 @@ export function createCorrelatorStage({ codec, options, windows = [], profiles =
         for (const kind of ['groups', 'signals', 'profiles', 'values']) correlatorMemory.remove({ cluster, kind })
       }
       partitions.delete(partition)
+      standby?.release(partition)
     },
     handle: async (batch, context) => {
       const clusters = partitions.get(batch.partition)

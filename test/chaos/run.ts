@@ -51,7 +51,8 @@ export interface ChaosResult {
   readonly took_ms: number
 }
 
-function settingsOf(servers: ChaosServers, seed: number, directory: string, handle_max_messages: number): object {
+function settingsOf(servers: ChaosServers, seed: number, directory: string, plan: Plan): object {
+  const { handle_max_messages, standby } = plan
   return {
     log: { level: 'info' },
     health: { host: '127.0.0.1', port: 0 },
@@ -66,6 +67,7 @@ function settingsOf(servers: ChaosServers, seed: number, directory: string, hand
       handle_max_messages
     },
     registry: { url: servers.endpoints.registry },
+    correlator: { standby: { enabled: standby } },
     enricher: { rules: [join(directory, 'rules')], builtin_rules: false }
   }
 }
@@ -165,7 +167,7 @@ export async function chaosRun(servers: ChaosServers, seed: number, directory: s
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(join(directory, 'rules'), { recursive: true })
   for (const [file, text] of Object.entries(CHAOS_RULES)) writeFileSync(join(directory, 'rules', file), text)
-  const given = settingsOf(servers, seed, directory, plan.handle_max_messages)
+  const given = settingsOf(servers, seed, directory, plan)
   const settings: Settings = settingsSchema.parse(given)
   const settings_file = join(directory, 'weir.yml')
   writeFileSync(settings_file, stringify(given))

@@ -277,7 +277,11 @@ export async function startService(name: ServiceName, start: Start): Promise<rea
         (message) => log.warn(message)
       )
       log.info({ correlations: windows.length, profiles: profiles.length }, 'correlations and profiles loaded')
-      return [run(createCorrelatorStage({ ...world, options: settings.correlator, windows, profiles }), world)]
+      const ports = { ...world, options: settings.correlator, windows, profiles }
+      if (!settings.correlator.standby.enabled) return [run(createCorrelatorStage(ports), world)]
+      const { startStandby } = await import('./correlator-standby.ts')
+      const standby = await startStandby(world)
+      return [run(createCorrelatorStage({ ...ports, standby }), world), standby]
     }
     case 'indexer':
       return startIndexer(await openWorld(settings, log, health))

@@ -25,6 +25,7 @@ type Fetched = KafkaMessage & {
 
 interface FetchedPartition {
   readonly partition: number
+  readonly lastStableOffset?: string
   readonly abortedTransactions?: readonly { readonly producerId: string; readonly firstOffset: string }[] | null
   readonly messages: Fetched[]
 }
@@ -68,6 +69,8 @@ export interface Fetch {
   readonly messages: readonly Message[]
   /** The offset from which to go on. */
   readonly next: bigint
+  /** Up to where all is decided, committed or aborted. */
+  readonly stable: bigint
 }
 
 export interface PartitionFetcher {
@@ -80,9 +83,11 @@ export interface PartitionFetcher {
 }
 
 /** What of a response counts, and where the next one begins. Compaction may have taken the last messages of a batch. */
-function fetched(topic: string, from: bigint, { partition, abortedTransactions, messages }: FetchedPartition): Fetch {
+function fetched(topic: string, from: bigint, found: FetchedPartition): Fetch {
+  const { partition, lastStableOffset, abortedTransactions, messages } = found
+  const stable = BigInt(lastStableOffset ?? from)
   const last = messages.at(-1)?.batchContext
-  if (last === undefined) return { messages: [], next: from }
+  if (last === undefined) return { messages: [], next: from, stable }
   const end = BigInt(last.firstOffset) + BigInt(last.lastOffsetDelta) + 1n
   // A batch is sent whole, also from its middle on.
   const wanted = messages.filter(({ offset }) => BigInt(offset) >= from)
@@ -94,7 +99,8 @@ function fetched(topic: string, from: bigint, { partition, abortedTransactions, 
     messages: committed
       .filter(({ isControlRecord }) => !isControlRecord)
       .map((message) => toMessage(topic, partition, message)),
-    next: end > from ? end : from
+    next: end > from ? end : from,
+    stable
   }
 }
 
@@ -139,7 +145,7 @@ export function createPartitionFetcher(
         topics: [{ topic, partitions: [{ partition, fetchOffset: String(from), maxBytes: options.fetch_max_bytes }] }]
       })
       const found = responses[0]?.partitions[0]
-      return found === undefined ? { messages: [], next: from } : fetched(topic, from, found)
+      return found === undefined ? { messages: [], next: from, stable: from } : fetched(topic, from, found)
     },
 
     close: () => cluster.disconnect()

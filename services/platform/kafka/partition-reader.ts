@@ -19,6 +19,8 @@ export interface PartitionRange {
   readonly signal?: AbortSignal
   /** To be called whenever something has been read. */
   readonly progress?: () => void
+  /** Told after each fetch, also one that brought nothing, how many messages there are beyond, markers of transactions among them. */
+  readonly lag?: (messages: number) => void
 }
 
 const PAUSE_FIRST_MS = 50
@@ -65,7 +67,7 @@ function createPatientFetcher(client: KafkaClient, { topic, partition, signal }:
         if (!isOutOfRange(error)) throw error
         // Retention may have taken what was to be read; a partition that ends before it is another one by now.
         const oldest = await earliest()
-        if (oldest > from) return { messages: [], next: oldest }
+        if (oldest > from) return { messages: [], next: oldest, stable: oldest }
         const text = `${topic}/${partition} has no offset ${from}: it was made anew, or lost its end`
         throw new WeirError(KAFKA_ERRORS, 'KAFKA_UNREACHABLE', text, { cause: error })
       }
@@ -123,10 +125,11 @@ export async function* readPartition(client: KafkaClient, range: PartitionRange)
     for (let latest = performance.now(); ; ) {
       const fetch = await unlessAborted(pending, signal)
       if (fetch === null) return
-      const { messages, next } = fetch
+      const { messages, next, stable } = fetch
       const isLast = end !== null && next >= end
       if (!isLast) pending = fetchFrom(next)
       if (next > position) range.progress?.()
+      range.lag?.(Math.max(0, Number(stable - next)))
       const wanted = isLast && next > end ? messages.filter(({ offset }) => BigInt(offset) < end) : messages
       if (wanted.length > 0) yield wanted
       if (isLast || signal?.aborted) return
