@@ -26,6 +26,8 @@ const SIGNALS = 'weir.signals.v1'
 const INCIDENTS = 'weir.incidents.v1'
 const STATE = 'weir.state.v1'
 const CORRELATED = 'weir.correlated.v1'
+/** How long a state is restored in one go. */
+const TURN_MS = 50
 /** Clusters worked through between two heartbeats. */
 const HEARTBEAT_EVERY = 8
 
@@ -57,6 +59,20 @@ export interface CorrelatorPorts {
   readonly now_ms: () => number
   /** What reads the state of others ahead; all of a state is read at its assignment unless given. */
   readonly standby?: Standby
+}
+
+/** Lets others have their turn now and then: a consumer that sends no heartbeats while it restores loses what it restores. */
+function createPause(): () => Promise<void> | undefined {
+  let latest_ms = performance.now()
+  return () => {
+    if (performance.now() - latest_ms < TURN_MS) return undefined
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        latest_ms = performance.now()
+        resolve()
+      })
+    })
+  }
 }
 
 /**
@@ -111,9 +127,16 @@ export function createCorrelatorStage(ports: CorrelatorPorts): Stage {
     const entries = ahead?.entries ?? createLatestEntries()
     for await (const { key, value } of context.changelog.read(STATE, partition, fence, ahead?.from))
       entries.take(key, value)
+    const pause = createPause()
     const restorer = createMemoryRestorer(content, options)
-    for (const [name, value] of entries.drain()) restorer.take(name, await codec.decode('correlator-state', value))
-    partitions.set(partition, restorer.finish())
+    for (const [name, value] of entries.drain()) {
+      restorer.take(name, await codec.decode('correlator-state', value))
+      await pause()
+    }
+    const steps = restorer.steps()
+    let step = steps.next()
+    for (; step.done !== true; step = steps.next()) await pause()
+    partitions.set(partition, step.value)
   }
 
   /** Decodes what can be decoded, the rest becomes dead letters. Nothing of the state is touched yet, so it may be tried again. */

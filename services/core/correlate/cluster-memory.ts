@@ -15,7 +15,7 @@ import {
   type WindowIndex,
   windowIndexOf
 } from '../windows/reducer.ts'
-import { createWindowsRestorer, type WindowsRestorer } from '../windows/restore.ts'
+import { allSteps, createWindowsRestorer, type WindowsRestorer } from '../windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../windows/state.ts'
 import { withWaits } from '../windows/waits.ts'
 import type { WindowRule } from '../windows/window-rule.ts'
@@ -177,6 +177,8 @@ export interface MemoryRestorer {
    * @throws WeirError CORRELATE_STATE_UNUSABLE when an entry does not hold what its kind says
    */
   finish(): Map<string, ClusterMemory>
+  /** The same step by step, for who has other things to do meanwhile: a million parts take seconds. */
+  steps(): Generator<undefined, Map<string, ClusterMemory>>
 }
 
 interface Restoring {
@@ -202,6 +204,34 @@ export function createMemoryRestorer(content: CorrelateContent, settings: Correl
     }
   }
 
+  function* memoryOf(cluster_id: string, found: Restoring): Generator<undefined, ClusterMemory> {
+    const { windows, profiles, sessions, others } = found
+    const watermark = others.get('clock')?.watermark ?? 0
+    const closed = closedBefore(watermark, settings)
+    const restored = restoreSessions(cluster_id, content.sessions, [...sessions.values()], closed.sessions)
+    const entries = [...others].map(([key, value]) => ({ key, value }))
+    const stitching = restore(cluster_id, entries, settings, annotateWith(restored, content.sessions))
+    yield
+    return {
+      cluster_id,
+      stitching,
+      windows: yield* windows.finish(closed.windows),
+      profiles: restoreProfiles(cluster_id, content.profiles, [...profiles.values()], closed.profiles),
+      sessions: restored,
+      content
+    }
+  }
+
+  function* steps(): Generator<undefined, Map<string, ClusterMemory>> {
+    const memories = new Map<string, ClusterMemory>()
+    for (const [cluster_id, found] of clusters) {
+      memories.set(cluster_id, yield* memoryOf(cluster_id, found))
+      // What it was made of need not be in memory any more.
+      clusters.delete(cluster_id)
+    }
+    return memories
+  }
+
   return {
     take(name, entry) {
       if (entry === null) return forget(name)
@@ -223,28 +253,7 @@ export function createMemoryRestorer(content: CorrelateContent, settings: Correl
       else cluster.others.set(key, entry)
     },
 
-    finish() {
-      return new Map(
-        [...clusters].map(([cluster_id, { windows, profiles, sessions, others }]) => {
-          const watermark = others.get('clock')?.watermark ?? 0
-          const closed = closedBefore(watermark, settings)
-          const restored = restoreSessions(cluster_id, content.sessions, [...sessions.values()], closed.sessions)
-          const memory: ClusterMemory = {
-            cluster_id,
-            stitching: restore(
-              cluster_id,
-              [...others].map(([key, value]) => ({ key, value })),
-              settings,
-              annotateWith(restored, content.sessions)
-            ),
-            windows: windows.finish(closed.windows),
-            profiles: restoreProfiles(cluster_id, content.profiles, [...profiles.values()], closed.profiles),
-            sessions: restored,
-            content
-          }
-          return [cluster_id, memory] as const
-        })
-      )
-    }
+    finish: () => allSteps(steps()),
+    steps
   }
 }

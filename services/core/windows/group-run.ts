@@ -99,7 +99,7 @@ function firstRepeated(state: WindowState, group: number, part: number): number 
 }
 
 /** A full group lets go of what says least: a value that comes again later, else the oldest; never what is told of begins with. */
-function shrink(run: Run, group: number, part: number): void {
+export function shrink(run: Run, group: number, part: number): void {
   const { state } = run
   const { groups } = state
   if (groups.count(group) <= MAX_ITEMS_PER_PART) return

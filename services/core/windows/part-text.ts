@@ -1,3 +1,5 @@
+import { hashEnd, hashStart, hashStep } from './slot-index.ts'
+
 /**
  * Texts as bytes that take little room and are quick to write and read. A text begins with its length and how it is written, as a number
  * of seven bits a byte: `length * 4 + kind`.
@@ -169,6 +171,60 @@ export function readText(reader: Reader): string {
       return length === 0 ? parts : bytes.toString('latin1', at, at + length) + parts
     }
   }
+}
+
+const DIGIT_CODES = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
+
+function hashLatin(bytes: Buffer, from: number, end: number, start: number): number {
+  let hash = start
+  for (let at = from; at < end; at += 1) hash = hashStep(hash, bytes[at] ?? 0)
+  return hash
+}
+
+function hashHex(bytes: Buffer, from: number, end: number, start: number): number {
+  let hash = start
+  for (let at = from; at < end; at += 1) {
+    const byte = bytes[at] ?? 0
+    hash = hashStep(hashStep(hash, DIGIT_CODES[byte >>> 4] ?? 0), DIGIT_CODES[byte & 15] ?? 0)
+  }
+  return hash
+}
+
+/** What `hashText` gives of the text that is read next, which need not be made for it; reads on beyond it. */
+export function hashNext(reader: Reader, seed: number): number {
+  const head = readNumber(reader)
+  const length = head >>> 2
+  const kind = head & 3
+  const { bytes, at } = reader
+  const end = at + bytesOf(length, kind)
+  if (end > bytes.length) throw new RangeError('the packed signals end within a text')
+  reader.at = end
+  let hash = hashStart(seed)
+  if (kind === LATIN) hash = hashLatin(bytes, at, end, hash)
+  else if (kind === HEX) hash = hashHex(bytes, at, end, hash)
+  else if (kind === WIDE) for (let place = at; place < end; place += 2) hash = hashStep(hash, bytes.readUInt16LE(place))
+  else {
+    hash = hashLatin(bytes, at, at + length, hash)
+    let byte = at + length
+    for (const pairs of PARTS_OF_UUID) {
+      if (byte > at + length) hash = hashStep(hash, DASH)
+      hash = hashHex(bytes, byte, byte + pairs, hash)
+      byte += pairs
+    }
+  }
+  return hashEnd(hash)
+}
+
+/** Whether the texts that two read next are the same; the same texts are the same bytes. Neither is of use afterwards. */
+export function isSameNext(reader: Reader, other: Reader): boolean {
+  const head = readNumber(reader)
+  if (readNumber(other) !== head) return false
+  const length = bytesOf(head >>> 2, head & 3)
+  for (let place = 0; place < length; place += 1)
+    if (reader.bytes[reader.at + place] !== other.bytes[other.at + place]) return false
+  reader.at += length
+  other.at += length
+  return true
 }
 
 /** Whether the text that is read next is this one; reads on beyond it. */

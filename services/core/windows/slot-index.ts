@@ -1,16 +1,19 @@
+export const hashStart = (seed: number): number => 0x811c9dc5 ^ seed
+export const hashStep = (hash: number, code: number): number => Math.imul(hash ^ code, 0x01000193)
+export const hashEnd = (hash: number): number => Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
+
 /** A number for a text, by FNV-1a. @param seed unknown to whoever chooses the texts, so that they cannot make many fall together */
 export function hashText(text: string, seed: number): number {
-  let hash = 0x811c9dc5 ^ seed
-  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
-  hash ^= hash >>> 15
-  return Math.imul(hash, 0x2c1b3c6d)
+  let hash = hashStart(seed)
+  for (let at = 0; at < text.length; at += 1) hash = hashStep(hash, text.charCodeAt(at))
+  return hashEnd(hash)
 }
 
 /** A number for a list of texts. */
 export function hashTexts(texts: readonly string[], seed: number): number {
   let hash = seed
   for (const text of texts) hash = hashText(text, hash)
-  return Math.imul(hash ^ texts.length, 0x01000193)
+  return hashStep(hash, texts.length)
 }
 
 /** Numbers of slots by the hashes of what is in them, eight bytes an entry at a load of a half to three quarters. */
