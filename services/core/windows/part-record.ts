@@ -14,7 +14,7 @@ import {
   writeText
 } from './part-text.ts'
 
-import { hashStep } from './slot-index.ts'
+import { hashOfList } from './slot-index.ts'
 
 /**
  * What windows need of a signal as bytes: length of all (4 bytes), number of the template among those of its block (2), time (8, a
@@ -183,7 +183,7 @@ export function hashOfValues(bytes: Buffer, at: number, template: Template, name
     const entity = readNumber(reader)
     hash = hashNext(entity === 0 ? reader : entityOf(bytes, at, template, entity - 1), hash)
   }
-  return hashStep(hash, count)
+  return hashOfList(hash, count)
 }
 
 /** A record in a block. */

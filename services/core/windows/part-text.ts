@@ -1,4 +1,4 @@
-import { hashEnd, hashStart, hashStep } from './slot-index.ts'
+import { hashCodes } from './slot-index.ts'
 
 /**
  * Texts as bytes that take little room and are quick to write and read. A text begins with its length and how it is written, as a number
@@ -174,20 +174,23 @@ export function readText(reader: Reader): string {
 }
 
 const DIGIT_CODES = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
+/** Characters of the text that is hashed. */
+let codes = new Uint16Array(1_024)
 
-function hashLatin(bytes: Buffer, from: number, end: number, start: number): number {
-  let hash = start
-  for (let at = from; at < end; at += 1) hash = hashStep(hash, bytes[at] ?? 0)
-  return hash
+/** @returns behind the last */
+function codesOfHex(bytes: Buffer, from: number, end: number, to: number): number {
+  let place = to
+  for (let at = from; at < end; at += 1, place += 2) {
+    const byte = bytes[at] ?? 0
+    codes[place] = DIGIT_CODES[byte >>> 4] ?? 0
+    codes[place + 1] = DIGIT_CODES[byte & 15] ?? 0
+  }
+  return place
 }
 
-function hashHex(bytes: Buffer, from: number, end: number, start: number): number {
-  let hash = start
-  for (let at = from; at < end; at += 1) {
-    const byte = bytes[at] ?? 0
-    hash = hashStep(hashStep(hash, DIGIT_CODES[byte >>> 4] ?? 0), DIGIT_CODES[byte & 15] ?? 0)
-  }
-  return hash
+function codesOfLatin(bytes: Buffer, from: number, end: number): number {
+  for (let at = from; at < end; at += 1) codes[at - from] = bytes[at] ?? 0
+  return end - from
 }
 
 /** What `hashText` gives of the text that is read next, which need not be made for it; reads on beyond it. */
@@ -199,20 +202,25 @@ export function hashNext(reader: Reader, seed: number): number {
   const end = at + bytesOf(length, kind)
   if (end > bytes.length) throw new RangeError('the packed signals end within a text')
   reader.at = end
-  let hash = hashStart(seed)
-  if (kind === LATIN) hash = hashLatin(bytes, at, end, hash)
-  else if (kind === HEX) hash = hashHex(bytes, at, end, hash)
-  else if (kind === WIDE) for (let place = at; place < end; place += 2) hash = hashStep(hash, bytes.readUInt16LE(place))
+  const most = 2 * (end - at) + PARTS_OF_UUID.length
+  if (codes.length < most) codes = new Uint16Array(most)
+  let count = 0
+  if (kind === LATIN) count = codesOfLatin(bytes, at, end)
+  else if (kind === HEX) count = codesOfHex(bytes, at, end, 0)
+  else if (kind === WIDE) for (; count < length; count += 1) codes[count] = bytes.readUInt16LE(at + 2 * count)
   else {
-    hash = hashLatin(bytes, at, at + length, hash)
+    count = codesOfLatin(bytes, at, at + length)
     let byte = at + length
     for (const pairs of PARTS_OF_UUID) {
-      if (byte > at + length) hash = hashStep(hash, DASH)
-      hash = hashHex(bytes, byte, byte + pairs, hash)
+      if (byte > at + length) {
+        codes[count] = DASH
+        count += 1
+      }
+      count = codesOfHex(bytes, byte, byte + pairs, count)
       byte += pairs
     }
   }
-  return hashEnd(hash)
+  return hashCodes(codes, count, seed)
 }
 
 /** Whether the texts that two read next are the same; the same texts are the same bytes. Neither is of use afterwards. */

@@ -1,19 +1,29 @@
-export const hashStart = (seed: number): number => 0x811c9dc5 ^ seed
-export const hashStep = (hash: number, code: number): number => Math.imul(hash ^ code, 0x01000193)
-export const hashEnd = (hash: number): number => Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
-
 /** A number for a text, by FNV-1a. @param seed unknown to whoever chooses the texts, so that they cannot make many fall together */
 export function hashText(text: string, seed: number): number {
-  let hash = hashStart(seed)
-  for (let at = 0; at < text.length; at += 1) hash = hashStep(hash, text.charCodeAt(at))
-  return hashEnd(hash)
+  let hash = 0x811c9dc5 ^ seed
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
+  hash ^= hash >>> 15
+  return Math.imul(hash, 0x2c1b3c6d)
 }
 
 /** A number for a list of texts. */
 export function hashTexts(texts: readonly string[], seed: number): number {
   let hash = seed
   for (const text of texts) hash = hashText(text, hash)
-  return hashStep(hash, texts.length)
+  return Math.imul(hash ^ texts.length, 0x01000193)
+}
+
+/** What `hashText` gives of the text with these characters. @param length how many of them count */
+export function hashCodes(codes: Uint16Array, length: number, seed: number): number {
+  let hash = 0x811c9dc5 ^ seed
+  for (let at = 0; at < length; at += 1) hash = Math.imul(hash ^ (codes[at] ?? 0), 0x01000193)
+  hash ^= hash >>> 15
+  return Math.imul(hash, 0x2c1b3c6d)
+}
+
+/** What `hashTexts` makes of the hash of the last of its texts. */
+export function hashOfList(last: number, count: number): number {
+  return Math.imul(last ^ count, 0x01000193)
 }
 
 /** Numbers of slots by the hashes of what is in them, eight bytes an entry at a load of a half to three quarters. */
