@@ -39,7 +39,10 @@ function expectSame(rules: RuleSet, events: readonly EnrichedEvent[]): number {
   for (const given of events) {
     const found = rules.match(lazily(given))
     // As text: a signal may hold records of its event, which have accessors.
-    expect(JSON.stringify(found)).toBe(JSON.stringify(rules.match(decoded(given))))
+    const expected = JSON.stringify(rules.match(decoded(given)))
+    expect(JSON.stringify(found)).toBe(expected)
+    // What is remembered of its bytes says the same.
+    expect(JSON.stringify(rules.match(lazily(given)))).toBe(expected)
     signals += found.length
   }
   return signals
@@ -86,7 +89,8 @@ describe('signals of events that are read lazily', { timeout: 60_000 }, () => {
 
   it('are those of decoded events, for the built-in rules on a recording', async () => {
     const { rules } = loadRuleSet(await readRuleFolder(RULES))
-    expect(expectSame(rules, recordedEvents())).toBeGreaterThan(20)
+    const some = recordedEvents().filter((_, index) => index % 3 === 0)
+    expect(expectSame(rules, some)).toBeGreaterThan(20)
   })
 })
 

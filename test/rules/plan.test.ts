@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { EnrichedEvent } from '../../schemas/generated/types.ts'
 import { viewOf } from '../../services/core/detect/event-view.ts'
 import { type LoadOptions, type LoadResult, loadRuleSet } from '../../services/core/detect/load-rule-set.ts'
-import { planByClass } from '../../services/core/detect/plan.ts'
+import { planByClass, planByDecision } from '../../services/core/detect/plan.ts'
 import { readRuleFolder } from '../../services/platform/rule-files.ts'
 import { auditEvent, runtimeEvent } from '../support/enriched-event.ts'
 import { loadTexts, ruleText } from '../support/rule-text.ts'
@@ -122,6 +122,21 @@ describe('the plan', { timeout: 60_000 }, () => {
     }
     expect(names('verb0', 'other')).toEqual([])
     expect(names('unheard', 'res0')).toEqual([])
+  })
+
+  it.each([
+    [0, 0],
+    [0, 1],
+    [1, 1],
+    [40, 2],
+    [3, 2_048]
+  ])('says the same with %i places in the graph and %i answers of a field', (junctions, answers) => {
+    const plan: LoadOptions['plan'] = (rules) => planByDecision(rules, { junctions, answers })
+    const events = [...generatedEvents(200), ...recording.filter((_, index) => index % 12 === 0)]
+    const load = (options: LoadOptions) => loadTexts(texts(60), options)
+    expect(saidBy(load, { plan }, events)).toEqual(saidBy(load, { plan: planByClass }, events))
+    const builtIn = (options: LoadOptions) => loadRuleSet(files, options)
+    expect(saidBy(builtIn, { plan }, events)).toEqual(saidBy(builtIn, { plan: planByClass }, events))
   })
 
   it('finds exact texts whose lower case is longer than they are', () => {

@@ -1,9 +1,19 @@
+import type { Type } from 'avsc'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SCHEMAS } from '../../../schemas/generated/schemas.ts'
 import { avroArbitrary } from '../../../test/support/avro-arbitrary.ts'
 import { compileWalk, walkAll } from './layout.ts'
-import { createLazyReader, fieldIndex, type LazyReader, mapKey, plainOf, valueInMap } from './lazy-record.ts'
+import {
+  type ByteRange,
+  createLazyReader,
+  fieldIndex,
+  type LazyReader,
+  locatorOf,
+  mapKey,
+  plainOf,
+  valueInMap
+} from './lazy-record.ts'
 import { typeOf } from './schema-types.ts'
 
 const NAMES = ['runtime-event', 'audit-event', 'enriched-event'] as const
@@ -12,6 +22,23 @@ function readerOf(name: (typeof NAMES)[number]): LazyReader {
   const reader = createLazyReader(SCHEMAS[name])
   if (reader === null) throw new Error(`${name} has no lazy reader`)
   return reader
+}
+
+const fieldsOf = (type: Type): readonly { readonly name: string; readonly type: Type }[] =>
+  (type as unknown as { fields?: { name: string; type: Type }[] }).fields ?? []
+
+/** The fields of a lazy record and of the records in it: type, bytes and value. */
+function* locatedFields(type: Type, record: unknown): Generator<[Type, ByteRange, unknown]> {
+  const methods = record as Readonly<Record<string, (into: ByteRange) => void>>
+  for (const field of fieldsOf(type)) {
+    const range: ByteRange = { bytes: new Uint8Array(0), from: 0, to: 0 }
+    methods[locatorOf(field.name)]?.call(record, range)
+    const value = (record as Readonly<Record<string, unknown>>)[field.name]
+    yield [field.type, range, structuredClone(plainOf(value))]
+    const branches = (field.type as unknown as { types?: Type[] }).types ?? [field.type]
+    const inner = branches.find((branch) => fieldsOf(branch).length > 0)
+    if (inner !== undefined && value !== null) yield* locatedFields(inner, value)
+  }
 }
 
 const lengthOf = (walk: ReturnType<typeof compileWalk>, bytes: Buffer): number => {
@@ -53,6 +80,22 @@ describe.each(NAMES)('%s, read lazily', (name) => {
         }
       }),
       { numRuns: 200 }
+    )
+  })
+
+  it('tells in which bytes each field is', () => {
+    fc.assert(
+      fc.property(values, fc.nat(9), (value, before) => {
+        const bytes = Buffer.concat([Buffer.alloc(before), type.toBuffer(value)])
+        const index = fieldIndex()
+        reader.note(bytes, before, index)
+        const ranges = [...locatedFields(type, reader.record(bytes, index, 0, before, bytes.length))]
+        expect(ranges.length).toBeGreaterThanOrEqual(fieldsOf(type).length)
+        for (const [field, range, expected] of ranges) {
+          expect(field.fromBuffer(Buffer.from(range.bytes.subarray(range.from, range.to)))).toEqual(expected)
+        }
+      }),
+      { numRuns: 100 }
     )
   })
 

@@ -30,6 +30,16 @@ export interface MapKey {
 
 export const mapKey = (text: string): MapKey => ({ text, bytes: Buffer.from(text) })
 
+/** Some of the bytes of an event. */
+export interface ByteRange {
+  bytes: Uint8Array
+  from: number
+  to: number
+}
+
+/** Name of the method of lazy records that tells in which bytes a field is. */
+export const locatorOf = (field: string): string => `locate_${field}`
+
 /** The value of a key of a map that is there; undefined where there is none. */
 const ownValue = (map: unknown, key: string): unknown =>
   typeof map === 'object' && map !== null && Object.hasOwn(map, key) ? (map as Record<string, unknown>)[key] : undefined
@@ -289,12 +299,28 @@ function skipping(type: TypeLayout, base: string, depth: number): string {
   }
 }
 
-/** Class of a record: an accessor for each field, which remembers what took work to make. */
-function classSource(record: RecordLayout, types: TypeLayout[], classes: string[]): string {
+/**
+ * Class of a record: an accessor for each field, which remembers what took work to make, and a method that tells in which bytes the
+ * field is, with which equal values can be told without being decoded.
+ * @param end where the position behind the record is noted; null where it is not, so that the last field is not told of
+ */
+function classSource(
+  record: RecordLayout,
+  types: TypeLayout[],
+  classes: string[],
+  end: number | 'event' | null
+): string {
   const name = `Record${classes.length}`
   classes.push('')
   const caches: string[] = []
   const maps: string[] = []
+  const locators = record.fields.map(({ name: field, place }, number) => {
+    const next = record.fields[number + 1]?.place ?? end
+    if (next === null) return ''
+    const behind = next === 'event' ? 'this.#event.end' : `o[this.#at + ${next}]`
+    return `${locatorOf(field)}(into) { const o = this.#event.index.positions;
+      into.bytes = this.#event.bytes; into.from = o[this.#at + ${place}]; into.to = ${behind} }`
+  })
   const accessors = record.fields.map((field, number) => {
     const { place } = field
     const nullable = field.type.kind === 'nullable'
@@ -318,12 +344,14 @@ function classSource(record: RecordLayout, types: TypeLayout[], classes: string[
       case 'string':
         return cached(`stringAt(this.#event, ${at})`)
       case 'record':
-        return cached(`new ${classSource(type, types, classes)}(this.#event, this.#at)`)
+        return cached(
+          `new ${classSource(type, types, classes, record.fields[number + 1]?.place ?? end)}(this.#event, this.#at)`
+        )
       case 'array': {
         const { element, items } = type
         if (element !== null && items.kind === 'record') {
           return cached(
-            `elements(this.#event, this.#at + ${element.place}, ${element.size}, ${classSource(items, types, classes)})`
+            `elements(this.#event, this.#at + ${element.place}, ${element.size}, ${classSource(items, types, classes, null)})`
           )
         }
         types.push(type)
@@ -343,6 +371,7 @@ function classSource(record: RecordLayout, types: TypeLayout[], classes: string[
     #event; #at; ${caches.join(' ')}
     constructor(event, at) { super(); this.#event = event; this.#at = at }
     ${accessors.join('\n')}
+    ${locators.join('\n')}
     inMap(field, key) { switch (field) { ${maps.join('\n')} } return super.inMap(field, key) }
     toJSON() { return { ${all} } }
   }`
@@ -386,7 +415,7 @@ export function createLazyReader(schema: unknown): LazyReader | null {
   if (layout === null) return null
   const types: TypeLayout[] = []
   const classes: string[] = []
-  const root = classSource(layout, types, classes)
+  const root = classSource(layout, types, classes, 'event')
   const body = `'use strict';
     const { ${Object.keys(USED).join(', ')} } = used;
     ${classes.toReversed().join('\n')}

@@ -1,6 +1,6 @@
 import type { OneReader } from './document-reader.ts'
 import type { Problems } from './errors.ts'
-import { type EventView, type FieldValues, keywordValues, leftOut } from './event-view.ts'
+import { type EventView, type FieldValues, isLeftOut, keywordValues } from './event-view.ts'
 import type { FieldScope } from './field-map.ts'
 import type { BodyPart } from './field-paths.ts'
 import type { FieldSource, FieldTable } from './field-reader.ts'
@@ -131,7 +131,7 @@ export function compileNode(node: RuleNode, items: ReadonlyMap<ItemNode, Compile
 
 /** Verdict of one item. */
 export function itemVerdict(compiled: CompiledItem, view: EventView): Verdict {
-  if (compiled.bodies.some((body) => leftOut(view, body) !== null)) return 'unknown'
+  if (compiled.bodies.some((body) => isLeftOut(view, body))) return 'unknown'
   return compiled.test(view) ? 'true' : 'false'
 }
 
@@ -148,21 +148,22 @@ export function negateVerdict(verdict: Verdict): Verdict {
   return verdict === 'true' ? 'false' : 'true'
 }
 
-function verdictOf(node: RuleNode, items: ReadonlyMap<ItemNode, CompiledItem>, view: EventView): Verdict {
+/** Verdict of a tree whose items are compiled. */
+export function verdictOfNode(node: RuleNode, items: ReadonlyMap<ItemNode, CompiledItem>, view: EventView): Verdict {
   switch (node.kind) {
     case 'item': {
       const compiled = items.get(node)
       return compiled === undefined ? 'false' : itemVerdict(compiled, view)
     }
     case 'named':
-      return verdictOf(node.child, items, view)
+      return verdictOfNode(node.child, items, view)
     case 'not':
-      return negateVerdict(verdictOf(node.child, items, view))
+      return negateVerdict(verdictOfNode(node.child, items, view))
     default: {
       const decisive = node.kind === 'and' ? 'false' : 'true'
       let isUnknown = false
       for (const child of node.children) {
-        const verdict = verdictOf(child, items, view)
+        const verdict = verdictOfNode(child, items, view)
         if (verdict === decisive) return decisive
         if (verdict === 'unknown') isUnknown = true
       }
@@ -196,7 +197,7 @@ export function compileDetection(
   const test = compileNode(node, items)
   // Without bodies there is nothing that could be left out.
   const verdict = readsBodies
-    ? (view: EventView) => verdictOf(node, items, view)
+    ? (view: EventView) => verdictOfNode(node, items, view)
     : (view: EventView) => (test(view) ? ('true' as const) : ('false' as const))
   return { node, test, verdict, items, readsBodies }
 }

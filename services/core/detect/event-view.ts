@@ -101,25 +101,27 @@ function isMissing(view: EventView, audit: AuditEvent, part: 'request' | 'respon
   return audit.stage === 'ResponseComplete'
 }
 
-/**
- * Whether what a field is read from was left out of the event, so that nothing can be said about the field.
- * @returns why, in words, or null when the field can be read
- */
-export function leftOut(view: EventView, part: BodyPart): string | null {
+/** Whether what a field is read from was left out of the event, so that nothing can be said about the field. */
+export function isLeftOut(view: EventView, part: BodyPart): boolean {
   const { audit, pod_spec } = view.event
-  if (audit === null) return null
-  const reason = (what: string) =>
-    `${what} is not in the event or cannot be read (audit level ${audit.level ?? 'not given'}, ${audit.verb ?? 'no verb'})`
-  if (part === 'request' || part === 'response') return isMissing(view, audit, part) ? reason(`the ${part} body`) : null
-  const isOfPod = part === 'pod_spec' || part === 'pod_template'
-  if (isOfPod) {
-    if (part === 'pod_spec' && pod_spec !== null) return null
-    if (workloadKindOfResource(audit.objectRef?.resource) === null) return null
+  if (audit === null) return false
+  if (part === 'request' || part === 'response') return isMissing(view, audit, part)
+  if (part === 'pod_spec' || part === 'pod_template') {
+    if (part === 'pod_spec' && pod_spec !== null) return false
+    if (workloadKindOfResource(audit.objectRef?.resource) === null) return false
     const subresource = audit.objectRef?.subresource ?? null
-    if (subresource !== null && subresource !== 'ephemeralcontainers') return null
+    if (subresource !== null && subresource !== 'ephemeralcontainers') return false
   }
-  const either = isMissing(view, audit, 'request') && isMissing(view, audit, 'response')
-  return either ? reason(isOfPod ? 'the pod spec' : 'the object') : null
+  return isMissing(view, audit, 'request') && isMissing(view, audit, 'response')
+}
+
+/** Why it was left out, in words; null when the field can be read. */
+export function leftOut(view: EventView, part: BodyPart): string | null {
+  const { audit } = view.event
+  if (audit === null || !isLeftOut(view, part)) return null
+  const what =
+    part === 'request' || part === 'response' ? `the ${part} body` : part === 'object' ? 'the object' : 'the pod spec'
+  return `${what} is not in the event or cannot be read (audit level ${audit.level ?? 'not given'}, ${audit.verb ?? 'no verb'})`
 }
 
 /**

@@ -1,4 +1,3 @@
-import type { EnrichedEvent } from '../../../schemas/generated/types.ts'
 import { mapKey, plainOf, valueInMap } from '../avro/lazy-record.ts'
 import { documentReader, type OneReader } from './document-reader.ts'
 import { bodyOf, type EventValue, type EventView, type FieldValues, factIn, meetLimit } from './event-view.ts'
@@ -103,37 +102,20 @@ function readSteps(
 /** Reads the values of a field from an event. */
 type Reader = (view: EventView) => readonly EventValue[]
 
-/**
- * The first step of a path that leads through properties of the model only: the same property of the same kind of object each
- * time is what engines read fastest.
- */
-const ROOT_READERS: Readonly<Record<string, (event: EnrichedEvent) => unknown>> = {
-  audit: ({ audit }) => audit,
-  runtime: ({ runtime }) => runtime,
-  cloud: ({ cloud }) => cloud,
-  pod: ({ pod }) => pod,
-  container: ({ container }) => container,
-  workload: ({ workload }) => workload,
-  actor: ({ actor }) => actor,
-  pod_spec: ({ pod_spec }) => pod_spec,
-  outcome: ({ outcome }) => outcome
-}
+const NAME = /^[A-Za-z_]\w*$/
 
-/** Names come from the schema, so that none is one that every object has. */
-function propertyReader(first: string, names: readonly string[]): OneReader {
-  const root = Object.hasOwn(ROOT_READERS, first) ? ROOT_READERS[first] : undefined
-  const read = root ?? ((event: EnrichedEvent) => (event as unknown as Record<string, unknown>)[first])
-  const [second, third] = names
-  if (second === undefined) return ({ event }) => (read(event) ?? undefined) as EventValue
-  const inner = (value: unknown, name: string): unknown =>
-    value === null || value === undefined ? undefined : (value as Record<string, unknown>)[name]
-  if (third === undefined) return ({ event }) => (inner(read(event), second) ?? undefined) as EventValue
-  const rest = names.slice(2)
-  return ({ event }) => {
-    let value = inner(inner(read(event), second), third)
-    for (const name of rest) value = inner(value, name)
-    return (value ?? undefined) as EventValue
-  }
+/**
+ * Reads a path that leads through properties of the model only. The function is generated: in code of its own the same property of
+ * the same kind of object is read each time, which engines read several times as fast as whatever property comes.
+ * @param names from the schema, so that none is one that every object has; checked to be nothing but names all the same
+ */
+function propertyReader(names: readonly string[]): OneReader {
+  if (!names.every((name) => NAME.test(name))) throw new TypeError(`not a path in the event model: ${names.join('.')}`)
+  const steps = names.map(
+    (name) => `value = value.${name}; if (value === null || value === undefined) return undefined;`
+  )
+  // oxlint-disable-next-line typescript/no-implied-eval
+  return new Function('view', `let value = view.event; ${steps.join(' ')} return value`) as OneReader
 }
 
 /** Reads a path through properties and elements of lists with an index, such as the parent's (`ancestors[0]`). */
@@ -153,21 +135,10 @@ function elementReader(steps: readonly (string | number)[]): Reader {
 
 /** Reads a key of a map that properties lead to, such as an annotation of an audit event. */
 function keyReader(names: readonly string[], text: string): OneReader {
-  const [first, ...rest] = names
   const key = mapKey(text)
-  const map = rest.pop()
-  if (first === undefined || map === undefined)
-    return ({ event }) => (valueInMap(event, first ?? '', key) ?? undefined) as EventValue
-  const root = Object.hasOwn(ROOT_READERS, first) ? ROOT_READERS[first] : undefined
-  const read = root ?? ((event: EnrichedEvent) => (event as unknown as Record<string, unknown>)[first])
-  return ({ event }) => {
-    let value = read(event)
-    for (const name of rest) {
-      if (value === null || value === undefined) return undefined
-      value = (value as Record<string, unknown>)[name]
-    }
-    return (valueInMap(value, map, key) ?? undefined) as EventValue
-  }
+  const map = names.at(-1) ?? ''
+  const read = propertyReader(names.slice(0, -1))
+  return (view) => (valueInMap(read(view), map, key) ?? undefined) as EventValue
 }
 
 /** Reads a fact that is a plain value, or one value in it; gives the object or list where more has to be followed. */
@@ -207,7 +178,7 @@ function stepsReader({ steps }: FieldPath): PathReader {
   if (fixed.length === steps.length && typeof first === 'string') {
     const names = rest.filter((name) => typeof name === 'string')
     if (names.length < rest.length) return { all: elementReader(fixed), one: null }
-    const one = propertyReader(first, names)
+    const one = propertyReader([first, ...names])
     return { all: (view) => [one(view)], one }
   }
   const last = steps.at(-1)

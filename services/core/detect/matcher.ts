@@ -23,13 +23,20 @@ export function matcherOf(plan: Plan, observer: RuleSetObserver): Matcher {
   return (view) => {
     const { event } = view
     let matching: Candidate[] | null = null
+    let isCut = false
     for (const candidate of plan.candidates(view)) {
-      const { rule } = candidate
-      let matches = candidate.test(view)
-      if (rule.detection.readsBodies && mayBeLeftOut(view)) {
-        const verdict = rule.detection.verdict(view)
-        matches = verdict === 'true'
-        if (verdict === 'unknown') observer.notEvaluable?.(rule, event)
+      const { rule, verdict } = candidate
+      let matches = false
+      if (verdict !== null) isCut ||= mayBeLeftOut(view)
+      if (verdict === null || !isCut) {
+        matches = candidate.test(view)
+        // The test may have been the first to read a body.
+        if (verdict !== null) isCut = mayBeLeftOut(view)
+      }
+      if (verdict !== null && isCut) {
+        const told = verdict(view)
+        matches = told === 'true'
+        if (told === 'unknown') observer.notEvaluable?.(rule, event)
       }
       if (!matches) continue
       // An exception that cannot be told does not silence.

@@ -1,14 +1,16 @@
 import { clausesOfItems, type ItemClauses, necessaryClause } from './clauses.ts'
-import type { CompiledItem, Predicate } from './compile.ts'
+import type { CompiledItem, Predicate, Verdict } from './compile.ts'
 import type { EventView } from './event-view.ts'
 import { isOfClass, type LoadedRule } from './loaded-rule.ts'
 import { type ProbeEntry, probeOf } from './probe.ts'
-import { isRoutedInAudit, type RoutedRule, router } from './routes.ts'
+import { type RoutedRule, type RouteLimits, router } from './routes.ts'
 
 /** A rule that may match an event, with what is left to test: the same answer as its detection's own test gives. */
 export interface Candidate {
   readonly rule: LoadedRule
   readonly test: Predicate
+  /** The same where the audit level may have left out what decides; null when nothing that is left to test can be. */
+  readonly verdict: ((view: EventView) => Verdict) | null
   /** Place of the rule among all. */
   readonly place: number
 }
@@ -27,7 +29,10 @@ const REMEMBERED = 256
 
 /** A plan that routes events by source, category and action, and tests every rule there is for them. */
 export function planByClass(rules: readonly LoadedRule[]): Plan {
-  const candidates = rules.map((rule, place) => ({ rule, test: rule.detection.test, place }))
+  const candidates = rules.map((rule, place) => {
+    const { test, verdict, readsBodies } = rule.detection
+    return { rule, test, verdict: readsBodies ? verdict : null, place }
+  })
   const routes = new Map<string, readonly Candidate[]>()
   return {
     candidates({ event }) {
@@ -46,8 +51,8 @@ export function planByClass(rules: readonly LoadedRule[]): Plan {
 /** Stands for the number of a field where keywords are looked for in all of them. */
 const KEYWORDS = -1
 
-/** Finds the candidates of a route for an event, and puts them behind others. */
-type Route = (view: EventView, into: Candidate[]) => void
+/** Finds the candidates of a route for an event. */
+type Route = (view: EventView) => readonly Candidate[]
 
 const LAST_MARK = 0xffff_ffff
 
@@ -70,6 +75,7 @@ function routeOf(rules: readonly RoutedRule[], clauses: ItemClauses): Route {
   })
   const probes = [...entries.values()].map(({ item, entries: wanted }) => probeOf(item, wanted))
   const alwaysCandidates = rules.filter((_, index) => always.includes(index))
+  if (probes.length === 0) return () => alwaysCandidates
 
   // A rule that was found is marked with the number of the event, so that marks need no clearing.
   const marks = new Uint32Array(rules.length)
@@ -81,43 +87,25 @@ function routeOf(rules: readonly RoutedRule[], clauses: ItemClauses): Route {
     const candidate = rules[index]
     if (candidate !== undefined) found.push(candidate)
   }
-  return (view, into) => {
-    for (const candidate of alwaysCandidates) into.push(candidate)
+  return (view) => {
     if (mark === LAST_MARK) {
       marks.fill(0)
       mark = 0
     }
     mark += 1
-    found = into
+    found = [...alwaysCandidates]
     for (const probe of probes) probe(view, hit)
+    return found
   }
 }
 
 /**
- * The decision plan. Events are routed by what few things are said about; of what is left of the rules of a route, only those
- * are candidates whose most telling clause holds. Audit events have many routes: rules that say nothing about routed fields are
- * looked up apart, once for all of these, so that what is looked up stays small enough for the processor's caches. See README.md.
+ * The decision plan. Events are routed by all that rules say about their fields; what is left are rules that match, and rules that
+ * ask for more than that, of which only those are candidates whose most telling clause holds. See README.md.
  */
-export function planByDecision(rules: readonly LoadedRule[]): Plan {
+export function planByDecision(rules: readonly LoadedRule[], limits?: RouteLimits): Plan {
   const clauses = clausesOfItems(rules.map(({ detection }) => [...detection.items.values()]))
-  const make = (left: readonly RoutedRule[]) => routeOf(left, clauses)
   const places = new Map(rules.map((rule, index) => [rule, index]))
-  const runtime = router(rules, places, make)
-  const routed = router(rules.filter(isRoutedInAudit), places, make)
-  const common = router(
-    rules.filter((rule) => !isRoutedInAudit(rule)),
-    places,
-    make
-  )
-  return {
-    candidates(view) {
-      const found: Candidate[] = []
-      if (view.event.runtime !== null) runtime(view)(view, found)
-      else {
-        common(view)(view, found)
-        routed(view)(view, found)
-      }
-      return found
-    }
-  }
+  const route = router(rules, clauses, places, (left) => routeOf(left, clauses), limits)
+  return { candidates: (view) => route(view)(view) }
 }

@@ -1,7 +1,7 @@
 import { type AddressIndex, addressIndex } from './address-index.ts'
 import type { Atom } from './clauses.ts'
 import type { CompiledItem } from './compile.ts'
-import { type EventView, type FieldValues, leftOut, loweredOf, textOfValue } from './event-view.ts'
+import { type EventView, type FieldValues, isLeftOut, loweredOf, textOfValue } from './event-view.ts'
 import { type Literal, type LiteralMachine, literalMachine } from './literal-machine.ts'
 import { numberOf } from './value-tests.ts'
 
@@ -96,7 +96,7 @@ export function probeOf(item: CompiledItem, entries: readonly ProbeEntry[]): Pro
     if (found !== undefined) for (const rule of found) hit(rule)
   }
   const probe: Probe = (view, hit) => {
-    if (readsBodies && item.bodies.some((body) => leftOut(view, body) !== null)) {
+    if (readsBodies && item.bodies.some((body) => isLeftOut(view, body))) {
       // Nothing can be said: the rules are left undecided, which has to be told.
       tell(rules, hit)
       return

@@ -1,168 +1,87 @@
-import { type CompiledItem, compileNode } from './compile.ts'
-import type { EventValue, EventView } from './event-view.ts'
-import type { EventClass } from './field-map.ts'
+import type { ItemClauses } from './clauses.ts'
+import { type CompiledItem, compileNode, verdictOfNode } from './compile.ts'
+import { type EventView, isLeftOut } from './event-view.ts'
+import { type FieldFork, forkByField, UNTOLD } from './field-fork.ts'
+import { fieldMemory, type Place, rememberedPlaces } from './field-memory.ts'
+import type { BodyPart } from './field-paths.ts'
 import { isOfClass, type LoadedRule } from './loaded-rule.ts'
 import { simplify } from './partial-evaluation.ts'
 import type { Candidate } from './plan.ts'
-import type { ItemNode, RuleNode } from './rule-tree.ts'
+import { flattenTests, type ItemNode, itemsOf, type RuleNode } from './rule-tree.ts'
+
+type Source = 'audit' | 'runtime' | 'cloud'
 
 /**
- * Fields that few different things are said about and that tell most rules apart. Whoever sends requests chooses some of their
- * values, so events are not told apart by value but by the answers that the rules' items give for it. With each field: how many
- * combinations of answers are told apart. In the order in which they are read.
+ * What is asked first: fields that tell most rules apart and are read soonest. What else rules ask for comes after it, facts last,
+ * and is read only where a rule is left that asks for it.
  */
-const ROUTED: Readonly<Record<'audit' | 'runtime' | 'cloud', ReadonlyMap<string, number>>> = {
-  audit: new Map([
-    ['audit.verb', 128],
-    ['audit.objectRef.resource', 2_048],
-    ['audit.objectRef.subresource', 128],
-    ['actor.kind', 32],
-    ['action', 64],
-    ['outcome', 16],
-    ['audit.responseStatus.code', 32],
+const FIRST: Readonly<Record<Source, readonly string[]>> = {
+  audit: [
+    'audit.verb',
+    'audit.objectRef.resource',
+    'audit.objectRef.subresource',
+    'actor.kind',
+    'action',
+    'outcome',
+    'audit.responseStatus.code',
+    'actor.is_system',
     // The gate of all rules about pod specs: true for writes to workloads, which is known without their bodies but for patches.
-    ['facts.writes_pod_spec', 4]
-  ]),
-  runtime: new Map([
-    ['action', 1_024],
-    ['runtime.action', 1_024],
-    ['runtime.network.direction', 16],
-    ['outcome', 16]
-  ]),
-  cloud: new Map([
-    ['cloud.eventSource', 512],
-    ['outcome', 16]
-  ])
+    'facts.writes_pod_spec'
+  ],
+  runtime: ['container.id', 'action', 'runtime.action', 'outcome', 'runtime.network.direction'],
+  cloud: ['cloud.eventSource', 'outcome']
 }
-/** Different combinations of answers about one class of events. */
+/** Kinds of events that are told apart, and actions of each that are remembered: they come from sensors and could be any text. */
 const CLASSES = 1_024
-/** Values whose answers are remembered, for each field; when there are more, all are forgotten. */
-const REMEMBERED_VALUES = 1_024
-/** Places in the tree of routes; events that would need more are told apart no further. */
-const JUNCTIONS = 8_192
+
+/** Bounds of what is remembered. Events beyond them are told apart no further, which costs more and changes nothing. */
+export interface RouteLimits {
+  /** Combinations of answers about one field that are told apart. */
+  readonly answers: number
+  /** Places in the graph of routes. */
+  readonly junctions: number
+}
+
+const LIMITS: RouteLimits = { answers: 2_048, junctions: 8_192 }
 
 /** A rule with what is left of its detection on a route; true when nothing is. */
 export interface RoutedRule extends Candidate {
   readonly left: RuleNode | true
 }
 
-/** Number of the combination of answers that the rules' items give for an event; `UNTOLD` for one too many. */
-type Fork = (view: EventView) => number
-
-const UNTOLD = -1
-/** Longer values are not worth the memory. */
-const REMEMBERED_CHARACTERS = 128
-
-type Value = string | number | boolean | undefined
-
-interface Branches {
-  /** The branch of a value that was met before; undefined for others. */
-  known(value: Value): number | undefined
-  /** Remembers a value by what is answered for it. */
-  learn(value: Value, answers: string): number
-}
-
-/**
- * Remembers the branch of a value. Equal answers are one branch, so that the number of branches is bounded by the rules, not by
- * what events say.
- */
-function branches(byAnswers: Map<string, number>, most: number): Branches {
-  const byValue = new Map<Value, number>()
-  return {
-    known: (value) => byValue.get(value),
-    learn(value, answers) {
-      let branch = byAnswers.get(answers)
-      if (branch === undefined) {
-        if (byAnswers.size >= most) return UNTOLD
-        branch = byAnswers.size
-        byAnswers.set(answers, branch)
-      }
-      if (typeof value === 'string' && value.length > REMEMBERED_CHARACTERS) return branch
-      if (byValue.size >= REMEMBERED_VALUES) byValue.clear()
-      byValue.set(value, branch)
-      return branch
-    }
-  }
-}
-
-const bits = (answers: readonly boolean[]): string => answers.map(Number).join('')
-
-function forkByClass(classes: readonly (readonly EventClass[])[]): Fork {
-  const byAnswers = new Map<string, number>()
-  const byCategory = new Map<string, Branches>()
-  let lastCategory = ''
-  let lastAction: string | undefined
-  let last = UNTOLD
-  return ({ event }) => {
-    const category = event.runtime?.category ?? (event.cloud === null ? 'audit' : 'cloud')
-    const action = event.runtime?.action
-    // Events of one kind often follow each other.
-    if (category === lastCategory && action === lastAction) return last
-    let found = byCategory.get(category)
-    if (found === undefined) {
-      found = branches(byAnswers, CLASSES)
-      byCategory.set(category, found)
-    }
-    last = found.known(action) ?? found.learn(action, bits(classes.map((wanted) => isOfClass(wanted, event))))
-    lastCategory = category
-    lastAction = action
-    return last
-  }
-}
-
-interface FieldFork {
-  readonly branchOf: Fork
-  /** What it answers. */
-  readonly items: ReadonlyMap<ItemNode, CompiledItem['test']>
-}
-
-function forkByField(items: readonly CompiledItem[], most: number): FieldFork {
-  const remembered = branches(new Map(), most)
-  const [first] = items
-  /** Null when the field has not exactly one value. */
-  const read = (view: EventView): EventValue => {
-    if (first === undefined) return null
-    if (first.one !== null) return first.one(view)
-    const { values } = first.values(view)
-    return values.length === 1 ? values[0] : null
-  }
-  const branchOf: Fork = (view) => {
-    const value = read(view)
-    // These fields have one plain value or nothing; should one ever have something else, nothing is taken to be known.
-    if (value === null || typeof value === 'object') return UNTOLD
-    return remembered.known(value) ?? remembered.learn(value, bits(items.map(({ test }) => test(view))))
-  }
-  return { branchOf, items: new Map(items.map(({ item, test }) => [item, test])) }
-}
-
-/** How many answers about the field of an item are told apart; 0 when routing may not rely on it: it reads more, or another one. */
-function routedAs({ fields, number }: CompiledItem, routed: ReadonlyMap<string, number>): number {
+/** Whether the answer of an item follows from the value of one field, which is there whatever the audit level. */
+function isAnswered({ item, fields, number }: CompiledItem): boolean {
   const [field] = fields
-  const [path] = field?.paths ?? []
-  if (number === null || fields.length !== 1 || field?.paths.length !== 1 || path?.body !== null) return 0
-  return routed.get(path.path) ?? 0
+  if (number === null || field === undefined || fields.length !== 1) return false
+  if (field.paths.some(({ body }) => body !== null)) return false
+  return flattenTests(item.tests).every(({ kind }) => kind !== 'element' && kind !== 'fieldref')
 }
 
-/** Whether a rule says anything about a field that audit events are routed by. */
-export function isRoutedInAudit({ detection }: LoadedRule): boolean {
-  return [...detection.items.values()].some((item) => routedAs(item, ROUTED.audit) > 0)
-}
-
-/** Forks by the routed fields that rules say something about, in the order of fields. */
-function forksOf(rules: readonly LoadedRule[], routed: ReadonlyMap<string, number>): readonly FieldFork[] {
+/** Forks by the fields that rules say something about, in the order in which they are read. */
+function forksOf(
+  rules: readonly LoadedRule[],
+  clauses: ItemClauses,
+  first: readonly string[],
+  answers: number
+): readonly FieldFork[] {
   const items = rules.flatMap(({ detection }) => [...detection.items.values()])
-  const byNumber = Map.groupBy(
-    items.filter((item) => routedAs(item, routed) > 0),
-    ({ number }) => number
+  const byNumber = Map.groupBy(items.filter(isAnswered), ({ number }) => number)
+  const placeOf = (group: readonly CompiledItem[]) => {
+    const path = group[0]?.fields[0]?.paths[0]?.path ?? ''
+    const place = first.indexOf(path)
+    // What is worked out from other fields takes longer than what is read.
+    return place >= 0 ? place : first.length + (path.startsWith('facts.') ? 1 : 0) + 1 / group.length
+  }
+  const groups = [...byNumber.values()].toSorted((one, other) => placeOf(one) - placeOf(other))
+  const places = groups.map(([first]) => (first === undefined ? null : rememberedPlaces(first)))
+  const nameOf = (some: readonly Place[] | null | undefined) => some?.map((names) => names.join('.')).join() ?? ''
+  const memories = new Map(
+    [...Map.groupBy(places, nameOf)].map(([name, [some, ...others]]) => [
+      name,
+      some ? fieldMemory(some, others.length + 1) : null
+    ])
   )
-  const order = [...routed.keys()]
-  const placeOf = ([first]: readonly CompiledItem[]) => order.indexOf(first?.fields[0]?.paths[0]?.path ?? '')
-  return [...byNumber.values()]
-    .toSorted((one, other) => placeOf(one) - placeOf(other))
-    .map((group) => {
-      const [first] = group
-      return forkByField(group, first === undefined ? 0 : routedAs(first, routed))
-    })
+  return groups.map((group, index) => forkByField(group, clauses, answers, memories.get(nameOf(places[index])) ?? null))
 }
 
 /** Whether a tree has one of some items. */
@@ -176,6 +95,31 @@ function asksFor(node: RuleNode | true, items: ReadonlyMap<ItemNode, unknown>): 
       return asksFor(node.child, items)
     default:
       return node.children.some((child) => asksFor(child, items))
+  }
+}
+
+/**
+ * Asks last of all whether what items about bodies are read from was left out: rules of which nothing else is left then cannot be
+ * told, which needs no look at any of them. Not asked of answers, which few rules read: asking means parsing.
+ */
+const BODIES: readonly BodyPart[] = ['request', 'object', 'pod_template', 'pod_spec']
+
+interface BodyFork extends FieldFork {
+  readonly isLeftOut: (view: EventView, item: ItemNode) => boolean
+}
+
+function forkByBodies(rules: readonly LoadedRule[]): BodyFork {
+  const items = new Map(
+    rules.flatMap(({ detection }) =>
+      [...detection.items.values()].flatMap((item) =>
+        item.bodies.some((part) => BODIES.includes(part)) ? [[item.item, item] as const] : []
+      )
+    )
+  )
+  return {
+    items: new Map([...items].map(([node, { test }]) => [node, test])),
+    branchOf: (view) => BODIES.reduce((bits, part) => bits * 2 + (isLeftOut(view, part) ? 1 : 0), 0),
+    isLeftOut: (view, node) => items.get(node)?.bodies.some((part) => isLeftOut(view, part)) ?? false
   }
 }
 
@@ -197,102 +141,156 @@ function treeKey(node: RuleNode | true, numbers: Map<ItemNode, number>): string 
 }
 
 const always = () => true
+const undecided = () => 'unknown' as const
 const unknown = () => undefined
-
-/** A rule on its way down the tree of routes. */
-interface Left {
-  readonly rule: LoadedRule
-  readonly left: RuleNode | true
-}
 
 /** What is left of rules for events that some fields are known of. */
 interface Junction<Route> {
-  readonly rules: readonly Left[]
+  readonly rules: readonly NumberedRule[]
   /** The next field that one of the rules says something about. */
   readonly fork: FieldFork | null
-  readonly branches: Map<number, Junction<Route>>
+  readonly branches: (Junction<Route> | undefined)[]
   /** Where events go that are told apart no further. */
   route: Route | null
 }
 
+/** A rule with what is left of it, and a number for both. */
+interface NumberedRule extends RoutedRule {
+  readonly number: number
+}
+
+/** Makes what is left of rules; what is the same is made once. */
+function leftOvers(places: ReadonlyMap<LoadedRule, number>) {
+  const numbers = new Map<ItemNode, number>()
+  const made = new Map<string, NumberedRule>()
+  return (rule: LoadedRule, left: RuleNode | true, isUndecided: boolean): NumberedRule => {
+    const place = places.get(rule) ?? 0
+    const key = `${place}${isUndecided ? '?' : ':'}${treeKey(left, numbers)}`
+    const known = made.get(key)
+    if (known !== undefined) return known
+    const { items, readsBodies } = rule.detection
+    const found: NumberedRule = {
+      rule,
+      left: isUndecided ? true : left,
+      place,
+      number: made.size,
+      test: left === true ? always : compileNode(left, items),
+      verdict: isUndecided
+        ? undecided
+        : left === true || !readsBodies
+          ? null
+          : (view) => verdictOfNode(left, items, view)
+    }
+    made.set(key, found)
+    return found
+  }
+}
+
+/** Sorts events by source, category and action: which classes they are of. */
+function byClass(rules: readonly LoadedRule[]): (view: EventView) => string {
+  const classes = [...new Map(rules.map(({ events }) => [JSON.stringify(events), events])).values()]
+  const byCategory = new Map<string, Map<string, string>>()
+  const sortOf = ({ event }: EventView) => classes.map((wanted) => Number(isOfClass(wanted, event))).join('')
+  let lastCategory = ''
+  let lastAction = ''
+  let last = ''
+  return (view) => {
+    const { runtime } = view.event
+    if (runtime === null) return view.event.cloud === null ? 'audit' : 'cloud'
+    const { category, action } = runtime
+    // Events of one kind often follow each other.
+    if (category === lastCategory && action === lastAction) return last
+    let actions = byCategory.get(category)
+    if (actions === undefined) {
+      actions = new Map()
+      byCategory.set(category, actions)
+    }
+    lastCategory = category
+    lastAction = action
+    last = actions.get(action) ?? sortOf(view)
+    if (actions.size < CLASSES) actions.set(action, last)
+    return last
+  }
+}
+
 /**
- * Sorts events by class, verb, resource and the other routed fields, and makes for each sort, when it is first met, what is left
- * of every rule that can still match: items about these fields are answered once for all events of the sort. A field is read only
- * where a rule that is left says something about it.
+ * Sorts events by class and by what rules say about their fields, and makes for each sort, when it is first met, what is left of
+ * every rule that can still match: items about fields that were read are answered once for all events of the sort. A field is read
+ * only where a rule that is left says something about it. Ways that leave the same of the same rules come together again, so that
+ * what is made is a graph, as small as rules are different and not as large as fields can be combined.
+ * @param clauses of the rules' items
  * @param places of all rules
- * @param make makes a route from the rules that are left; sorts that leave the same share one
+ * @param make makes a route from the rules that are left
  */
 export function router<Route>(
   rules: readonly LoadedRule[],
+  clauses: ItemClauses,
   places: ReadonlyMap<LoadedRule, number>,
-  make: (left: readonly RoutedRule[]) => Route
+  make: (left: readonly RoutedRule[]) => Route,
+  limits: RouteLimits = LIMITS
 ): (view: EventView) => Route {
-  // Classes of different sources may be answered alike, and are told apart by other fields all the same.
-  const sourceOf = (routed: ReadonlyMap<string, number>) => ({
-    all: forksOf(rules, routed),
-    roots: new Map<number, Junction<Route>>()
-  })
-  const bySource = { audit: sourceOf(ROUTED.audit), runtime: sourceOf(ROUTED.runtime), cloud: sourceOf(ROUTED.cloud) }
-  const byClass = forkByClass([...new Map(rules.map(({ events }) => [JSON.stringify(events), events])).values()])
-  const shared = new Map<string, Route>()
-  const numbers = new Map<ItemNode, number>()
-  let junctions = 0
-  const routed = (left: readonly Left[]): readonly RoutedRule[] =>
-    left.map(({ rule, left: node }) => {
-      const test = node === true ? always : compileNode(node, rule.detection.items)
-      return { rule, left: node, test, place: places.get(rule) ?? 0 }
-    })
-  const routeOf = (left: readonly Left[]): Route => {
-    const found = routed(left)
-    const key = found.map((rule) => `${rule.place}:${treeKey(rule.left, numbers)}`).join(' ')
-    const route = shared.get(key) ?? make(found)
-    shared.set(key, route)
-    return route
+  const bodies = forkByBodies(rules)
+  const forks: Readonly<Record<Source, readonly FieldFork[]>> = {
+    audit: [...forksOf(rules, clauses, FIRST.audit, limits.answers), bodies],
+    runtime: forksOf(rules, clauses, FIRST.runtime, limits.answers),
+    cloud: forksOf(rules, clauses, FIRST.cloud, limits.answers)
   }
+  const classOf = byClass(rules)
+  const leftOf = leftOvers(places)
+  const roots = new Map<string, Junction<Route>>()
+  const junctions = new Map<string, Junction<Route>>()
   /** @param next forks that were not taken yet */
-  const junction = (left: readonly Left[], next: readonly FieldFork[]): Junction<Route> => {
-    junctions += 1
+  const junction = (left: readonly NumberedRule[], source: Source, next: readonly FieldFork[]): Junction<Route> => {
     const fork = next.find(({ items }) => left.some((rule) => asksFor(rule.left, items))) ?? null
-    return { rules: left, fork, branches: new Map(), route: null }
+    const place = fork === null ? 'end' : `${source} ${forks[source].indexOf(fork)}`
+    const key = `${place}:${left.map(({ number }) => number).join()}`
+    const known = junctions.get(key)
+    if (known !== undefined) return known
+    const made: Junction<Route> = { rules: left, fork, branches: [], route: null }
+    junctions.set(key, made)
+    return made
   }
-  const branch = (view: EventView, { rules: left }: Junction<Route>, fork: FieldFork, all: readonly FieldFork[]) =>
+  const branch = (view: EventView, source: Source, { rules: left }: Junction<Route>, fork: FieldFork) =>
     junction(
-      left.flatMap((rule): readonly Left[] => {
-        if (!asksFor(rule.left, fork.items)) return [rule]
-        const node = rule.left === true || simplify(rule.left, (item) => fork.items.get(item)?.(view))
-        return node === false ? [] : [{ rule: rule.rule, left: node }]
+      left.flatMap((rule): readonly NumberedRule[] => {
+        if (rule.left === true || !asksFor(rule.left, fork.items)) return [rule]
+        if (fork === bodies) {
+          const isCut = itemsOf(rule.left).every((item) => bodies.isLeftOut(view, item))
+          return isCut ? [leftOf(rule.rule, rule.left, true)] : [rule]
+        }
+        const node = simplify(rule.left, (item) => fork.items.get(item)?.(view))
+        return node === false ? [] : [leftOf(rule.rule, node, false)]
       }),
-      all.slice(all.indexOf(fork) + 1)
+      source,
+      forks[source].slice(forks[source].indexOf(fork) + 1)
     )
-
-  const wholeRules = ({ event }: EventView): readonly Left[] =>
+  const wholeRules = ({ event }: EventView): readonly NumberedRule[] =>
     rules.flatMap((rule) => {
       if (!isOfClass(rule.events, event)) return []
       const left = simplify(rule.detection.node, unknown)
-      return left === false ? [] : [{ rule, left }]
+      return left === false ? [] : [leftOf(rule, left, false)]
     })
   return (view) => {
     const { runtime, cloud } = view.event
-    const { all, roots } = bySource[runtime !== null ? 'runtime' : cloud !== null ? 'cloud' : 'audit']
-    const kind = byClass(view)
-    if (kind === UNTOLD) return make(routed(wholeRules(view)))
-    let at = roots.get(kind)
+    const source = runtime !== null ? 'runtime' : cloud !== null ? 'cloud' : 'audit'
+    const sort = classOf(view)
+    let at: Junction<Route> | undefined = roots.get(sort)
     if (at === undefined) {
-      at = junction(wholeRules(view), all)
-      roots.set(kind, at)
+      at = junction(wholeRules(view), source, forks[source])
+      if (roots.size < CLASSES) roots.set(sort, at)
     }
     while (at.fork !== null) {
       const told = at.fork.branchOf(view)
       if (told === UNTOLD) break
-      let next = at.branches.get(told)
+      let next: Junction<Route> | undefined = at.branches[told]
       if (next === undefined) {
-        if (junctions >= JUNCTIONS) break
-        next = branch(view, at, at.fork, all)
-        at.branches.set(told, next)
+        if (junctions.size >= limits.junctions) break
+        next = branch(view, source, at, at.fork)
+        at.branches[told] = next
       }
       at = next
     }
-    at.route ??= routeOf(at.rules)
+    at.route ??= make(at.rules)
     return at.route
   }
 }

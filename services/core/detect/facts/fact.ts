@@ -20,11 +20,27 @@ export interface Fact {
   readonly part: FactPart
   /** Names inside it; null when it is JSON, where every path exists; empty for plain values. */
   readonly fields: readonly string[] | null
+  /** All fields of the event that it follows from, each as names of the event model; null when it is not known to need no more. */
+  readonly reads: readonly (readonly string[])[] | null
   readonly compute: (subject: FactSubject, facts: FactReader) => unknown
 }
 
 export function fact(part: FactPart, fields: Fact['fields'], doc: string, compute: Fact['compute']): Fact {
-  return { doc, part, fields, compute }
+  return { doc, part, fields, reads: null, compute }
+}
+
+function textAt(event: EnrichedEvent, path: readonly string[]): string | null {
+  let value: unknown = event
+  for (const name of path) {
+    if (typeof value !== 'object' || value === null) return null
+    value = (value as Record<string, unknown>)[name]
+  }
+  return typeof value === 'string' ? value : null
+}
+
+/** A plain value that follows from one text of the event and nothing else. */
+export function factOfText(reads: readonly string[], doc: string, from: (text: string | null) => unknown): Fact {
+  return { doc, part: null, fields: [], reads: [reads], compute: ({ event }) => from(textAt(event, reads)) }
 }
 
 /** A fact that is worked out from the object of a request, or from the pod spec in it, and nothing else. */

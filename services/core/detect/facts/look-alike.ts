@@ -1,3 +1,5 @@
+import { remembered } from '../../remembered.ts'
+
 /** A name that looks like one that people trust, and is not it. */
 export interface LookAlike {
   readonly name: string
@@ -123,6 +125,9 @@ function imitated(base: string, trusted: typeof TRUSTED | typeof REGISTRIES): st
   return null
 }
 
+const imitatesTrusted = remembered((base) => imitated(base, TRUSTED))
+const imitatesRegistry = remembered((host) => imitated(host, REGISTRIES))
+
 /** Names of objects end in lower case; a longer one is not looked at. */
 const MAX_NAME_CHARACTERS = 80
 
@@ -134,7 +139,7 @@ export function lookAlikeOf(name: string): LookAlike | null {
   if (name.length > MAX_NAME_CHARACTERS) return null
   const whole = name.toLowerCase()
   if ((TRUSTED as readonly string[]).includes(whole)) return null
-  const of = imitated(whole.replace(SUFFIX, ''), TRUSTED)
+  const of = imitatesTrusted(whole.replace(SUFFIX, ''))
   return of === null ? null : { name, of }
 }
 
@@ -148,7 +153,7 @@ export function registryLookAlikeOf(registry: string): LookAlike | null {
   // Regions of a registry are hosts below it.
   if (REGISTRIES.some((known) => host.endsWith(`.${known}`))) return null
   const of =
-    imitated(host, REGISTRIES) ?? REGISTRIES.find((known) => known !== host && withoutTop(known) === withoutTop(host))
+    imitatesRegistry(host) ?? REGISTRIES.find((known) => known !== host && withoutTop(known) === withoutTop(host))
   return of === undefined || (REGISTRIES as readonly string[]).includes(host) ? null : { name: registry, of }
 }
 

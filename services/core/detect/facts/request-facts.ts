@@ -1,5 +1,5 @@
 import { addressFacts } from './address.ts'
-import { audit, type Fact, fact } from './fact.ts'
+import { audit, type Fact, fact, factOfText } from './fact.ts'
 import { actsOutsideNamespace } from './own-namespace.ts'
 import { clientFamily, execOf, requestPath } from './request.ts'
 
@@ -11,34 +11,29 @@ export const REQUEST_FACTS = {
     'What an exec or attach asks for in its query, decoded and joined.',
     audit((view) => execOf(view.event.audit))
   ),
-  'facts.path': fact(
-    null,
-    [],
-    'Path of the request URI without query, decoded.',
-    audit((view) => requestPath(view.event.audit.requestURI))
-  ),
-  'facts.client': fact(
-    null,
-    [],
+  'facts.path': factOfText(['audit', 'requestURI'], 'Path of the request URI without query, decoded.', requestPath),
+  'facts.client': factOfText(
+    ['audit', 'userAgent'],
     'First product of the user agent in lower case: kubectl, curl, python-requests.',
-    audit((view) => clientFamily(view.event.audit.userAgent))
+    clientFamily
   ),
-  'facts.source.kind': fact(
-    null,
-    [],
+  'facts.source.kind': factOfText(
+    ['source_ip'],
     'The client address of a request: public, private, loopback, link_local, metadata, unspecified or other.',
-    ({ event: { source_ip } }) => addressFacts(source_ip).kind
+    (address) => addressFacts(address).kind
   ),
-  'facts.source.network': fact(
-    null,
-    [],
+  'facts.source.network': factOfText(
+    ['source_ip'],
     'The network of that address: /24 for IPv4, /48 for IPv6.',
-    ({ event }) => addressFacts(event.source_ip).network
+    (address) => addressFacts(address).network
   ),
-  'facts.outside_own_namespace': fact(
-    null,
-    [],
-    'Whether a service account acts on an object of another namespace or of the cluster; nothing for others.',
-    ({ event }) => actsOutsideNamespace(event.actor, event.audit?.objectRef?.namespace ?? null)
-  )
+  'facts.outside_own_namespace': {
+    ...fact(
+      null,
+      [],
+      'Whether a service account acts on an object of another namespace or of the cluster; nothing for others.',
+      ({ event }) => actsOutsideNamespace(event.actor, event.audit?.objectRef?.namespace ?? null)
+    ),
+    reads: [['actor'], ['audit', 'objectRef', 'namespace']]
+  }
 } as const satisfies Readonly<Record<string, Fact>>

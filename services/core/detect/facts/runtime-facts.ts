@@ -1,6 +1,6 @@
 import { stringAt } from '../../json.ts'
 import { addressFacts, urlsIn } from './address.ts'
-import { type Fact, type FactSubject, fact } from './fact.ts'
+import { type Fact, type FactSubject, fact, factOfText } from './fact.ts'
 import { placeOf } from './place.ts'
 import { ancestorsOf, podAgeSeconds, programNameOf } from './process.ts'
 
@@ -29,17 +29,15 @@ export const RUNTIME_FACTS = {
   'facts.pod_age_seconds': fact(null, [], 'Age of the pod at the time of the event.', ({ event }) =>
     podAgeSeconds(event)
   ),
-  'facts.destination.kind': fact(
-    null,
-    [],
+  'facts.destination.kind': factOfText(
+    ['runtime', 'network', 'destination_ip'],
     'Where a connection goes: public, private, loopback, link_local, metadata, unspecified or other.',
-    ({ event: { runtime } }) => addressFacts(runtime?.network?.destination_ip ?? null).kind
+    (address) => addressFacts(address).kind
   ),
-  'facts.destination.network': fact(
-    null,
-    [],
+  'facts.destination.network': factOfText(
+    ['runtime', 'network', 'destination_ip'],
     'The network that a connection goes to: /24 for IPv4, /48 for IPv6.',
-    ({ event: { runtime } }) => addressFacts(runtime?.network?.destination_ip ?? null).network
+    (address) => addressFacts(address).network
   ),
   'facts.urls': fact(
     null,
