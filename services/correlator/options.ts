@@ -36,6 +36,23 @@ export const correlatorOptions = z
       })
       .prefault({})
       .describe('How far apart two signals that share a key may be and still belong to one attack.'),
+    standby: z
+      .strictObject({
+        enabled: z
+          .boolean()
+          .default(false)
+          .describe(
+            'Whether the state of partitions that other instances have is read ahead, so that taking one over is quicker. Of no use to a single instance.'
+          ),
+        max_bytes: z
+          .number()
+          .int()
+          .positive()
+          .default(256 * 1024 * 1024)
+          .describe('Most memory for what is read ahead; a partition that goes beyond is not read ahead any more.')
+      })
+      .prefault({})
+      .describe('State of other instances, kept to take over from them.'),
     hub_signals: count(
       DEFAULTS.hub_signals,
       'With more signals than this within its window, of more workloads than hub_workloads, a key ties nothing together.'

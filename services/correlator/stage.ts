@@ -17,11 +17,14 @@ import { readState, stateMessage } from './changelog.ts'
 import { deadLetterOf, decodeAll } from './intake.ts'
 import type { CorrelatorOptions } from './options.ts'
 import { countSent, createSpreading, divide } from './spread.ts'
+import type { Standby } from './standby.ts'
 
 const SIGNALS = 'weir.signals.v1'
 const INCIDENTS = 'weir.incidents.v1'
 const STATE = 'weir.state.v1'
 const CORRELATED = 'weir.correlated.v1'
+/** How long a state is restored in one go. */
+const TURN_MS = 50
 /** Clusters worked through between two heartbeats. */
 const HEARTBEAT_EVERY = 8
 
@@ -53,6 +56,22 @@ export interface CorrelatorPorts {
   readonly parts_partitions?: number
   /** Milliseconds since the epoch. */
   readonly now_ms: () => number
+  /** What reads the state of others ahead; all of a state is read at its assignment unless given. */
+  readonly standby?: Standby
+}
+
+/** Lets others have their turn now and then: a consumer that sends no heartbeats while it restores loses what it restores. */
+function createPause(): () => Promise<void> | undefined {
+  let latest_ms = performance.now()
+  return () => {
+    if (performance.now() - latest_ms < TURN_MS) return undefined
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        latest_ms = performance.now()
+        resolve()
+      })
+    })
+  }
 }
 
 /**
@@ -60,14 +79,8 @@ export interface CorrelatorPorts {
  * per batch. The state of a partition's clusters lives in memory from assignment to revocation, and in the same partition of
  * the changelog.
  */
-export function createCorrelatorStage({
-  codec,
-  options,
-  windows = [],
-  profiles = [],
-  parts_partitions = 0,
-  now_ms
-}: CorrelatorPorts): Stage {
+export function createCorrelatorStage(ports: CorrelatorPorts): Stage {
+  const { codec, options, windows = [], profiles = [], parts_partitions = 0, now_ms, standby } = ports
   /** By partition, then cluster. */
   const partitions = new Map<number, Map<string, ClusterMemory>>()
   const content: CorrelateContent = contentOf(windows, profiles, options)
@@ -76,9 +89,14 @@ export function createCorrelatorStage({
   const spreading = createSpreading(codec, windows, profiles, options, parts_partitions)
 
   async function onAssigned(_topic: string, partition: number, context: StageContext): Promise<void> {
+    const ahead = (await standby?.claim(partition)) ?? null
     const restorer = createMemoryRestorer(content, options)
-    await readState(codec, context, { topic: STATE, partition }, restorer.take)
-    partitions.set(partition, restorer.finish())
+    const pause = createPause()
+    await readState(codec, context, { topic: STATE, partition }, restorer.take, { ahead, pause })
+    const steps = restorer.steps()
+    let step = steps.next()
+    for (; step.done !== true; step = steps.next()) await pause()
+    partitions.set(partition, step.value)
   }
 
   return {
@@ -91,6 +109,7 @@ export function createCorrelatorStage({
         for (const kind of ['groups', 'signals', 'profiles', 'values']) correlatorMemory.remove({ cluster, kind })
       }
       partitions.delete(partition)
+      standby?.release(partition)
     },
     handle: async (batch, context) => {
       const clusters = partitions.get(batch.partition)

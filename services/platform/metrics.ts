@@ -121,7 +121,7 @@ export const correlatorMemory = new Gauge({
 
 export const correlatorLimits = new Counter({
   name: 'weir_correlator_limits_total',
-  help: 'Limits of the correlator that were reached, by limit: incident_full, evicted_groups, evicted_signals, late_parts, dropped_parts, evicted_windows, late_sessions, dropped_sessions, spread_elsewhere (signals that count in windows of a cluster that is not to be spread: services have different settings), and of profiles: evicted_values, evicted_scopes, dropped_new, late_rates, blurred_rates, ahead_of_clock.',
+  help: 'Limits of the correlator that were reached, by limit: incident_full, evicted_groups, evicted_signals, late_parts, dropped_parts, evicted_windows, late_sessions, dropped_sessions, spread_elsewhere (signals that count in windows of a cluster that is not to be spread: services have different settings), standby_full (state of a partition is not read ahead), and of profiles: evicted_values, evicted_scopes, dropped_new, late_rates, blurred_rates, ahead_of_clock.',
   labelNames: ['limit'] as const,
   registers: [metrics]
 })
@@ -130,6 +130,19 @@ export const spreadParts = new Counter({
   name: 'weir_windows_parts_total',
   help: 'Parts of spread clusters that came to windows, by result: taken, duplicate, unknown (of a correlation that is not among the rules here). Late ones are among the limits of the correlator.',
   labelNames: ['result'] as const,
+  registers: [metrics]
+})
+
+export const standbyLag = new Gauge({
+  name: 'weir_correlator_standby_lag',
+  help: 'Messages of a partition of weir.state.v1 that the standby of this instance has not read yet; no series of partitions that it works on itself, or reads no more because of correlator.standby.max_bytes.',
+  labelNames: ['partition'] as const,
+  registers: [metrics]
+})
+
+export const standbyBytes = new Gauge({
+  name: 'weir_correlator_standby_bytes',
+  help: 'Memory that the standby of this instance uses for the state of partitions of others.',
   registers: [metrics]
 })
 

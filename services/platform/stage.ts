@@ -39,8 +39,9 @@ export interface ChangelogReader {
   /**
    * @param fence a message to write first with the stage's own (fenced) producer: reading ends when it comes back, so that
    *   everything an earlier owner of the partition committed has been seen
+   * @param from offset of the first message to be read, where those before have been read already; the start when absent
    */
-  read(topic: string, partition: number, fence: OutgoingMessage): AsyncIterable<Message>
+  read(topic: string, partition: number, fence: OutgoingMessage, from?: string): AsyncIterable<Message>
 }
 
 export interface StageContext {

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -14,10 +14,12 @@ import { advanceWindows, completeChanges, windowIndexOf } from '../../services/c
 import { emptyWindowState } from '../../services/core/windows/state.ts'
 import { correlatorOptions } from '../../services/correlator/options.ts'
 import { createCorrelatorStage } from '../../services/correlator/stage.ts'
+import { createStandby, type Standby } from '../../services/correlator/standby.ts'
 import { createChangelogReader } from '../../services/platform/kafka/changelog.ts'
+import { readPartition } from '../../services/platform/kafka/partition-reader.ts'
 import { createSender } from '../../services/platform/kafka/sender.ts'
 import { createTopicAdmin } from '../../services/platform/kafka/topic-admin.ts'
-import type { OutgoingMessage } from '../../services/platform/stage.ts'
+import type { ChangelogReader, OutgoingMessage } from '../../services/platform/stage.ts'
 import { createTestKafka } from '../support/kafka.ts'
 import { CLUSTER, START_US } from '../support/signals.ts'
 import { burstRule, lonelySignal, partSignal } from './correlator-load.ts'
@@ -97,6 +99,31 @@ function fillStitching(): readonly Line[] {
   ]
 }
 
+const NEVER = new AbortController().signal
+
+/** @returns how much memory the state takes, bytes */
+async function restart(
+  name: string,
+  changelog: ChangelogReader,
+  standby: Standby | null,
+  say: (line: Line) => void
+): Promise<number> {
+  const ports = { codec, options: correlatorOptions.parse({}), windows: burstRule('1h', 5), now_ms: Date.now }
+  const stage = createCorrelatorStage(standby === null ? ports : { ...ports, standby })
+  const before = memory()
+  const cpu = process.cpuUsage()
+  const started_ms = performance.now()
+  await stage.onAssigned?.('weir.signals.v1', 0, { changelog })
+  const { user, system } = process.cpuUsage(cpu)
+  const seconds = (performance.now() - started_ms) / 1000
+  const load = loadavg()[0]?.toFixed(0)
+  const value = `${seconds.toFixed(1)} s, ${((user + system) / 1e6).toFixed(1)} s of CPU time, at a load of ${load}`
+  say({ name, value })
+  const used = memory() - before
+  stage.onRevoked?.('weir.signals.v1', 0)
+  return used
+}
+
 /**
  * What a key of windowed state costs in memory and in the changelog, and how long a restart takes that reads them all from a broker.
  * @param keys groups of one event each, all of one cluster and partition
@@ -120,19 +147,32 @@ export async function benchState(keys: number, say: (line: Line) => void): Promi
     const blank = { signal: null, sealed: null, cut_keys: [], published: null, document: null, packed: null }
     await sender.send([message('clock', { ...blank, ...clock })])
 
-    const options = correlatorOptions.parse({})
-    const windows = burstRule('1h', 5)
-    const stage = createCorrelatorStage({ codec, options, windows, now_ms: Date.now })
-    const before = memory()
-    const cpu = process.cpuUsage()
-    const started_ms = performance.now()
-    const write = (fence: OutgoingMessage) => sender.send([fence])
-    const changelog = createChangelogReader(kafka.client, write, new AbortController().signal, () => {})
-    await stage.onAssigned?.('weir.signals.v1', 0, { changelog })
-    const { user, system } = process.cpuUsage(cpu)
-    const seconds = (performance.now() - started_ms) / 1000
-    say({ name: 'restart', value: `${seconds.toFixed(1)} s, ${((user + system) / 1e6).toFixed(1)} s of CPU time` })
-    say({ name: 'restored, in memory', value: `${((memory() - before) / keys).toFixed(0)} bytes a key` })
+    const changelog = createChangelogReader(
+      kafka.client,
+      (fence) => sender.send([fence]),
+      NEVER,
+      () => {}
+    )
+    const restored = await restart('restart', changelog, null, say)
+    say({ name: 'restored, in memory', value: `${(restored / keys).toFixed(0)} bytes a key` })
+
+    // As an instance does that follows another and takes its partition over.
+    const caughtUp = Promise.withResolvers<void>()
+    const standby = createStandby({
+      ...{ partitions: 1, max_bytes: Number.POSITIVE_INFINITY, pause: async () => {}, now_ms: Date.now },
+      log: { info: () => {}, warn: (_fields: unknown, text?: string) => console.error(text) },
+      read: (partition, from, signal, lag) =>
+        readPartition(kafka.client, {
+          ...{ topic: STATE, partition, from, signal, follow: true },
+          lag: (messages) => {
+            lag(messages)
+            if (messages === 0) caughtUp.resolve()
+          }
+        })
+    })
+    await caughtUp.promise
+    await restart('taken over by a standby', changelog, standby, say)
+    await standby.stop()
     await sender.close()
   } finally {
     await kafka.close()

@@ -56,7 +56,7 @@ function described({ plan, signals, parts, incidents, correlated, deaths, took_m
   const ended = deaths.length === 0 ? '' : `, ${deaths.length} ended by themselves`
   return (
     `${signals} signals, ${parts} parts, ${incidents} incidents, ${correlated} correlated; ${plan.instances} instances of batches up to ` +
-    `${plan.handle_max_messages}: ${steps}${ended} (${(took_ms / 1000).toFixed(1)} s)`
+    `${plan.handle_max_messages}${plan.standby ? ' with standbys' : ''}: ${steps}${ended} (${(took_ms / 1000).toFixed(1)} s)`
   )
 }
 

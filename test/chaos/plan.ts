@@ -23,6 +23,8 @@ export interface Plan {
   readonly steps: readonly Step[]
   /** Messages that a stage gets at a time, at most: with few, there are many transactions to break. */
   readonly handle_max_messages: number
+  /** Whether instances read each other's state ahead. */
+  readonly standby: boolean
 }
 
 /** @param session_timeout_ms silence after which the group gives a member's partitions to others */
@@ -44,6 +46,7 @@ export function planOf(random: Random, session_timeout_ms: number): Plan {
   return {
     instances: random.integer(1, 3),
     steps: steps.toSorted((a, b) => a.at - b.at),
-    handle_max_messages: random.pick([1, 3, 10, 50])
+    handle_max_messages: random.pick([1, 3, 10, 50]),
+    standby: random.next() < 0.7
   }
 }

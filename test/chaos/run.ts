@@ -69,7 +69,7 @@ function settingsOf(
   servers: ChaosServers,
   seed: number,
   directory: string,
-  { handle_max_messages }: Plan,
+  { handle_max_messages, standby }: Plan,
   isSpread: boolean
 ): object {
   return {
@@ -87,7 +87,7 @@ function settingsOf(
     },
     registry: { url: servers.endpoints.registry },
     enricher: { rules: [join(directory, 'rules')], builtin_rules: false },
-    correlator: { spread_clusters: isSpread ? SPREAD_CLUSTERS : [] }
+    correlator: { standby: { enabled: standby }, spread_clusters: isSpread ? SPREAD_CLUSTERS : [] }
   }
 }
 

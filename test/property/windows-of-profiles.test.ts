@@ -11,7 +11,7 @@ import {
   DEFAULT_WINDOW_LIMITS,
   windowIndexOf
 } from '../../services/core/windows/reducer.ts'
-import { createWindowsRestorer } from '../../services/core/windows/restore.ts'
+import { allSteps, createWindowsRestorer } from '../../services/core/windows/restore.ts'
 import { emptyWindowState } from '../../services/core/windows/state.ts'
 import { loadTexts, ruleText } from '../support/rule-text.ts'
 import { CLUSTER, START_US, signalOf } from '../support/signals.ts'
@@ -111,7 +111,7 @@ describe.each([
       const entries = [...changelog.values()]
       const restorer = createWindowsRestorer(CLUSTER.id, index)
       for (const entry of entries) restorer.take(entry)
-      state = restorer.finish(watermark - LATENESS_US)
+      state = allSteps(restorer.finish(watermark - LATENESS_US))
       const learnt = entries.filter(({ kind }) => kind === 'profile')
       profileState = restoreProfiles(CLUSTER.id, learning, learnt, profileState.closed_before)
     }

@@ -9,7 +9,7 @@ import {
   type WindowIndex,
   windowIndexOf
 } from '../../services/core/windows/reducer.ts'
-import { createWindowsRestorer } from '../../services/core/windows/restore.ts'
+import { allSteps, createWindowsRestorer } from '../../services/core/windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../../services/core/windows/state.ts'
 import type { WindowRule } from '../../services/core/windows/window-rule.ts'
 import { loadTexts, ruleText } from '../support/rule-text.ts'
@@ -83,7 +83,7 @@ function restored(
     restorer.forget(key)
     restorer.take(entry)
   }
-  return restorer.finish(closed_before)
+  return allSteps(restorer.finish(closed_before))
 }
 
 /** What stands in the end; every change is applied to what was told before. */

@@ -116,7 +116,11 @@ async function startCorrelator(world: World): Promise<Running[]> {
   const rules = await loadCorrelations(world)
   const parts_partitions = world.topics.find(({ name }) => name === PARTS_TOPIC)?.partitions ?? 0
   const options = world.settings.correlator
-  return [run(createCorrelatorStage({ ...world, ...rules, options, parts_partitions }), world)]
+  const ports = { ...world, ...rules, options, parts_partitions }
+  if (!options.standby.enabled) return [run(createCorrelatorStage(ports), world)]
+  const { startStandby } = await import('./correlator-standby.ts')
+  const standby = await startStandby(world)
+  return [run(createCorrelatorStage({ ...ports, standby }), world), standby]
 }
 
 async function startWindows(world: World): Promise<Running[]> {

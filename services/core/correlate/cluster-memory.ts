@@ -17,7 +17,7 @@ import {
   type WindowResult,
   windowIndexOf
 } from '../windows/reducer.ts'
-import { createWindowsRestorer, type WindowsRestorer } from '../windows/restore.ts'
+import { allSteps, createWindowsRestorer, type WindowsRestorer } from '../windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../windows/state.ts'
 import { withWaits } from '../windows/waits.ts'
 import type { WindowRule } from '../windows/window-rule.ts'
@@ -34,6 +34,8 @@ export interface ClusterMemory {
   readonly windows: WindowState
   readonly profiles: ProfileState
   readonly sessions: SessionState
+  /** What it was made with, since windows know rules by what they are and not by name; null before the first signals. */
+  content: CorrelateContent | null
 }
 
 /** What signals are judged by. */
@@ -105,7 +107,8 @@ export function emptyMemory(cluster_id: string): ClusterMemory {
     stitching: emptyState(cluster_id),
     windows: emptyWindowState(cluster_id),
     profiles: emptyProfileState(cluster_id),
-    sessions: emptySessionState(cluster_id)
+    sessions: emptySessionState(cluster_id),
+    content: null
   }
 }
 
@@ -130,18 +133,23 @@ export function isKnown({ stitching }: ClusterMemory): boolean {
  * One step of everything that needs more than one event: correlations and profiles over the signals, whose session they were in, then
  * stitching of all.
  * @param memory of the cluster; it is changed in place and must be used by nobody else
+ * @param content the very object that the memory was made or restored with
  * @param signals of the cluster, a batch in any order
  * @param now microseconds since the epoch; bounds how far signals can move event time on
  * @param spread what windows elsewhere told of the cluster, at most one for each id
  */
 export function advanceCluster(
-  { cluster_id, stitching, windows, profiles, sessions }: ClusterMemory,
+  memory: ClusterMemory,
   content: CorrelateContent,
   signals: readonly Signal[],
   now: number,
   settings: CorrelateSettings,
   spread: readonly WindowResult[] = []
 ): ClusterOutputs {
+  const { cluster_id, stitching, windows, profiles, sessions } = memory
+  memory.content ??= content
+  // Open windows of rules that were loaded a second time would never be looked at again.
+  if (memory.content !== content) throw new TypeError('the memory of a cluster was made with other rules')
   const index = windowsOf(content, cluster_id, settings)
   const latest = now + settings.clock_tolerance_ms * 1000
   // Verdicts are no events: time does not go on with them.
@@ -197,6 +205,8 @@ export interface MemoryRestorer {
    * @throws WeirError CORRELATE_STATE_UNUSABLE when an entry does not hold what its kind says
    */
   finish(): Map<string, ClusterMemory>
+  /** The same step by step, for who has other things to do meanwhile: a million parts take seconds. */
+  steps(): Generator<undefined, Map<string, ClusterMemory>>
 }
 
 interface Restoring {
@@ -207,6 +217,7 @@ interface Restoring {
   readonly others: Map<string, CorrelatorState>
 }
 
+/** @param content what signals will be judged by: `advanceCluster` has to be given this very object */
 export function createMemoryRestorer(content: CorrelateContent, settings: CorrelateSettings): MemoryRestorer {
   const clusters = new Map<string, Restoring>()
 
@@ -219,6 +230,34 @@ export function createMemoryRestorer(content: CorrelateContent, settings: Correl
       sessions.delete(key)
       windows.forget(key)
     }
+  }
+
+  function* memoryOf(cluster_id: string, found: Restoring): Generator<undefined, ClusterMemory> {
+    const { windows, profiles, sessions, others } = found
+    const watermark = others.get('clock')?.watermark ?? 0
+    const closed = closedBefore(watermark, settings)
+    const restored = restoreSessions(cluster_id, content.sessions, [...sessions.values()], closed.sessions)
+    const entries = [...others].map(([key, value]) => ({ key, value }))
+    const stitching = restore(cluster_id, entries, settings, annotateWith(restored, content.sessions))
+    yield
+    return {
+      cluster_id,
+      stitching,
+      windows: yield* windows.finish(closed.windows),
+      profiles: restoreProfiles(cluster_id, content.profiles, [...profiles.values()], closed.profiles),
+      sessions: restored,
+      content
+    }
+  }
+
+  function* steps(): Generator<undefined, Map<string, ClusterMemory>> {
+    const memories = new Map<string, ClusterMemory>()
+    for (const [cluster_id, found] of clusters) {
+      memories.set(cluster_id, yield* memoryOf(cluster_id, found))
+      // What it was made of need not be in memory any more.
+      clusters.delete(cluster_id)
+    }
+    return memories
   }
 
   return {
@@ -242,27 +281,7 @@ export function createMemoryRestorer(content: CorrelateContent, settings: Correl
       else cluster.others.set(key, entry)
     },
 
-    finish() {
-      return new Map(
-        [...clusters].map(([cluster_id, { windows, profiles, sessions, others }]) => {
-          const watermark = others.get('clock')?.watermark ?? 0
-          const closed = closedBefore(watermark, settings)
-          const restored = restoreSessions(cluster_id, content.sessions, [...sessions.values()], closed.sessions)
-          const memory: ClusterMemory = {
-            cluster_id,
-            stitching: restore(
-              cluster_id,
-              [...others].map(([key, value]) => ({ key, value })),
-              settings,
-              annotateWith(restored, content.sessions)
-            ),
-            windows: windows.finish(closed.windows),
-            profiles: restoreProfiles(cluster_id, content.profiles, [...profiles.values()], closed.profiles),
-            sessions: restored
-          }
-          return [cluster_id, memory] as const
-        })
-      )
-    }
+    finish: () => allSteps(steps()),
+    steps
   }
 }

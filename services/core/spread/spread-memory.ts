@@ -8,7 +8,7 @@ import {
   type WindowResult,
   windowIndexOf
 } from '../windows/reducer.ts'
-import { createWindowsRestorer, type WindowsRestorer } from '../windows/restore.ts'
+import { allSteps, createWindowsRestorer, type WindowsRestorer } from '../windows/restore.ts'
 import { emptyWindowState, type WindowState } from '../windows/state.ts'
 import type { WindowRule } from '../windows/window-rule.ts'
 
@@ -164,7 +164,9 @@ export function createSpreadRestorer(content: SpreadContent): SpreadRestorer {
         const watermark = clocks.get(cluster_id) ?? 0
         const closed = closedBefore(watermark, content)
         const windows = new Map(
-          [...(restorers.get(cluster_id) ?? [])].map(([id, restorer]) => [id, restorer.finish(closed)] as const)
+          [...(restorers.get(cluster_id) ?? [])].map(
+            ([id, restorer]) => [id, allSteps(restorer.finish(closed))] as const
+          )
         )
         clusters.set(cluster_id, { cluster_id, watermark, windows })
       }

@@ -98,8 +98,11 @@ function firstRepeated(state: WindowState, group: number, part: number): number 
   return own.find((item) => isRepeated(item) && !isFirstOfTold(state, group, item.slot))?.slot ?? -1
 }
 
-/** A group of many events, when they are too many of one part, lets go of what says least: a value that comes again later, else the oldest; never what is told of begins with. */
-function shrink(run: Run, group: number, part: number): void {
+/**
+ * A group of many events, when they are too many of one part, lets go of what says least: a value that comes again later, else the
+ * oldest; never what is told of begins with.
+ */
+export function shrink(run: Run, group: number, part: number): void {
   const { state } = run
   const { groups } = state
   let count = 0

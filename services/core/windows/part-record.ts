@@ -1,6 +1,9 @@
 import type { Entity, Signal } from '../../../schemas/generated/types.ts'
 import type { Template } from './part-template.ts'
 import {
+  hashIdNext,
+  hashNext,
+  isSameNext,
   type Reader,
   readIs,
   readNumber,
@@ -11,6 +14,8 @@ import {
   writeNumber,
   writeText
 } from './part-text.ts'
+
+import { hashOfList } from './slot-index.ts'
 
 /**
  * What windows need of a signal as bytes: length of all (4 bytes), number of the template among those of its block (2), time (8, a
@@ -160,6 +165,50 @@ export function valuesOf(bytes: Buffer, at: number, template: Template, name: st
     const entity = readNumber(reader)
     return readText(entity === 0 ? reader : entityOf(bytes, at, template, entity - 1))
   })
+}
+
+/** What `hashId` gives of the id. */
+export function hashOfId(bytes: Buffer, at: number, { fields }: Template): number {
+  const reader = contentOf(bytes, at)
+  skipValues(reader, fields.length)
+  return hashIdNext(reader)
+}
+
+/** What `hashTexts` gives of the values of a field; null when it has none. */
+export function hashOfValues(bytes: Buffer, at: number, template: Template, name: string, seed: number): number | null {
+  const reader = fieldOf(bytes, at, template, name)
+  const count = reader === null ? 0 : readNumber(reader)
+  if (reader === null || count === 0) return null
+  let hash = seed
+  for (let left = count; left > 0; left -= 1) {
+    const entity = readNumber(reader)
+    hash = hashNext(entity === 0 ? reader : entityOf(bytes, at, template, entity - 1), hash)
+  }
+  return hashOfList(hash, count)
+}
+
+/** A record in a block. */
+export interface RecordPlace {
+  readonly bytes: Buffer
+  readonly at: number
+  readonly template: Template
+}
+
+/** Whether a field of one record has the same values as a field of another, which has some. */
+export function isSameValues(some: RecordPlace, name: string, others: RecordPlace, otherName: string): boolean {
+  const reader = fieldOf(some.bytes, some.at, some.template, name)
+  const other = fieldOf(others.bytes, others.at, others.template, otherName)
+  if (reader === null || other === null) return false
+  const count = readNumber(reader)
+  if (readNumber(other) !== count) return false
+  for (let left = count; left > 0; left -= 1) {
+    const entity = readNumber(reader)
+    const otherEntity = readNumber(other)
+    const text = entity === 0 ? reader : entityOf(some.bytes, some.at, some.template, entity - 1)
+    const otherText = otherEntity === 0 ? other : entityOf(others.bytes, others.at, others.template, otherEntity - 1)
+    if (!isSameNext(text, otherText)) return false
+  }
+  return true
 }
 
 /** The signal; title, evidence and deduplication key are missing. */

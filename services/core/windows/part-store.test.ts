@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import type { Signal } from '../../../schemas/generated/types.ts'
 import { entityOf, signalOf } from '../../../test/support/signals.ts'
 import { createPartStore } from './part-store.ts'
+import type { Template } from './part-template.ts'
+import { hashTexts } from './slot-index.ts'
 
 const hex = (length: number) =>
   fc
@@ -34,6 +36,7 @@ const signals = fc.uniqueArray(signal, { selector: ({ id }) => id, maxLength: 30
 
 const bare = (one: Signal) => ({ ...one, title: '', dedup_key: '', evidence: {} })
 const MINUTE = 7
+const MEMORY_US = 300_000_000
 /** Which of many are packed after what was added up to them. */
 const packings = fc.array(fc.boolean(), { maxLength: 60 })
 const classOf = (rule_id: string) => rule_id.length
@@ -50,12 +53,9 @@ type Store = ReturnType<typeof newStore>['store']
 
 function restored(changelog: ReadonlyMap<number, Buffer>): Store {
   const { store } = newStore()
-  store.restore(
-    changelog,
-    classOf,
-    () => MINUTE,
-    () => {}
-  )
+  const known = new Map<string, Template>()
+  const how = { classOf, memoryOf: () => MEMORY_US, closed_before: Number.NEGATIVE_INFINITY, taken: () => {} }
+  for (const [number, bytes] of changelog) store.restore(number, bytes, known, how)
   return store
 }
 
@@ -71,6 +71,17 @@ function expectSame(store: Store, all: readonly Signal[]): void {
       expect(store.valuesAre(slot, name, texts)).toBe(true)
       expect(store.valuesAre(slot, name, [...texts, 'more'])).toBe(false)
       expect(store.valuesAre(slot, name, texts.toReversed())).toBe(texts.join('\0') === texts.toReversed().join('\0'))
+    }
+    for (const name of [...Object.keys(one.correlation_fields), 'no field of this name']) {
+      const texts = one.correlation_fields[name] ?? []
+      const hash = store.hashOfValues(slot, name, 17)
+      expect(hash).toBe(texts.length === 0 ? null : hashTexts(texts, 17))
+      if (hash === null) continue
+      for (const [otherName, others] of all.flatMap((other) => Object.entries(other.correlation_fields))) {
+        const other = all.find(({ correlation_fields }) => correlation_fields[otherName] === others)
+        const isSame = store.isSameValues(store.slotOf(other?.id ?? ''), otherName, slot, name)
+        expect(isSame).toBe(JSON.stringify(others) === JSON.stringify(texts))
+      }
     }
     expect(store.valuesAre(slot, 'no field of this name', ['value'])).toBe(false)
     expect(store.valuesAre(slot, 'constructor', ['value'])).toBe(false)

@@ -1,9 +1,10 @@
 import type { Signal } from '../../../schemas/generated/types.ts'
+import { minuteOf } from './agenda.ts'
 import { type Block, eachRecord, readBlock } from './part-block.ts'
 import { createPartBlocks } from './part-blocks.ts'
 import * as record from './part-record.ts'
 import { createTemplates, type Template } from './part-template.ts'
-import { createSlotIndex, grown, hashId } from './slot-index.ts'
+import { createSlotIndex, grown, hashId, hashTexts } from './slot-index.ts'
 
 /**
  * Signals that count towards open windows, each in a slot. Those of the batch that is under way are kept as they are; when it is packed,
@@ -32,6 +33,10 @@ export interface PartStore {
   fieldsOf(slot: number): Signal['correlation_fields']
   /** Whether the values of a field are these, at least one. */
   valuesAre(slot: number, name: string, texts: readonly string[]): boolean
+  /** What `hashTexts` gives of the values of a field; null when it has none. */
+  hashOfValues(slot: number, name: string, seed: number): number | null
+  /** Whether a field of one signal has the same values as a field of another, which has some. */
+  isSameValues(slot: number, name: string, other: number, otherName: string): boolean
   /** The signal; title, evidence and deduplication key may be missing. */
   signalOf(slot: number): Signal
   /**
@@ -40,17 +45,23 @@ export interface PartStore {
    */
   pack(classOf: (rule_id: string) => number): void
   /**
-   * Takes in blocks of the changelog, in the order in which they were written.
-   * @param minuteFor when a signal of a rule and time is to be looked at; null leaves it out
-   * @param taken is given each slot
+   * Takes in a block of the changelog; they have to come in the order in which they were written.
+   * @param known templates of the blocks before, by their text; those of this block are added
    * @throws RangeError or SyntaxError when what was stored is no block
    */
-  restore(
-    blocks: Iterable<readonly [number, Uint8Array]>,
-    classOf: (rule_id: string) => number,
-    minuteFor: (rule_id: string, time: number) => number | null,
-    taken: (slot: number) => void
-  ): void
+  restore(number: number, bytes: Uint8Array, known: Map<string, Template>, how: RestoredParts): void
+}
+
+/** How parts are taken in out of the changelog. */
+export interface RestoredParts {
+  /** What signals of a rule are in a block with. */
+  readonly classOf: (rule_id: string) => number
+  /** How long after its time a signal of a rule can matter, microseconds; null leaves all of it out. */
+  readonly memoryOf: (rule_id: string) => number | null
+  /** What mattered until before this is left out, microseconds since the epoch. */
+  readonly closed_before: number
+  /** Is given each slot, with the minute when it is to be looked at. */
+  readonly taken: (slot: number, rule_id: string, minute: number) => void
 }
 
 /** Per slot: hash of the id, block and place of the record in it, minute of expiry; then the time, as a double. */
@@ -99,12 +110,14 @@ export function createPartStore(changed: (number: number, bytes: Buffer | null) 
     return template
   }
 
-  let wanted = ''
-  function isWanted(slot: number): boolean {
+  function isWithId(slot: number, id: string): boolean {
     const signal = signals[slot]
-    if (signal !== undefined) return signal.id === wanted
-    return record.hasId(bytesOf(slot), atOf(slot), templateOf(slot), wanted)
+    if (signal !== undefined) return signal.id === id
+    return record.hasId(bytesOf(slot), atOf(slot), templateOf(slot), id)
   }
+
+  let wanted = ''
+  const isWanted = (slot: number): boolean => isWithId(slot, wanted)
 
   function find(id: string, hash: number): number {
     wanted = id
@@ -149,31 +162,55 @@ export function createPartStore(changed: (number: number, bytes: Buffer | null) 
     return lastHash
   }
 
-  function restoreBlock(
-    number: number,
-    block: Block,
-    classOf: (rule_id: string) => number,
-    minuteFor: (rule_id: string, time: number) => number | null
-  ): readonly number[] {
-    const taken: number[] = []
+  const NOT_THERE: readonly string[] = []
+  function ownValues(slot: number, name: string): readonly string[] {
+    const signal = signals[slot]
+    if (signal === undefined) return record.valuesOf(bytesOf(slot), atOf(slot), templateOf(slot), name)
+    return Object.hasOwn(signal.correlation_fields, name) ? (signal.correlation_fields[name] ?? NOT_THERE) : NOT_THERE
+  }
+
+  const placeOf = (slot: number): record.RecordPlace => ({
+    bytes: bytesOf(slot),
+    at: atOf(slot),
+    template: templateOf(slot)
+  })
+
+  /** What has to be known of a rule for each of its signals. */
+  function ruleOfBlock({ common: { rule } }: Template, { memoryOf }: RestoredParts) {
+    return { id: rule.id, memory_us: memoryOf(rule.id) }
+  }
+
+  function restoreBlock(number: number, block: Block, how: RestoredParts): void {
+    let left = block.slots.length
     const { bytes } = block
     const [first] = block.templates
-    blocks.restore(number, block, first === undefined ? 0 : classOf(first.common.rule.id))
-    eachRecord(block, (at, place) => {
-      const template = block.templates[record.templateNumberOf(bytes, at)]
-      if (template === undefined) throw new RangeError('a packed signal names a template that its block does not have')
+    blocks.restore(number, block, first === undefined ? 0 : how.classOf(first.common.rule.id))
+    const rules = block.templates.map((template) => ruleOfBlock(template, how))
+    let template = first
+    let at = 0
+    const isThis = (slot: number) => template !== undefined && isWithId(slot, record.idOf(bytes, at, template))
+    eachRecord(block, (begin, place) => {
+      at = begin
+      const templateNumber = record.templateNumberOf(bytes, at)
+      template = block.templates[templateNumber]
+      const rule = rules[templateNumber]
+      if (template === undefined || rule === undefined)
+        throw new RangeError('a packed signal names a template that its block does not have')
+      if (rule.memory_us === null) return
       const time = record.timeOf(bytes, at)
-      const minute = minuteFor(template.common.rule.id, time)
-      if (minute === null) return
-      const id = record.idOf(bytes, at, template)
-      const hash = hashId(id)
-      if (find(id, hash) >= 0) return
+      const end = time + rule.memory_us
+      if (end < how.closed_before) return
+      const hash = record.hashOfId(bytes, at, template)
+      let same = index.first(hash)
+      while (same >= 0 && !isThis(same)) same = index.next()
+      if (same >= 0) return
+      const minute = minuteOf(end)
       const slot = occupy(hash, time, minute, number, at)
       block.slots[place] = slot
-      taken.push(slot)
+      left -= 1
+      how.taken(slot, rule.id, minute)
     })
-    for (let left = block.slots.length - taken.length; left > 0; left -= 1) blocks.giveUp(number)
-    return taken
+    for (; left > 0; left -= 1) blocks.giveUp(number)
   }
 
   return {
@@ -241,10 +278,23 @@ export function createPartStore(changed: (number: number, bytes: Buffer | null) 
       blocks.settle((block, at, slot) => blockOf(slot) === block && atOf(slot) === at)
     },
 
-    restore(stored, classOf, minuteFor, taken) {
-      const known = new Map<string, Template>()
-      for (const [number, bytes] of stored)
-        for (const slot of restoreBlock(number, readBlock(bytes, known), classOf, minuteFor)) taken(slot)
+    hashOfValues(slot, name, seed) {
+      if (signals[slot] === undefined)
+        return record.hashOfValues(bytesOf(slot), atOf(slot), templateOf(slot), name, seed)
+      const own = ownValues(slot, name)
+      return own.length === 0 ? null : hashTexts(own, seed)
+    },
+
+    isSameValues(slot, name, other, otherName) {
+      if (signals[slot] === undefined && signals[other] === undefined)
+        return record.isSameValues(placeOf(slot), name, placeOf(other), otherName)
+      const own = ownValues(slot, name)
+      const others = ownValues(other, otherName)
+      return own.length === others.length && own.every((text, at) => text === others[at])
+    },
+
+    restore(number, bytes, known, how) {
+      restoreBlock(number, readBlock(bytes, known), how)
     }
   }
 }

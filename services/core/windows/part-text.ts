@@ -1,3 +1,5 @@
+import { hashCodes, hashIdCodes } from './slot-index.ts'
+
 /**
  * Texts as bytes that take little room and are quick to write and read. A text begins with its length and how it is written, as a number
  * of seven bits a byte: `length * 4 + kind`.
@@ -169,6 +171,80 @@ export function readText(reader: Reader): string {
       return length === 0 ? parts : bytes.toString('latin1', at, at + length) + parts
     }
   }
+}
+
+const DIGIT_CODES = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
+/** Characters of the text that is hashed. */
+let codes = new Uint16Array(1_024)
+
+/** @returns behind the last */
+function codesOfHex(bytes: Buffer, from: number, end: number, to: number): number {
+  let place = to
+  for (let at = from; at < end; at += 1, place += 2) {
+    const byte = bytes[at] ?? 0
+    codes[place] = DIGIT_CODES[byte >>> 4] ?? 0
+    codes[place + 1] = DIGIT_CODES[byte & 15] ?? 0
+  }
+  return place
+}
+
+function codesOfLatin(bytes: Buffer, from: number, end: number): number {
+  for (let at = from; at < end; at += 1) codes[at - from] = bytes[at] ?? 0
+  return end - from
+}
+
+/** Puts the characters of the text that is read next into `codes`, and reads on beyond it. @returns how many there are */
+function codesNext(reader: Reader): number {
+  const head = readNumber(reader)
+  const length = head >>> 2
+  const kind = head & 3
+  const { bytes, at } = reader
+  const end = at + bytesOf(length, kind)
+  if (end > bytes.length) throw new RangeError('the packed signals end within a text')
+  reader.at = end
+  const most = 2 * (end - at) + PARTS_OF_UUID.length
+  if (codes.length < most) codes = new Uint16Array(most)
+  let count = 0
+  if (kind === LATIN) count = codesOfLatin(bytes, at, end)
+  else if (kind === HEX) count = codesOfHex(bytes, at, end, 0)
+  else if (kind === WIDE) for (; count < length; count += 1) codes[count] = bytes.readUInt16LE(at + 2 * count)
+  else {
+    count = codesOfLatin(bytes, at, at + length)
+    let byte = at + length
+    for (const pairs of PARTS_OF_UUID) {
+      if (byte > at + length) {
+        codes[count] = DASH
+        count += 1
+      }
+      count = codesOfHex(bytes, byte, byte + pairs, count)
+      byte += pairs
+    }
+  }
+  return count
+}
+
+/** What `hashText` gives of the text that is read next, which need not be made for it; reads on beyond it. */
+export function hashNext(reader: Reader, seed: number): number {
+  const count = codesNext(reader)
+  return hashCodes(codes, count, seed)
+}
+
+/** The same for what `hashId` gives. */
+export function hashIdNext(reader: Reader): number {
+  const count = codesNext(reader)
+  return hashIdCodes(codes, count)
+}
+
+/** Whether the texts that two read next are the same; the same texts are the same bytes. Neither is of use afterwards. */
+export function isSameNext(reader: Reader, other: Reader): boolean {
+  const head = readNumber(reader)
+  if (readNumber(other) !== head) return false
+  const length = bytesOf(head >>> 2, head & 3)
+  for (let place = 0; place < length; place += 1)
+    if (reader.bytes[reader.at + place] !== other.bytes[other.at + place]) return false
+  reader.at += length
+  other.at += length
+  return true
 }
 
 /** Whether the text that is read next is this one; reads on beyond it. */

@@ -1,11 +1,14 @@
 import type { CorrelatorState, Signal } from '../../../schemas/generated/types.ts'
-import { minuteOf, note, wholeMinutes } from './agenda.ts'
+import { note, wholeMinutes } from './agenda.ts'
 import { BLOCK_KEY, notePart, type StoredGroup } from './changelog.ts'
-import { dropPart, insert, letGo, memoryOf, newRun, schedule, takePart } from './group-run.ts'
-import type { GroupValues } from './group-store.ts'
+import { dropPart, insert, letGo, memoryOf, newRun, schedule, shrink, takePart } from './group-run.ts'
+import { type GroupValues, NO_GROUP } from './group-store.ts'
+import { noteHeard } from './hearing.ts'
+import type { RestoredParts } from './part-store.ts'
+import type { Template } from './part-template.ts'
 import { completeChanges, type WindowIndex } from './reducer.ts'
 import { emptyWindowState, type WindowState } from './state.ts'
-import type { WindowRule } from './window-rule.ts'
+import { MAX_ITEMS_PER_PART, type WindowRule } from './window-rule.ts'
 
 /** Builds the state of a cluster's windows out of its changelog as it is read, so that no entry has to be kept. */
 export interface WindowsRestorer {
@@ -14,15 +17,22 @@ export interface WindowsRestorer {
   /** Takes back an entry, by its key within the cluster. */
   forget(key: string): void
   /**
-   * What belongs to rules that are no more is forgotten.
+   * What belongs to rules that are no more is forgotten. It goes step by step, since a million parts take seconds.
    * @param closed_before as it was when the last of the entries was written, microseconds since the epoch
    */
-  finish(closed_before: number): WindowState
+  finish(closed_before: number): Generator<undefined, WindowState>
+}
+
+/** Goes through all steps in one go. */
+export function allSteps<Result>(steps: Generator<undefined, Result>): Result {
+  for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value
 }
 
 const PART = 'part/'
 /** So many parts with entries of their own are packed together. */
 const PACKED_TOGETHER = 1_000
+/** So many groups are looked at in one step. */
+const LOOKED_AT = 4_096
 
 export function createWindowsRestorer(cluster_id: string, index: WindowIndex): WindowsRestorer {
   const state = emptyWindowState(cluster_id)
@@ -56,27 +66,36 @@ export function createWindowsRestorer(cluster_id: string, index: WindowIndex): W
     unpacked = 0
   }
 
-  function restoreBlocks(): void {
-    const minuteFor = (rule_id: string, time: number) => {
-      const end = time + memoryOf(index, rule_id)
-      return index.uses.has(rule_id) && end >= state.closed_before ? minuteOf(end) : null
+  /** Puts a part into its groups; when these are to be looked at is found out once all are there. */
+  function countStored(slot: number, rule_id: string): void {
+    for (const { rule, part } of index.uses.get(rule_id)?.uses ?? []) {
+      const known = groups.findAs(rule, part, slot)
+      if (known === NO_GROUP) continue
+      const group = known < 0 ? groups.add() : known
+      groups.insert(group, slot, part)
+      if (rule.grain_us > 0 && part > 0) noteHeard(state, rule, parts.timeOf(slot))
+      if (groups.count(group) > MAX_ITEMS_PER_PART) shrink(run, group, part)
+      groups.touch(group)
     }
-    function* stored() {
-      for (const [key, bytes] of blocks) {
-        yield [Number(key.slice(BLOCK_KEY.length)), bytes] as const
-        // Each is copied as it is taken in: both need not be in memory for all.
-        blocks.delete(key)
+  }
+
+  function* restoreBlocks(): Generator<undefined> {
+    const how: RestoredParts = {
+      classOf: (rule_id) => memoryOf(index, rule_id),
+      memoryOf: (rule_id) => (index.uses.has(rule_id) ? memoryOf(index, rule_id) : null),
+      closed_before: state.closed_before,
+      taken(slot, rule_id, minute) {
+        note(partAgenda, minute, slot)
+        countStored(slot, rule_id)
       }
     }
-    parts.restore(
-      stored(),
-      (rule_id) => memoryOf(index, rule_id),
-      minuteFor,
-      (slot) => {
-        note(partAgenda, parts.minuteOf(slot), slot)
-        count(slot, parts.ruleOf(slot))
-      }
-    )
+    const known = new Map<string, Template>()
+    for (const [key, bytes] of blocks) {
+      parts.restore(Number(key.slice(BLOCK_KEY.length)), bytes, known, how)
+      // Each was copied as it was taken in: both need not be in memory for all.
+      blocks.delete(key)
+      yield
+    }
   }
 
   function restoreGroup(rules: ReadonlyMap<string, WindowRule>, key: string, document: string): void {
@@ -111,19 +130,22 @@ export function createWindowsRestorer(cluster_id: string, index: WindowIndex): W
       if (key.startsWith(PART)) forgetPart(key.slice(PART.length))
     },
 
-    finish(closed_before) {
+    *finish(closed_before) {
       state.closed_before = wholeMinutes(closed_before)
-      restoreBlocks()
+      yield* restoreBlocks()
       completeChanges(state, index)
       const rules = new Map(index.rules.map((rule) => [rule.id, rule]))
-      for (const group of [...groups.all()]) {
+      let turn = 0
+      for (const group of groups.all()) {
         groups.unmark(group)
         // A part may be remembered for one rule and be done with in another.
         letGo(state, group)
         if (groups.count(group) === 0) groups.remove(group)
+        else schedule(state, group)
+        turn += 1
+        if (turn % LOOKED_AT === 0) yield
       }
       for (const [key, document] of documents) restoreGroup(rules, key, document)
-      for (const group of groups.all()) schedule(state, group)
       return state
     }
   }

@@ -36,6 +36,35 @@ export function hashTexts(texts: readonly string[], seed: number): number {
   return Math.imul(hash ^ texts.length, 0x01000193)
 }
 
+/** What `hashText` gives of the text with these characters. @param length how many of them count */
+export function hashCodes(codes: Uint16Array, length: number, seed: number): number {
+  let even = 0x811c9dc5 ^ seed
+  let odd = Math.imul(seed ^ length, 0x2c1b3c6d)
+  let at = 1
+  for (; at < length; at += 2) {
+    even = Math.imul(even ^ (codes[at - 1] ?? 0), 0x01000193)
+    odd = Math.imul(odd ^ (codes[at] ?? 0), 0x01000193)
+  }
+  if (at === length) even = Math.imul(even ^ (codes[at - 1] ?? 0), 0x01000193)
+  let hash = even ^ Math.imul(odd ^ (odd >>> 15), 0x2c1b3c6d)
+  hash ^= hash >>> 15
+  return Math.imul(hash, 0x2c1b3c6d)
+}
+
+/** What `hashId` gives of the id with these characters. @param length how many of them count */
+export function hashIdCodes(codes: Uint16Array, length: number): number {
+  let hash = 0x811c9dc5 ^ length
+  for (let at = Math.max(0, length - ID_CHARACTERS); at < length; at += 1)
+    hash = Math.imul(hash ^ (codes[at] ?? 0), 0x01000193)
+  hash ^= hash >>> 15
+  return Math.imul(hash, 0x2c1b3c6d)
+}
+
+/** What `hashTexts` makes of the hash of the last of its texts. */
+export function hashOfList(last: number, count: number): number {
+  return Math.imul(last ^ count, 0x01000193)
+}
+
 /** Numbers of slots by the hashes of what is in them, eight bytes an entry at a load of a half to three quarters. */
 export interface SlotIndex {
   /**

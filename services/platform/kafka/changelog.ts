@@ -19,17 +19,18 @@ export function createChangelogReader(
   progress: () => void
 ): ChangelogReader {
   return {
-    async *read(topic: string, partition: number, fence: OutgoingMessage): AsyncGenerator<Message> {
+    async *read(topic: string, partition: number, fence: OutgoingMessage, from?: string): AsyncGenerator<Message> {
       const id = randomUUID()
       const started = performance.now()
       await write({ ...fence, topic, partition, headers: { ...fence.headers, [FENCE_HEADER]: id } })
+      const range = { topic, partition, signal, progress, ...(from === undefined ? {} : { from }) }
       let count = 0
-      for await (const messages of readPartition(client, { topic, partition, signal, progress })) {
+      for await (const messages of readPartition(client, range)) {
         for (const message of messages) {
           const fenceId = message.headers[FENCE_HEADER]
           if (fenceId === id) {
             const duration_ms = Math.round(performance.now() - started)
-            client.log.info({ topic, partition, count, duration_ms }, 'changelog read')
+            client.log.info({ topic, partition, from, count, duration_ms }, 'changelog read')
             return
           }
           if (fenceId !== undefined) continue

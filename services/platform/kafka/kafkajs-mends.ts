@@ -10,8 +10,8 @@ interface FetchedMessage {
   readonly isControlRecord?: boolean
   readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean }
 }
-interface Fetched {
-  readonly messages: FetchedMessage[]
+interface Fetched<One extends FetchedMessage> {
+  readonly messages: One[]
   readonly abortedTransactions?: readonly { readonly producerId: string; readonly firstOffset: string }[] | null
 }
 
@@ -22,7 +22,7 @@ const ABORT_MARKER = Buffer.from([0, 0, 0, 0])
  * aborted; kafkajs takes them to be in the order in which they began, and takes up at most one at each message. So with two
  * producers on a partition, messages of an aborted transaction could come through as committed. The Java client sorts.
  */
-export function withoutAborted({ messages, abortedTransactions }: Fetched): FetchedMessage[] {
+export function withoutAborted<One extends FetchedMessage>({ messages, abortedTransactions }: Fetched<One>): One[] {
   if (abortedTransactions === undefined || abortedTransactions === null || abortedTransactions.length === 0)
     return messages
   const begun = abortedTransactions

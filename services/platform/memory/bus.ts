@@ -109,11 +109,16 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
     }
   }
 
-  async function* changelog(topic: string, partition: number, fence: OutgoingMessage): AsyncGenerator<Message> {
+  async function* changelog(
+    topic: string,
+    partition: number,
+    fence: OutgoingMessage,
+    from = '0'
+  ): AsyncGenerator<Message> {
     const id = randomUUID()
     append([{ ...fence, topic, partition, headers: { ...fence.headers, [FENCE_HEADER]: id } }])
     for (const message of topicOf(topic).compacted(partition)) {
-      if (message.headers[FENCE_HEADER] === undefined) yield message
+      if (message.headers[FENCE_HEADER] === undefined && BigInt(message.offset) >= BigInt(from)) yield message
     }
   }
 
