@@ -12,10 +12,11 @@ import { flattenTests, type ItemNode, itemsOf, type RuleNode } from './rule-tree
 type Source = 'audit' | 'runtime' | 'cloud'
 
 /**
- * What is asked first: fields that tell most rules apart and are read soonest. What else rules ask for comes after it, facts last,
- * and is read only where a rule is left that asks for it.
+ * Fields that events are routed by, in the order in which they are asked: those that tell most rules apart and are read soonest first,
+ * facts last. Each has few values, or values that come again and again; what is new in every event, such as names and command lines, is
+ * left to look-ups. A field is read only where a rule is left that asks for it.
  */
-const FIRST: Readonly<Record<Source, readonly string[]>> = {
+const ROUTED: Readonly<Record<Source, readonly string[]>> = {
   audit: [
     'audit.verb',
     'audit.objectRef.resource',
@@ -26,10 +27,46 @@ const FIRST: Readonly<Record<Source, readonly string[]>> = {
     'audit.responseStatus.code',
     'actor.is_system',
     // The gate of all rules about pod specs: true for writes to workloads, which is known without their bodies but for patches.
-    'facts.writes_pod_spec'
+    'facts.writes_pod_spec',
+    'audit.annotations.authorization.k8s.io/decision',
+    'audit.annotations.authentication.k8s.io/legacy-token',
+    'audit.annotations.authentication.k8s.io/stale-token',
+    'audit.annotations.authentication.k8s.io/legacy-token-invalidated',
+    'audit.impersonatedUser.username',
+    'audit.objectRef.apiGroup',
+    'audit.objectRef.namespace',
+    'actor.name',
+    'actor.service_account',
+    'actor.credential_id',
+    'actor.pod_uid',
+    'actor.groups',
+    'audit.userAgent',
+    'source_ip',
+    'enrichment.reason',
+    'facts.source.kind',
+    'facts.client',
+    'facts.outside_own_namespace'
   ],
-  runtime: ['container.id', 'action', 'runtime.action', 'outcome', 'runtime.network.direction'],
-  cloud: ['cloud.eventSource', 'outcome']
+  runtime: [
+    'container.id',
+    'action',
+    'runtime.category',
+    'runtime.action',
+    'outcome',
+    'runtime.network.direction',
+    'runtime.process.in_image',
+    'runtime.process.entry',
+    'runtime.process.interactive',
+    'runtime.process.socket_stdio',
+    'runtime.attributes.in_init_tree',
+    'runtime.network.destination_port',
+    'facts.destination.kind',
+    // Few programs run again and again.
+    'facts.process.program',
+    'runtime.process.executable',
+    'facts.process.parent'
+  ],
+  cloud: ['cloud.eventSource', 'cloud.eventName', 'outcome', 'cloud.source_kind', 'cloud.userIdentity.invokedBy']
 }
 /** Kinds of events that are told apart, and actions of each that are remembered: they come from sensors and could be any text. */
 const CLASSES = 1_024
@@ -57,22 +94,21 @@ function isAnswered({ item, fields, number }: CompiledItem): boolean {
   return flattenTests(item.tests).every(({ kind }) => kind !== 'element' && kind !== 'fieldref')
 }
 
-/** Forks by the fields that rules say something about, in the order in which they are read. */
+/** Forks by the routed fields that rules say something about, in the order in which they are asked. */
 function forksOf(
   rules: readonly LoadedRule[],
   clauses: ItemClauses,
-  first: readonly string[],
+  routed: readonly string[],
   answers: number
 ): readonly FieldFork[] {
   const items = rules.flatMap(({ detection }) => [...detection.items.values()])
-  const byNumber = Map.groupBy(items.filter(isAnswered), ({ number }) => number)
-  const placeOf = (group: readonly CompiledItem[]) => {
-    const path = group[0]?.fields[0]?.paths[0]?.path ?? ''
-    const place = first.indexOf(path)
-    // What is worked out from other fields takes longer than what is read.
-    return place >= 0 ? place : first.length + (path.startsWith('facts.') ? 1 : 0) + 1 / group.length
-  }
-  const groups = [...byNumber.values()].toSorted((one, other) => placeOf(one) - placeOf(other))
+  const placeOf = ({ fields }: CompiledItem) => routed.indexOf(fields[0]?.paths[0]?.path ?? '')
+  const groups = [
+    ...Map.groupBy(
+      items.filter((item) => isAnswered(item) && placeOf(item) >= 0),
+      ({ number }) => number
+    ).values()
+  ].toSorted(([one], [other]) => (one && other ? placeOf(one) - placeOf(other) : 0))
   const places = groups.map(([first]) => (first === undefined ? null : rememberedPlaces(first)))
   const nameOf = (some: readonly Place[] | null | undefined) => some?.map((names) => names.join('.')).join() ?? ''
   const memories = new Map(
@@ -99,10 +135,12 @@ function asksFor(node: RuleNode | true, items: ReadonlyMap<ItemNode, unknown>): 
 }
 
 /**
- * Asks last of all whether what items about bodies are read from was left out: rules of which nothing else is left then cannot be
- * told, which needs no look at any of them. Not asked of answers, which few rules read: asking means parsing.
+ * Asks last of all, of events without any body, whether what items are read from was left out: rules of which nothing else is left then
+ * cannot be told, which needs no look at any of them.
  */
-const BODIES: readonly BodyPart[] = ['request', 'object', 'pod_template', 'pod_spec']
+const BODIES: readonly BodyPart[] = ['request', 'response', 'object', 'pod_template', 'pod_spec']
+
+const hasBodies = ({ bodies }: EventView): boolean => bodies.has('request') || bodies.has('response')
 
 interface BodyFork extends FieldFork {
   readonly isLeftOut: (view: EventView, item: ItemNode) => boolean
@@ -118,7 +156,10 @@ function forkByBodies(rules: readonly LoadedRule[]): BodyFork {
   )
   return {
     items: new Map([...items].map(([node, { test }]) => [node, test])),
-    branchOf: (view) => BODIES.reduce((bits, part) => bits * 2 + (isLeftOut(view, part) ? 1 : 0), 0),
+    branchOf: (view) => {
+      if (hasBodies(view)) return 0
+      return BODIES.reduce((bits, part) => bits * 2 + (isLeftOut(view, part) ? 1 : 0), 1)
+    },
     isLeftOut: (view, node) =>
       items.get(node)?.bodies.some((part) => BODIES.includes(part) && isLeftOut(view, part)) ?? false
   }
@@ -232,9 +273,9 @@ export function router<Route>(
 ): (view: EventView) => Route {
   const bodies = forkByBodies(rules)
   const forks: Readonly<Record<Source, readonly FieldFork[]>> = {
-    audit: [...forksOf(rules, clauses, FIRST.audit, limits.answers), bodies],
-    runtime: forksOf(rules, clauses, FIRST.runtime, limits.answers),
-    cloud: forksOf(rules, clauses, FIRST.cloud, limits.answers)
+    audit: [...forksOf(rules, clauses, ROUTED.audit, limits.answers), bodies],
+    runtime: forksOf(rules, clauses, ROUTED.runtime, limits.answers),
+    cloud: forksOf(rules, clauses, ROUTED.cloud, limits.answers)
   }
   const classOf = byClass(rules)
   const leftOf = leftOvers(places)
@@ -256,7 +297,7 @@ export function router<Route>(
       left.flatMap((rule): readonly NumberedRule[] => {
         if (rule.left === true || !asksFor(rule.left, fork.items)) return [rule]
         if (fork === bodies) {
-          const isCut = itemsOf(rule.left).every((item) => bodies.isLeftOut(view, item))
+          const isCut = !hasBodies(view) && itemsOf(rule.left).every((item) => bodies.isLeftOut(view, item))
           return isCut ? [leftOf(rule.rule, rule.left, true)] : [rule]
         }
         const node = simplify(rule.left, (item) => fork.items.get(item)?.(view))
