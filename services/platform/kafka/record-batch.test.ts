@@ -29,7 +29,8 @@ const record = fc.record({
   key: data,
   value: data,
   headers: fc.dictionary(
-    fc.string().filter((name) => name !== '__proto__'),
+    // kafkajs reads headers into an object, in which names that every object has come out as lists with what it has.
+    fc.string().filter((name) => !(name in {})),
     fc.string(),
     { maxKeys: 3 }
   )
