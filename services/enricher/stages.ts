@@ -66,10 +66,8 @@ export function createEnricherStages(ports: EnricherPorts, options: EnricherOpti
   const missing = watchMissingEvents({ codec, log, now_ms })
 
   const { sent_parts_max_entries } = options
-  const signalsOfBatch = createSignalOutputs({
-    ...{ codec, sent_parts_max_entries },
-    ...{ parts: ports.parts, spread: ports.spread }
-  })
+  const { parts, spread } = ports
+  const signalsOfBatch = createSignalOutputs({ codec, sent_parts_max_entries, parts, spread })
 
   function deadLetter(stage: string, message: Message, error: WeirError, attempts: number): OutgoingMessage {
     return toDeadLetter(message, {
