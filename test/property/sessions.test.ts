@@ -124,6 +124,24 @@ function outcomeOf(batches: ReadonlyArray<readonly Signal[]>, restartEvery: numb
 }
 
 describe('sessions', { timeout: 120_000 }, () => {
+  it('that nothing was seen of are told of after any restart, also where the request was logged long after it came', () => {
+    const heard = [0, 300, 600, 900, 1200, 1500, 2100, 2130, 2160, 2190, 2220, 2250, 2280, 2310, 2400, 3000]
+    const list = [
+      ...heard.map((second) => ({
+        ...found({ second, id: 'other', pod: 'shop/web-2', uid: 'u2', processes: ['x'] }),
+        id: `heard-${second}`
+      })),
+      // A session that both halves saw shows that they can.
+      { ...requested({ second: 0, id: 'seen' }), id: 'seen-request' },
+      { ...started({ second: 0, id: 'seen', command: '/bin/sh' }), id: 'seen-start' },
+      { ...requested({ second: 300, id: 'late', stage: 'ResponseComplete', logged_after: 60 }), id: 'request' }
+    ].toSorted((one, other) => one.time - other.time)
+    const batches = list.map((signal) => [signal])
+    const inOrder = outcomeOf(batches, 0)
+    expect(inOrder.told.map(({ rule }) => rule.code)).toEqual(['C21'])
+    for (let restarts = 1; restarts <= list.length; restarts += 1) expect(outcomeOf(batches, restarts)).toEqual(inOrder)
+  })
+
   it('are the same in whatever order and batches signals come, however often, and whatever crashes between', () => {
     const seen = new Map<string, number>()
     fc.assert(

@@ -89,8 +89,13 @@ function keep(state: SessionState, pod: PodSessions, signal: Signal): Taken {
   return 'taken'
 }
 
+/**
+ * The pod is looked at when what the signal tells of is due, which goes by when that began: a request may be logged long after, and
+ * after a restart whatever is due counts as decided.
+ */
 function schedule(state: SessionState, index: SessionIndex, pod: string, signal: Signal): void {
-  for (const rule of index.rules) note(state.agenda, due(signal.time, rule), pod)
+  const told = signal.source === 'audit' ? requestFrom([signal], pod) : startFrom(signal, pod)
+  for (const rule of index.rules) note(state.agenda, due(told?.time ?? signal.time, rule), pod)
   note(state.agenda, signal.time + UNMATCHED_US, pod)
 }
 
