@@ -1,21 +1,11 @@
 import type { CorrelatorState } from '../../schemas/generated/types.ts'
 import type { Codec } from '../core/avro/codec.ts'
+import { BLANK_ENTRY } from '../core/changelog-entry.ts'
 import type { OutgoingMessage, StageContext } from '../platform/stage.ts'
 import { createLatestEntries } from './latest-entries.ts'
 import type { ReadAhead } from './standby.ts'
 
-const MARKER: CorrelatorState = {
-  key: 'fence',
-  cluster_id: '',
-  kind: 'marker',
-  signal: null,
-  sealed: null,
-  cut_keys: [],
-  published: null,
-  watermark: 0,
-  document: null,
-  packed: null
-}
+const MARKER: CorrelatorState = { ...BLANK_ENTRY, key: 'fence', cluster_id: '', kind: 'marker' }
 
 /** Where the state of a partition is kept. */
 export interface ChangelogPartition {
